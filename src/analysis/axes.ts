@@ -1,0 +1,475 @@
+/**
+ * Axes: which dimensions of a graph must keep one size, found by unification over the op table.
+ *
+ * An axis is a leaf, a product of axes (`heads · head_dim` after a merge of dimensions) or a sum of axes (`q + k + v` packed
+ * in one matrix). A leaf turns into a product or a sum *in place* when a Reshape or Slice splits it, so every dimension that
+ * was unified with it before sees the split too, and one forward pass is enough.
+ */
+import type { FlatGraph, FlatNode } from '../onnx/graph.ts';
+import { nodeLabel } from '../onnx/graph.ts';
+import type { Labels, View } from './relation.ts';
+import type { Facts } from './shapes.ts';
+import { add, divideExactly, equal, hint, isStatic, multiply, product, type Size, subtract } from './size.ts';
+
+/** An axis of one graph; use the functions below, never the fields, outside this file. */
+export interface Axis {
+  size: Size;
+  form: 'leaf' | 'product' | 'sum';
+  children: readonly Axis[];
+  /** Set when this axis was found to be the same as another. */
+  same: Axis | null;
+  /** Why this leaf must keep its size. */
+  pinned: string | null;
+  readonly id: number;
+}
+
+export interface Axes {
+  /** Axes of a value's dimensions; undefined when its rank is not known. */
+  of(value: string): readonly Axis[] | undefined;
+  /** Axes of an operand's dimensions: small shared constants have axes of their own at every use. */
+  ofInput(node: FlatNode, input: number): readonly Axis[] | undefined;
+}
+
+/** The axis that stands for all that were found to be the same. */
+export function find(axis: Axis): Axis {
+  let root = axis;
+  while (root.same !== null) root = root.same;
+  for (let at = axis; at.same !== null; ) {
+    const next: Axis = at.same;
+    at.same = root;
+    at = next;
+  }
+  return root;
+}
+
+/** The factors of an axis, outermost first; itself when it is no product. Factors are leaves or sums. */
+export function factorsOf(axis: Axis): Axis[] {
+  const root = find(axis);
+  return root.form === 'product' ? root.children.flatMap(factorsOf) : [root];
+}
+
+/** The segments of an axis in order; itself when it is no sum. Segments are leaves or products. */
+export function segmentsOf(axis: Axis): Axis[] {
+  const root = find(axis);
+  return root.form === 'sum' ? root.children.flatMap(segmentsOf) : [root];
+}
+
+/** The leaves of an axis, each as often as it occurs. */
+export function leavesOf(axis: Axis): Axis[] {
+  const root = find(axis);
+  return root.form === 'leaf' ? [root] : root.children.flatMap(leavesOf);
+}
+
+/** A short text of an axis's structure, such as `(4·12 + 4·12 + 4·12)`, for messages and tests. */
+export function printAxis(axis: Axis): string {
+  const root = find(axis);
+  if (root.form === 'leaf') return typeof root.size === 'number' ? String(root.size) : root.size.key;
+  return `(${root.children.map(printAxis).join(root.form === 'sum' ? ' + ' : '·')})`;
+}
+
+/** Thrown when two layouts cannot be brought together; the axes are pinned with the reason. */
+class Misaligned extends Error {}
+
+let nextId = 0;
+const leaf = (size: Size): Axis => ({ size, form: 'leaf', children: [], same: null, pinned: null, id: nextId++ });
+const compose = (form: 'product' | 'sum', children: readonly Axis[]): Axis => {
+  const only = children.length === 1 ? children[0] : undefined;
+  if (only !== undefined) return only;
+  const size = form === 'product' ? product(children.map((c) => find(c).size)) : children.reduce<Size>((sum, c) => add(sum, find(c).size), 0);
+  return { size, form, children, same: null, pinned: null, id: nextId++ };
+};
+
+function become(axis: Axis, form: 'product' | 'sum', children: readonly Axis[]): void {
+  axis.form = form;
+  axis.children = children;
+  if (axis.pinned !== null) for (const child of children) pin(child, axis.pinned);
+}
+
+function pin(axis: Axis, reason: string): void {
+  for (const own of leavesOf(axis)) own.pinned ??= reason;
+}
+
+const contains = (whole: Axis, part: Axis): boolean => {
+  const root = find(whole);
+  return root === part || root.children.some((child) => contains(child, part));
+};
+
+/** Makes two axes one. Throws Misaligned when their structures exclude each other. */
+function unify(first: Axis, second: Axis): void {
+  const a = find(first);
+  const b = find(second);
+  if (a === b || a.size === 1 || b.size === 1) return;
+  if (!equal(a.size, b.size)) throw new Misaligned(`sizes ${printAxis(a)} and ${printAxis(b)} differ`);
+  if (a.form === 'leaf' || b.form === 'leaf') {
+    const [from, to] = a.form === 'leaf' ? [a, b] : [b, a];
+    if (contains(to, from)) throw new Misaligned(`${printAxis(to)} contains itself`);
+    if (from.pinned !== null) pin(to, from.pinned);
+    from.same = to;
+    return;
+  }
+  if (a.form === 'product' && b.form === 'product') align(factorsOf(a), factorsOf(b));
+  else if (a.form === 'sum' && b.form === 'sum') joinSums(a, b);
+  else {
+    const [whole, sum] = a.form === 'product' ? [a, b] : [b, a];
+    const pieces = cut(whole, segmentsOf(sum).map((segment) => segment.size));
+    segmentsOf(sum).forEach((segment, i) => {
+      const piece = pieces[i];
+      if (piece !== undefined) unify(piece, segment);
+    });
+    find(sum).same = find(whole);
+    return;
+  }
+  if (find(a) !== find(b)) find(a).same = find(b);
+}
+
+function joinSums(a: Axis, b: Axis): void {
+  const offsets = (axis: Axis): Map<Axis, string> => {
+    let at: Size = 0;
+    return new Map(segmentsOf(axis).map((segment) => {
+      const entry: [Axis, string] = [segment, String(hint(at))];
+      at = add(at, segment.size);
+      return entry;
+    }));
+  };
+  const left = offsets(a);
+  for (const [segment, offset] of offsets(b)) {
+    if (left.has(segment) && left.get(segment) !== offset && new Set(segmentsOf(a)).size === segmentsOf(a).length) throw new Misaligned('a shifted copy of itself');
+  }
+  const sizesOfA = segmentsOf(a).map((segment) => segment.size);
+  const piecesOfB = cut(b, sizesOfA);
+  const segments = segmentsOf(a);
+  piecesOfB.forEach((piece, i) => {
+    const segment = segments[i];
+    if (segment !== undefined) unify(segment, piece);
+  });
+}
+
+/** Unifies two lists of factors of one product, splitting the bigger of two that differ. */
+function align(left: readonly Axis[], right: readonly Axis[]): void {
+  const a = left.filter((axis) => find(axis).size !== 1).reverse();
+  const b = right.filter((axis) => find(axis).size !== 1).reverse();
+  while (a.length > 0 && b.length > 0) {
+    const x = find(a.pop() as Axis);
+    const y = find(b.pop() as Axis);
+    if (x === y) continue;
+    if (x.form === 'product') {
+      a.push(...factorsOf(x).reverse());
+      b.push(y);
+    } else if (y.form === 'product') {
+      a.push(x);
+      b.push(...factorsOf(y).reverse());
+    } else if (equal(x.size, y.size)) {
+      unify(x, y);
+    } else if (hint(x.size) < hint(y.size)) {
+      const [outer, inner] = splitProduct(y, x.size);
+      a.push(x);
+      b.push(inner, outer);
+    } else {
+      const [outer, inner] = splitProduct(x, y.size);
+      a.push(inner, outer);
+      b.push(y);
+    }
+  }
+  if (a.length + b.length > 0) throw new Misaligned('different numbers of elements');
+}
+
+/** Splits a leaf or sum into (outer, rest). */
+function splitProduct(axis: Axis, outer: Size): [Axis, Axis] {
+  const rest = divideExactly(axis.size, outer);
+  if (rest === undefined) throw new Misaligned(`${printAxis(axis)} is no multiple of ${hint(outer)}`);
+  if (axis.form === 'leaf') {
+    const children: [Axis, Axis] = [leaf(outer), leaf(rest)];
+    become(axis, 'product', children);
+    return children;
+  }
+  const inner = leaf(rest);
+  const counts = segmentsOf(axis).map((segment) => {
+    const count = divideExactly(segment.size, rest);
+    if (count === undefined) throw new Misaligned(`${printAxis(axis)} is not made of pieces of ${hint(rest)}`);
+    const head = leaf(count);
+    unify(segment, compose('product', [head, inner]));
+    return head;
+  });
+  const heads = compose('sum', counts);
+  become(axis, 'product', [heads, inner]);
+  return [heads, inner];
+}
+
+/** Cuts an axis into consecutive pieces of the given sizes. */
+function cut(axis: Axis, sizes: readonly Size[]): Axis[] {
+  const whole = find(axis);
+  const wanted = sizes.filter((size) => size !== 0);
+  if (wanted.length === 1) return sizes.map((size) => (size === 0 ? leaf(0) : whole));
+  let pieces: Axis[];
+  if (whole.form === 'leaf') {
+    pieces = wanted.map(leaf);
+    become(whole, 'sum', pieces);
+  } else if (whole.form === 'product') {
+    const [outer, ...inner] = factorsOf(whole);
+    const width = product(inner.map((factor) => factor.size));
+    const counts = wanted.map((size) => divideExactly(size, width));
+    if (outer === undefined || counts.some((count) => count === undefined)) throw new Misaligned(`${printAxis(whole)} is cut inside a factor`);
+    pieces = cut(outer, counts as Size[]).map((piece) => compose('product', [piece, ...inner]));
+  } else {
+    pieces = cutSum(whole, wanted);
+  }
+  let next = 0;
+  return sizes.map((size) => (size === 0 ? leaf(0) : (pieces[next++] ?? leaf(size))));
+}
+
+function cutSum(sum: Axis, sizes: readonly Size[]): Axis[] {
+  const queue = segmentsOf(sum).reverse();
+  return sizes.map((size) => {
+    const piece: Axis[] = [];
+    let missing = size;
+    while (missing !== 0) {
+      const segment = queue.pop();
+      if (segment === undefined) throw new Misaligned(`${printAxis(sum)} is shorter than its pieces`);
+      const own = find(segment).size;
+      if (equal(own, missing) || hint(own) < hint(missing)) {
+        piece.push(segment);
+        missing = subtract(missing, own);
+      } else {
+        const [head, tail] = cut(segment, [missing, subtract(own, missing)]);
+        if (tail !== undefined) queue.push(tail);
+        if (head !== undefined) piece.push(head);
+        missing = 0;
+      }
+    }
+    return compose('sum', piece);
+  });
+}
+
+/** Finds the axes of every value of a graph. */
+export function findAxes(flat: FlatGraph, facts: Facts): Axes {
+  const values = new Map<string, readonly Axis[]>();
+  const uses = new Map<FlatNode, Map<number, readonly Axis[]>>();
+  const ownAtEachUse = new Set<string>();
+  for (const [name, { tensor }] of flat.constants) {
+    if (tensor.dims.filter((size) => size !== 1).length <= 1) ownAtEachUse.add(name);
+  }
+  const fresh = (dims: readonly Size[]): Axis[] => dims.map(leaf);
+  const of = (name: string): readonly Axis[] | undefined => {
+    const dims = facts.values.get(name)?.dims;
+    if (!values.has(name) && dims != null) values.set(name, fresh(dims));
+    return values.get(name);
+  };
+  const ofInput = (node: FlatNode, input: number): readonly Axis[] | undefined => {
+    const name = node.inputs[input] ?? '';
+    if (name === '') return undefined;
+    if (!ownAtEachUse.has(name)) return of(name);
+    const own = uses.get(node) ?? new Map<number, readonly Axis[]>();
+    if (!own.has(input)) own.set(input, fresh(facts.values.get(name)?.dims ?? []));
+    uses.set(node, own);
+    return own.get(input);
+  };
+
+  for (const node of flat.nodes) {
+    const relation = facts.relations.get(node);
+    if (relation === undefined) continue;
+    if (relation.kind === 'unknown') {
+      node.inputs.forEach((_, i) => {
+        for (const axis of ofInput(node, i) ?? []) pin(axis, `${nodeLabel(node)}: ${relation.reason}`);
+      });
+    } else if (relation.kind === 'labels') {
+      relateLabels(node, relation);
+    } else {
+      relateView(node, relation);
+    }
+  }
+  return { of, ofInput };
+
+  /** Runs one unification; what cannot be brought together stays apart and must not grow. */
+  function attempt(node: FlatNode, axes: readonly Axis[], unification: () => void): boolean {
+    try {
+      unification();
+      return true;
+    } catch (error) {
+      if (!(error instanceof Misaligned)) throw error;
+      for (const axis of axes) pin(axis, `${nodeLabel(node)}: ${error.message}`);
+      return false;
+    }
+  }
+
+  function relateLabels(node: FlatNode, relation: Labels): void {
+    const byLabel = new Map<string, Axis>();
+    relation.inputs.forEach((labels, i) => {
+      if (labels === null || (node.inputs[i] ?? '') === '') return;
+      const axes = ofInput(node, i);
+      labels.forEach((label, d) => {
+        const axis = axes?.[d];
+        if (label === '' || axis === undefined) return;
+        const before = byLabel.get(label);
+        if (before === undefined) byLabel.set(label, axis);
+        else if (find(before).size === 1) byLabel.set(label, axis);
+        else attempt(node, [before, axis], () => unify(before, axis));
+      });
+    });
+    node.outputs.forEach((output, o) => {
+      const dims = facts.values.get(output)?.dims;
+      const labels = relation.outputs[o];
+      if (output === '' || dims == null || labels === undefined) return;
+      values.set(output, labels.map((label, d) => {
+        const size = dims[d] ?? 1;
+        const axis = byLabel.get(label);
+        if (axis !== undefined) return axis;
+        const made = leaf(size);
+        byLabel.set(label, made);
+        return made;
+      }));
+    });
+  }
+
+  function relateView(node: FlatNode, view: View): void {
+    const input = ofInput(node, 0);
+    const outputs = view.outputs.map((dims) => fresh(dims));
+    node.outputs.forEach((output, o) => {
+      const axes = outputs[o];
+      if (output !== '' && axes !== undefined) values.set(output, axes);
+    });
+    if (input === undefined) return;
+    const [first = []] = outputs;
+    const keepOthers = (axes: Axis[], changed: ReadonlySet<number>): void => {
+      axes.forEach((_, d) => {
+        const own = input[d];
+        if (!changed.has(d) && own !== undefined) axes[d] = own;
+      });
+    };
+    const { axis = 0 } = view;
+    switch (view.kind) {
+      case 'reshape':
+        reshapeAxes(node, input, first);
+        return;
+      case 'concat': {
+        const operands = node.inputs.map((_, i) => ofInput(node, i));
+        first.forEach((axisOut, d) => {
+          const pieces = operands.flatMap((axes) => (axes?.[d] === undefined ? [] : [axes[d]]));
+          if (pieces.length < operands.length) return;
+          if (d !== axis) {
+            for (const piece of pieces) if (attempt(node, [axisOut, piece], () => unify(axisOut, piece))) continue;
+            return;
+          }
+          const real = pieces.filter((piece) => find(piece).size !== 0);
+          if (real.every((piece) => find(piece).size === 1)) return;
+          first[d] = compose('sum', real.map((piece) => (find(piece).size === 1 ? leaf(1) : piece)));
+        });
+        return;
+      }
+      case 'split': {
+        const whole = input[axis];
+        outputs.forEach((axes) => {
+          keepOthers(axes, new Set([axis]));
+        });
+        if (whole === undefined) return;
+        attempt(node, [whole], () => {
+          cut(whole, view.parts ?? []).forEach((piece, o) => {
+            const axes = outputs[o];
+            if (axes !== undefined) axes[axis] = piece;
+          });
+        });
+        return;
+      }
+      case 'slice': {
+        const changed = new Set((view.ranges ?? []).flatMap((own, d) => (own === null ? [] : [d])));
+        keepOthers(first, changed);
+        (view.ranges ?? []).forEach((own, d) => {
+          const whole = input[d];
+          if (own !== null && whole !== undefined) attempt(node, [whole], () => sliceAxis(whole, own, first, d));
+        });
+        return;
+      }
+      case 'gather': {
+        const indices = view.indices ?? [];
+        const whole = input[axis];
+        const out = view.scalar === true ? input.filter((_, d) => d !== axis) : input.map((own, d) => (d === axis ? leaf(indices.length) : own));
+        const name = node.outputs[0] ?? '';
+        values.set(name, out);
+        const start = indices[0] ?? 0;
+        const contiguous = indices.every((index, i) => index === start + i);
+        if (view.scalar === true || whole === undefined) return;
+        if (!contiguous) {
+          pin(whole, `${nodeLabel(node)}: picks single elements`);
+          return;
+        }
+        attempt(node, [whole], () => {
+          const size = find(whole).size;
+          if (!isStatic(size)) return;
+          const pieces = cut(whole, [start, indices.length, size - start - indices.length]);
+          values.set(name, out.map((own, d) => (d === axis ? (pieces[1] ?? own) : own)));
+        });
+        return;
+      }
+      case 'tile':
+        first.forEach((_, d) => {
+          const own = input[d];
+          const repeat = view.repeats?.[d] ?? 1;
+          if (own !== undefined) first[d] = repeat === 1 ? own : find(own).size === 1 ? leaf(repeat) : compose('product', [leaf(repeat), own]);
+        });
+        return;
+      case 'pad':
+        first.forEach((_, d) => {
+          const own = input[d];
+          const [before, after] = view.pads?.[d] ?? [0, 0];
+          if (own === undefined) return;
+          const pieces = [before, after].some((size) => hint(size) < 0) ? [] : [leaf(before), own, leaf(after)].filter((piece) => find(piece).size !== 0);
+          if (pieces.length === 0) pin(own, `${nodeLabel(node)}: cuts by a negative pad`);
+          else first[d] = compose('sum', pieces);
+        });
+    }
+  }
+
+  function sliceAxis(whole: Axis, own: { start: Size; end: Size; step: number }, out: Axis[], d: number): void {
+    const size = find(whole).size;
+    if (own.step < 0) return pin(whole, 'read backwards by a Slice');
+    if (own.step > 1) {
+      if (!isStatic(own.start) || own.start >= own.step || !equal(own.end, size)) throw new Misaligned('a Slice with a step over a part');
+      const stride = own.step;
+      const factors = factorsOf(whole);
+      const last = factors.at(-1);
+      if (last === undefined) return;
+      const outer = divideExactly(find(last).size, stride);
+      if (outer === undefined) throw new Misaligned(`${printAxis(whole)} is no multiple of the step ${stride}`);
+      if (last.form === 'leaf' && !equal(last.size, stride)) become(last, 'product', [leaf(outer), leaf(stride)]);
+      const now = factorsOf(whole);
+      const inner = now.at(-1);
+      if (inner === undefined || !equal(inner.size, stride)) throw new Misaligned('a Slice with a step that crosses factors');
+      out[d] = compose('product', now.slice(0, -1));
+      return;
+    }
+    const length = subtract(own.end, own.start);
+    const after = subtract(size, own.end);
+    if (hint(length) <= 0 || hint(after) < 0 || hint(own.start) < 0) return;
+    if (!isStatic(own.start) || (!isStatic(length) && !isStatic(after))) {
+      if (isStatic(size)) pin(whole, 'a table read from a computed position');
+      return;
+    }
+    out[d] = cut(whole, [own.start, length, after])[1] ?? leaf(length);
+  }
+
+  /** Groups of dimensions with equal products of sizes are brought together; a group that is misaligned stays apart. */
+  function reshapeAxes(node: FlatNode, input: readonly Axis[], out: Axis[]): void {
+    const left = input.filter((axis) => find(axis).size !== 1);
+    const right = out.filter((axis) => find(axis).size !== 1);
+    let i = 0;
+    let j = 0;
+    while (i < left.length || j < right.length) {
+      const [fromI, fromJ] = [i, j];
+      let a: Size = find(left[i++] ?? leaf(1)).size;
+      let b: Size = find(right[j++] ?? leaf(1)).size;
+      while (!equal(a, b) && (i < left.length || j < right.length)) {
+        const advanceLeft = j >= right.length || (i < left.length && hint(a) <= hint(b));
+        if (advanceLeft) a = multiply(a, find(left[i++] as Axis).size);
+        else b = multiply(b, find(right[j++] as Axis).size);
+      }
+      const group = left.slice(fromI, i);
+      const into = right.slice(fromJ, j);
+      if (!attempt(node, group, () => align(group, into))) {
+        for (const axis of into) pin(axis, `${nodeLabel(node)}: Reshape across axes`);
+      }
+    }
+  }
+}
+
+/** The sizes of dims as hints, for index arithmetic on masks and maps. */
+export const hintOf = (axis: Axis): number => hint(find(axis).size);
+

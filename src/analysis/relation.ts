@@ -1,0 +1,117 @@
+/**
+ * How the dimensions of one node's operands and results belong together.
+ *
+ * Most operators are an einsum in disguise: every dimension has a label, equal labels have equal sizes, a label that only
+ * inputs have is summed or searched over, one that only outputs have is new. `''` labels a size-1 dimension that is
+ * broadcast. The others rearrange elements (views) and are described by what they do to index ranges.
+ */
+import type { FlatNode } from '../onnx/graph.ts';
+import type { Size } from './size.ts';
+
+export interface Labels {
+  readonly kind: 'labels';
+  /** Per input, a label per dimension; null for an input whose dimensions mean nothing (shapes, axes, scalars). */
+  readonly inputs: readonly (readonly string[] | null)[];
+  readonly outputs: readonly (readonly string[])[];
+  /** Sizes of labels that no input has. */
+  readonly sizes?: ReadonlyMap<string, Size>;
+  /** Labels along which an output element depends on other elements (Softmax, norms, CumSum). */
+  readonly mixes?: readonly string[];
+}
+
+export interface View {
+  readonly kind: 'reshape' | 'concat' | 'split' | 'slice' | 'gather' | 'tile' | 'pad';
+  readonly outputs: readonly (readonly Size[])[];
+  /** concat, split, slice, gather: the dimension that is joined or cut. */
+  readonly axis?: number;
+  /** split: sizes of the parts. */
+  readonly parts?: readonly Size[];
+  /** slice: per dimension; null for a dimension that is kept whole. */
+  readonly ranges?: readonly ({ readonly start: Size; readonly end: Size; readonly step: number } | null)[];
+  /** gather: constant indices, never negative. */
+  readonly indices?: readonly number[];
+  /** gather: the index is a scalar, so the dimension goes. */
+  readonly scalar?: boolean;
+  /** tile: repeats per dimension; pad: [before, after] per dimension. */
+  readonly repeats?: readonly Size[];
+  readonly pads?: readonly (readonly [Size, Size])[];
+}
+
+/** An operator nobody has described: its dimensions are unrelated and must not grow. */
+export interface Unknown {
+  readonly kind: 'unknown';
+  readonly reason: string;
+}
+
+export type Relation = Labels | View | Unknown;
+
+/** One element of a small tensor: its value (booleans are 0 and 1, null is not known) and whether it came from a Shape. */
+export interface Element {
+  readonly value: Size | null;
+  readonly fromShape: boolean;
+}
+
+/** What an op rule may look at: a node and what is known of its operands. */
+export interface Site {
+  readonly flat: FlatNode;
+  readonly opset: number;
+  /** Sizes of an input. Throws a ShapeUnknown when its rank is not known. */
+  dims(input: number): readonly Size[];
+  has(input: number): boolean;
+  /** Elements of a small input; null when not known. */
+  elements(input: number): readonly Element[] | null;
+  dtype(input: number): number;
+  int(name: string, otherwise: number): number;
+  ints(name: string): readonly number[] | undefined;
+  text(name: string, otherwise: string): string;
+  /** A size that nothing else is known to equal. */
+  fresh(tag: string, value: number): Size;
+}
+
+/** Thrown by rules whose operands' ranks or shapes are not known; the node's outputs are then unknown too. */
+export class ShapeUnknown extends Error {}
+
+export const unknown = (reason: string): Unknown => ({ kind: 'unknown', reason });
+
+/** Labels d0…dn of a rank. */
+export const range = (rank: number, prefix = 'd'): string[] => Array.from({ length: rank }, (_, i) => `${prefix}${i}`);
+
+/** A possibly negative dimension number as 0…rank-1. */
+export const at = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
+
+/** The elements of an input as known sizes; throws ShapeUnknown if one is not known. */
+export function sizesOf(site: Site, input: number): Size[] {
+  const elements = site.elements(input);
+  if (elements === null) throw new ShapeUnknown(`input ${input} is computed from data`);
+  return elements.map(({ value }) => {
+    if (value === null) throw new ShapeUnknown(`input ${input} is computed from data`);
+    return value;
+  });
+}
+
+/** The elements of an input as plain numbers (axes, repeats, indices); throws ShapeUnknown otherwise. */
+export function numbersOf(site: Site, input: number): number[] {
+  return sizesOf(site, input).map((size) => {
+    if (typeof size !== 'number') throw new ShapeUnknown(`input ${input} depends on the input sizes`);
+    return size;
+  });
+}
+
+/** Numpy broadcasting: labels aligned at the last dimension, `''` where a dimension of size 1 is stretched. */
+export function broadcast(site: Site, count: number, operands: readonly number[] = range(count).map((_, i) => i)): Labels {
+  const shapes = operands.map((input) => site.dims(input));
+  const rank = Math.max(0, ...shapes.map((dims) => dims.length));
+  const stretched = range(rank).map((_, d) => shapes.some((dims) => (dims[d - rank + dims.length] ?? 1) !== 1));
+  const labelled = shapes.map((dims) => dims.map((size, i) => (size === 1 && stretched[i + rank - dims.length] ? '' : `d${i + rank - dims.length}`)));
+  const inputs: (readonly string[] | null)[] = site.flat.inputs.map(() => null);
+  operands.forEach((input, i) => {
+    inputs[input] = labelled[i] ?? null;
+  });
+  return { kind: 'labels', inputs, outputs: [range(rank)] };
+}
+
+/** Every output has the labels of input 0; other inputs mean nothing. */
+export function likeInput(site: Site, mixes: readonly string[] = []): Labels {
+  const labels = range(site.dims(0).length);
+  return { kind: 'labels', inputs: site.flat.inputs.map((_, i) => (i === 0 ? labels : null)), outputs: site.flat.outputs.map(() => labels), mixes };
+}

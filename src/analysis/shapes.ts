@@ -1,0 +1,313 @@
+/**
+ * Shapes and small integer values of every tensor, for all inputs at once.
+ *
+ * One pass over the flat graph with the op table. Input dimensions are symbols; what a graph computes from shapes
+ * (Shape → Gather → Concat → Reshape) is followed element by element. Declared dimension names lie or hide relations
+ * (`past_sequence_length + 1`, an image height that only one value fits), so a conflict between two sizes that must be
+ * equal is solved for a symbol and the pass starts again.
+ */
+import { GrowError } from '../errors.ts';
+import { type FlatGraph, type FlatNode, nodeLabel, opsetVersion } from '../onnx/graph.ts';
+import { type Attribute, DataType, type Tensor } from '../onnx/ir.ts';
+import { readNumbers } from '../onnx/tensor.ts';
+import { declaredSize } from './declared-size.ts';
+import { ruleOf } from './op-rules.ts';
+import { type Element, type Labels, type Relation, ShapeUnknown, type Site, unknown } from './relation.ts';
+import { asSymbol, equal, evaluate, hint, isolate, isStatic, type Size, substitute, subtract, symbol, symbolsOf } from './size.ts';
+
+/** What a value depends on: nothing but the file, also the sizes of inputs, or the contents of inputs. */
+export type Dependence = 'constant' | 'shape' | 'data';
+
+export interface ValueFacts {
+  /** null when not even the rank is known. */
+  readonly dims: readonly Size[] | null;
+  readonly dtype: number;
+  /** Elements of a small tensor; null when not known. */
+  readonly elements: readonly Element[] | null;
+  readonly dependence: Dependence;
+}
+
+export interface Facts {
+  readonly values: ReadonlyMap<string, ValueFacts>;
+  readonly relations: ReadonlyMap<FlatNode, Relation>;
+  /** Elements of a small value; null when not known or more than 256. */
+  elements(value: string): readonly Element[] | null;
+  /** Input dimensions that turned out to equal something else. */
+  readonly bindings: ReadonlyMap<string, Size>;
+}
+
+const SMALL = 256;
+const MAX_RESTARTS = 40;
+
+/** Small values for input dimensions: different from each other, below the length of any position table. */
+const HINTS = [2, 6, 5, 7, 3, 4, 9, 8, 10, 12, 11, 13, 14, 15];
+const IMAGE_HINT = 64;
+const WINDOWED = new Set(['Conv', 'AveragePool', 'MaxPool']);
+
+class Restart extends Error {}
+
+/** Infers every value's shape. Never throws for a graph it does not understand: such values have `dims: null`. */
+export function inferFacts(flat: FlatGraph, known?: Pick<Facts, 'bindings'>): Facts {
+  const bindings = new Map<string, Size>(known?.bindings ?? []);
+  const hints = new Map<string, number>();
+  const refused = new Set<string>();
+  for (let attempt = 0; attempt < MAX_RESTARTS; attempt++) {
+    try {
+      return inferOnce(flat, bindings, hints, refused);
+    } catch (error) {
+      if (!(error instanceof Restart)) throw error;
+    }
+  }
+  throw new GrowError('INVALID_MODEL', 'the sizes of this graph contradict each other', { hint: 'run onnx.checker with shape inference on the file' });
+}
+
+const DEPENDENCE_ORDER: readonly Dependence[] = ['constant', 'shape', 'data'];
+
+function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<string, number>, refused: Set<string>): Facts {
+  const values = new Map<string, ValueFacts>();
+  const relations = new Map<FlatNode, Relation>();
+  const tensors = new Map<string, readonly Element[] | null>();
+  const versions = new Map<string, number>();
+  let fresh = 0;
+
+  for (const [name, { tensor }] of flat.constants) values.set(name, { dims: tensor.dims, dtype: tensor.dataType, elements: null, dependence: 'constant' });
+  for (const input of flat.inputs) values.set(input.name, inputFacts(input));
+  for (const node of flat.nodes) {
+    if (node.op !== 'Constant' || !values.has(node.outputs[0] ?? '')) visit(node);
+  }
+  return { values, relations, elements: elementsOf, bindings: new Map(bindings) };
+
+  function inputFacts(input: FlatGraph['inputs'][number]): ValueFacts {
+    const declared = input.type?.dims ?? null;
+    const image = declared?.length === 4 && typeof declared[2] !== 'number' && typeof declared[3] !== 'number';
+    const dims = declared?.map((dim, i) => {
+      if (typeof dim === 'number') return dim;
+      return declaredSize(dim ?? `${input.name}.${i}`, (name) => bind(name, image && i > 1 ? IMAGE_HINT : undefined));
+    });
+    return { dims: dims ?? null, dtype: input.type?.elemType ?? 0, elements: null, dependence: 'data' };
+  }
+
+  function bind(name: string, wanted?: number): Size {
+    const bound = bindings.get(name);
+    if (bound !== undefined) return symbolsOf(bound).reduce((size, part) => (bindings.has(part) ? substitute(size, part, bind(part)) : size), bound);
+    if (!hints.has(name)) hints.set(name, wanted ?? HINTS[hints.size % HINTS.length] ?? 3);
+    return symbol(name, hints.get(name) ?? 3);
+  }
+
+  function constantElements(name: string): readonly Element[] | null {
+    const cached = tensors.get(name);
+    if (cached !== undefined) return cached;
+    const tensor = flat.constants.get(name)?.tensor;
+    const elements = tensor === undefined ? null : smallElements(tensor);
+    tensors.set(name, elements);
+    return elements;
+  }
+
+  function elementsOf(name: string): readonly Element[] | null {
+    return flat.constants.has(name) ? constantElements(name) : (values.get(name)?.elements ?? null);
+  }
+
+  function visit(node: FlatNode): void {
+    const domain = node.node.domain === 'ai.onnx' ? '' : node.node.domain;
+    if (!versions.has(domain)) versions.set(domain, opsetVersion(flat.model, domain));
+    const site = siteOf(node, versions.get(domain) ?? 0);
+    const rule = ruleOf(node.op);
+    const dependence = node.op === 'Shape' || node.op === 'Size' ? shapeDependence(node) : strongest(node);
+    let relation: Relation;
+    try {
+      relation = rule?.relate(site) ?? unknown(`no rule for operator ${node.op}`);
+    } catch (error) {
+      if (!(error instanceof ShapeUnknown)) throw error;
+      relation = unknown(error.message);
+    }
+    const dtype = dtypeOf(() => rule?.dtype?.(site) ?? site.dtype(0));
+    const dims = outputDims(node, relation);
+    const elements = dims[0] === null || dims[0] === undefined ? null : computed(rule?.compute, site, dims[0]);
+    relations.set(node, relation);
+    node.outputs.forEach((output, i) => {
+      if (output === '') return;
+      values.set(output, { dims: dims[i] ?? null, dtype: i === 0 || node.op === 'Split' || node.op === 'If' ? (node.op === 'If' ? site.dtype(1 + i) : dtype) : secondDtype(node, dtype), elements: i === 0 ? elements : null, dependence });
+    });
+    if (node.op === 'If') joinElements(node);
+    if (node.op === 'Split' && relation.kind === 'split') splitElements(node, relation.parts ?? []);
+  }
+
+  function siteOf(node: FlatNode, opset: number): Site {
+    const attribute = (name: string): Attribute | undefined => node.node.attributes.find((a) => a.name === name);
+    return {
+      flat: node,
+      opset,
+      has: (i) => (node.inputs[i] ?? '') !== '',
+      dims: (i) => {
+        const dims = values.get(node.inputs[i] ?? '')?.dims;
+        if (dims == null) throw new ShapeUnknown(`the shape of ${node.inputs[i] ?? 'a missing input'} is not known`);
+        return dims;
+      },
+      elements: (i) => elementsOf(node.inputs[i] ?? ''),
+      dtype: (i) => values.get(node.inputs[i] ?? '')?.dtype ?? 0,
+      int: (name, otherwise) => {
+        const found = attribute(name);
+        return found?.kind === 'int' || found?.kind === 'float' ? found.value : otherwise;
+      },
+      ints: (name) => {
+        const found = attribute(name);
+        return found?.kind === 'ints' || found?.kind === 'floats' ? found.value : undefined;
+      },
+      text: (name, otherwise) => {
+        const found = attribute(name);
+        return found?.kind === 'string' ? found.value : otherwise;
+      },
+      fresh: (tag, value) => bind(`${tag}#${fresh++}`, value),
+    };
+  }
+
+  function shapeDependence(node: FlatNode): Dependence {
+    return values.get(node.inputs[0] ?? '')?.dependence === 'constant' ? 'constant' : 'shape';
+  }
+
+  function strongest(node: FlatNode): Dependence {
+    const order = node.inputs.map((name) => DEPENDENCE_ORDER.indexOf(name === '' ? 'constant' : (values.get(name)?.dependence ?? 'data')));
+    return DEPENDENCE_ORDER[Math.max(0, ...order)] ?? 'data';
+  }
+
+  /** Elements that are equal in every branch. */
+  function joinElements(node: FlatNode): void {
+    const count = node.outputs.length;
+    node.outputs.forEach((output, o) => {
+      const facts = values.get(output);
+      const branches = node.inputs.slice(1).filter((_, i) => i % count === o).map((name) => elementsOf(name));
+      const [first, ...rest] = branches;
+      if (facts === undefined || first == null) return;
+      const agree = rest.every((other) => other !== null && other.length === first.length && other.every((e, i) => e.value !== null && equal(e.value, first[i]?.value ?? NaN)));
+      values.set(output, { ...facts, elements: agree ? first : null });
+    });
+  }
+
+  function splitElements(node: FlatNode, parts: readonly Size[]): void {
+    const elements = elementsOf(node.inputs[0] ?? '');
+    if (elements === null || !parts.every(isStatic)) return;
+    let start = 0;
+    node.outputs.forEach((output, i) => {
+      const facts = values.get(output);
+      const end = start + hint(parts[i] ?? 0);
+      if (facts !== undefined && facts.dims?.length === 1) values.set(output, { ...facts, elements: elements.slice(start, end) });
+      start = end;
+    });
+  }
+
+  function outputDims(node: FlatNode, relation: Relation): (readonly Size[] | null)[] {
+    if (relation.kind === 'unknown') return node.outputs.map(() => null);
+    if (relation.kind !== 'labels') {
+      if (relation.kind === 'concat') for (const name of node.inputs) agree(node, name, relation.outputs[0] ?? [], relation.axis ?? 0);
+      return [...relation.outputs];
+    }
+    const sizes = labelSizes(node, relation);
+    return node.outputs.map((_, o) => relation.outputs[o]?.map((label) => windowed(node, sizes.get(label) ?? 1)) ?? null);
+  }
+
+  function labelSizes(node: FlatNode, relation: Labels): Map<string, Size> {
+    const sizes = new Map<string, Size>(relation.sizes ?? []);
+    relation.inputs.forEach((labels, i) => {
+      const dims = values.get(node.inputs[i] ?? '')?.dims;
+      if (dims == null) return;
+      labels?.forEach((label, d) => {
+        const size = dims[d];
+        if (label === '' || size === undefined) return;
+        const before = sizes.get(label);
+        sizes.set(label, before === undefined ? size : merge(node, before, size));
+      });
+    });
+    return sizes;
+  }
+
+  /** Dimensions other than the joined one must be equal. */
+  function agree(node: FlatNode, name: string, dims: readonly Size[], axis: number): void {
+    values.get(name)?.dims?.forEach((size, d) => {
+      if (d !== axis) merge(node, dims[d] ?? size, size);
+    });
+  }
+
+  /** Images and audio must be larger than the windows that slide over them, so their small values grow until they are. */
+  function windowed(node: FlatNode, size: Size): Size {
+    if (hint(size) > 0 || isStatic(size) || !WINDOWED.has(node.op)) return size;
+    for (const name of symbolsOf(size)) {
+      const now = hints.get(name);
+      if (now === undefined || now > 1e6) continue;
+      hints.set(name, now * 4);
+      throw new Restart();
+    }
+    return size;
+  }
+
+  function merge(node: FlatNode, a: Size, b: Size): Size {
+    if (equal(a, b)) return a;
+    const key = `${nodeLabel(node)}`;
+    if (refused.has(key)) return isStatic(b) ? b : a;
+    const solved = solve(a, b);
+    if (solved === undefined) {
+      refused.add(key);
+      return isStatic(b) ? b : a;
+    }
+    for (const [name, size] of solved) bindings.set(name, size);
+    throw new Restart();
+  }
+}
+
+/** Elements of a constant of at most 256 numbers. */
+function smallElements(tensor: Tensor): readonly Element[] | null {
+  const count = tensor.dims.reduce((a, b) => a * b, 1);
+  if (count > SMALL || tensor.dataType === DataType.STRING) return null;
+  try {
+    return [...readNumbers(tensor)].map((value) => ({ value, fromShape: false }));
+  } catch {
+    return null; // a number format that we do not read; nothing depends on it then
+  }
+}
+
+function computed(compute: ((site: Site) => readonly Element[] | null) | undefined, site: Site, dims: readonly Size[]): readonly Element[] | null {
+  if (compute === undefined || dims.length > 4) return null;
+  let count = 1;
+  for (const size of dims) count *= hint(size);
+  if (count > SMALL) return null;
+  try {
+    const elements = compute(site);
+    return elements?.some((e) => e.value !== null) ? elements : null;
+  } catch (error) {
+    if (error instanceof ShapeUnknown) return null;
+    throw error;
+  }
+}
+
+function dtypeOf(read: () => number): number {
+  try {
+    return read();
+  } catch {
+    return 0;
+  }
+}
+
+/** Statistics of norms are float32; indices of TopK and MaxPool int64. */
+function secondDtype(node: FlatNode, dtype: number): number {
+  return node.op === 'TopK' || node.op === 'MaxPool' ? DataType.INT64 : node.op === 'Dropout' ? DataType.BOOL : dtype;
+}
+
+/** Values for symbols that make two sizes equal; undefined when there are none to be seen. */
+function solve(a: Size, b: Size): Map<string, Size> | undefined {
+  const [first, second] = [asSymbol(a), asSymbol(b)];
+  if (second !== undefined && hint(a) > 0 && !symbolsOf(a).includes(second)) return new Map([[second, a]]);
+  if (first !== undefined && hint(b) > 0 && !symbolsOf(b).includes(first)) return new Map([[first, b]]);
+  const difference = subtract(a, b);
+  for (const name of symbolsOf(difference)) {
+    const rest = isolate(difference, name);
+    if (rest !== undefined && hint(rest) > 0) return new Map([[name, rest]]);
+  }
+  if (!isStatic(a) && !isStatic(b)) return undefined;
+  const names = [...new Set([...symbolsOf(a), ...symbolsOf(b)])];
+  const fits = (assignment: ReadonlyMap<string, number>): boolean => evaluate(a, assignment) === evaluate(b, assignment);
+  for (const group of [names, ...names.map((name) => [name])]) {
+    for (let value = 1; value <= 2048; value++) {
+      if (fits(new Map(group.map((name) => [name, value])))) return new Map(group.map((name) => [name, value]));
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,207 @@
+/**
+ * Sizes as polynomials over the model's input dimensions.
+ *
+ * A static size is a plain number. A dynamic one is a polynomial whose atoms are input dimensions (`batch_size`) or
+ * functions of polynomials that are no polynomials themselves (`floor(a/2)`, `sqrt(a)`); two dynamic sizes are equal for
+ * all inputs exactly when their keys are equal. `hint` is the value under one small consistent assignment of the
+ * input dimensions: it decides comparisons, Min and Max, never equality.
+ */
+export type Size = number | Polynomial;
+
+interface Polynomial {
+  readonly key: string;
+  readonly hint: number;
+  /** Monomial (sorted atoms joined by U+00B7, '' for the constant) to coefficient. */
+  readonly terms: ReadonlyMap<string, number>;
+  readonly atoms: ReadonlyMap<string, Atom>;
+}
+
+/** An input dimension (no `apply`), or a function of sizes that is no polynomial. */
+interface Atom {
+  readonly hint: number;
+  readonly args: readonly Size[];
+  readonly apply?: (...args: number[]) => number;
+}
+
+const TIMES = '\u00b7';
+
+/** The value of a size under the small assignment. */
+export const hint = (size: Size): number => (typeof size === 'number' ? size : size.hint);
+
+/** True for a size that is the same for all inputs. */
+export const isStatic = (size: Size): size is number => typeof size === 'number';
+
+/** True when both sizes are equal for all inputs. */
+export const equal = (a: Size, b: Size): boolean => a === b || keyOf(a) === keyOf(b);
+
+/** A canonical text; equal keys mean equal sizes. */
+export const keyOf = (size: Size): string => (typeof size === 'number' ? String(size) : size.key);
+
+/** A dynamic size of its own, such as an input dimension, with its value under the small assignment. */
+export function symbol(name: string, value: number): Size {
+  return single(name, { hint: value, args: [] });
+}
+
+const single = (name: string, atom: Atom): Size => polynomial(new Map([[name, 1]]), atom.hint, new Map([[name, atom]]));
+
+/** The input dimensions a size depends on. */
+export function symbolsOf(size: Size): string[] {
+  if (typeof size === 'number') return [];
+  return [...new Set([...size.atoms].flatMap(([name, atom]) => (atom.apply === undefined ? [name] : atom.args.flatMap(symbolsOf))))];
+}
+
+/** The name of a size that is one input dimension and nothing else. */
+export function asSymbol(size: Size): string | undefined {
+  if (typeof size === 'number' || size.terms.size !== 1) return undefined;
+  const atom = size.atoms.get(size.key);
+  return atom !== undefined && atom.apply === undefined ? size.key : undefined;
+}
+
+/** A size's value under an assignment of input dimensions; those not assigned have their hint. */
+export function evaluate(size: Size, assignment: ReadonlyMap<string, number>): number {
+  if (typeof size === 'number') return size;
+  const valueOf = (name: string): number => {
+    const atom = size.atoms.get(name);
+    if (atom?.apply !== undefined) return atom.apply(...atom.args.map((arg) => evaluate(arg, assignment)));
+    return assignment.get(name) ?? atom?.hint ?? 1;
+  };
+  let sum = 0;
+  for (const [monomial, c] of size.terms) sum += monomial === '' ? c : monomial.split(TIMES).reduce((value, name) => value * valueOf(name), c);
+  return sum;
+}
+
+/** r such that size = 0 means name = r; undefined unless the input dimension stands alone with coefficient ±1. */
+export function isolate(size: Size, name: string): Size | undefined {
+  if (typeof size === 'number') return undefined;
+  const coefficient = size.terms.get(name);
+  const atom = size.atoms.get(name);
+  if (atom === undefined || (coefficient !== 1 && coefficient !== -1)) return undefined;
+  const rest = subtract(multiply(single(name, atom), coefficient), size);
+  return symbolsOf(rest).includes(name) ? undefined : multiply(rest, coefficient);
+}
+
+export function add(a: Size, b: Size): Size {
+  if (typeof a === 'number' && typeof b === 'number') return a + b;
+  const terms = new Map(termsOf(a));
+  for (const [monomial, c] of termsOf(b)) terms.set(monomial, (terms.get(monomial) ?? 0) + c);
+  return polynomial(terms, hint(a) + hint(b), atomsOf(a, b));
+}
+
+export function subtract(a: Size, b: Size): Size {
+  return add(a, multiply(b, -1));
+}
+
+export function multiply(a: Size, b: Size): Size {
+  if (typeof a === 'number' && typeof b === 'number') return a * b;
+  const terms = new Map<string, number>();
+  for (const [m, c] of termsOf(a)) {
+    for (const [n, d] of termsOf(b)) {
+      const monomial = joinMonomials(m, n);
+      terms.set(monomial, (terms.get(monomial) ?? 0) + c * d);
+    }
+  }
+  return polynomial(terms, hint(a) * hint(b), atomsOf(a, b));
+}
+
+/** a / b when it is a polynomial with whole coefficients, else undefined. */
+export function divideExactly(a: Size, b: Size): Size | undefined {
+  if (b === 0) return undefined;
+  if (typeof a === 'number' && typeof b === 'number') return Number.isInteger(a / b) ? a / b : undefined;
+  if (equal(a, b)) return 1;
+  const [lead, leadC] = leading(b);
+  let rest: Size = a;
+  let quotient: Size = 0;
+  for (let step = 0; step < 64; step++) {
+    if (rest === 0) return quotient;
+    const [m, c] = leading(rest);
+    const left = removeMonomial(m, lead);
+    if (left === undefined || c % leadC !== 0) return undefined;
+    const atoms = atomsOf(a, b);
+    const coefficient = c / leadC;
+    const term = polynomial(new Map([[left, coefficient]]), coefficient * monomialHint(left, atoms), atoms);
+    quotient = add(quotient, term);
+    rest = subtract(rest, multiply(term, b));
+  }
+  return undefined;
+}
+
+/** a / b truncated towards zero, as ONNX divides integers. */
+export function divide(a: Size, b: Size): Size {
+  return divideExactly(a, b) ?? opaque('div', [a, b], (x, y) => (y === 0 ? 0 : Math.trunc(x / y)));
+}
+
+/** A function of sizes that is no polynomial; the same function of equal arguments gives equal sizes. */
+export function opaque(name: string, args: readonly Size[], apply: (...args: number[]) => number): Size {
+  const value = apply(...args.map(hint));
+  return args.every(isStatic) ? value : single(`${name}(${args.map(keyOf).join(',')})`, { hint: value, args, apply });
+}
+
+/** Replaces an input dimension by another size, inside functions too. */
+export function substitute(size: Size, name: string, by: Size): Size {
+  if (typeof size === 'number') return size;
+  const valueOf = (atomName: string): Size => {
+    const atom = size.atoms.get(atomName);
+    if (atomName === name) return by;
+    if (atom?.apply === undefined) return single(atomName, atom ?? { hint: 1, args: [] });
+    return opaque(atomName.slice(0, atomName.indexOf('(')), atom.args.map((arg) => substitute(arg, name, by)), atom.apply);
+  };
+  let sum: Size = 0;
+  for (const [monomial, c] of size.terms) sum = add(sum, monomial === '' ? c : monomial.split(TIMES).map(valueOf).reduce(multiply, c));
+  return sum;
+}
+
+/** The product of sizes; 1 for none. */
+export const product = (sizes: readonly Size[]): Size => sizes.reduce<Size>(multiply, 1);
+
+function polynomial(terms: Map<string, number>, value: number, atoms: ReadonlyMap<string, Atom>): Size {
+  const sorted = [...terms].filter(([, c]) => c !== 0).sort(([m], [n]) => compareMonomials(m, n));
+  if (sorted.length === 0) return 0;
+  if (sorted.length === 1 && sorted[0]?.[0] === '') return sorted[0][1];
+  const key = sorted.map(([m, c]) => (m === '' ? String(c) : c === 1 ? m : `${c}${TIMES}${m}`)).join(' + ');
+  const used = new Set(sorted.flatMap(([m]) => m.split(TIMES)));
+  const own = [...atoms.keys()].every((name) => used.has(name)) ? atoms : new Map([...atoms].filter(([name]) => used.has(name)));
+  return { key, hint: value, terms: new Map(sorted), atoms: own };
+}
+
+const NO_ATOMS: ReadonlyMap<string, Atom> = new Map();
+
+function atomsOf(...sizes: readonly Size[]): ReadonlyMap<string, Atom> {
+  const known = sizes.flatMap((size) => (typeof size === 'number' ? [] : [size.atoms]));
+  if (known.length < 2) return known[0] ?? NO_ATOMS;
+  return known[0] === known[1] ? (known[0] ?? NO_ATOMS) : new Map(known.flatMap((atoms) => [...atoms]));
+}
+
+const termsOf = (size: Size): ReadonlyMap<string, number> => (typeof size === 'number' ? (size === 0 ? new Map() : new Map([['', size]])) : size.terms);
+
+function joinMonomials(m: string, n: string): string {
+  if (m === '') return n;
+  if (n === '') return m;
+  return [...m.split(TIMES), ...n.split(TIMES)].sort().join(TIMES);
+}
+
+/** Degree first, then alphabet: an order that multiplication keeps, as long division needs. */
+function compareMonomials(m: string, n: string): number {
+  const a = m === '' ? [] : m.split(TIMES);
+  const b = n === '' ? [] : n.split(TIMES);
+  if (a.length !== b.length) return b.length - a.length;
+  return m < n ? -1 : m > n ? 1 : 0;
+}
+
+function leading(size: Size): [string, number] {
+  return typeof size === 'number' ? ['', size] : (size.terms.entries().next().value as [string, number]);
+}
+
+function removeMonomial(m: string, n: string): string | undefined {
+  const left = m === '' ? [] : m.split(TIMES);
+  for (const atom of n === '' ? [] : n.split(TIMES)) {
+    const at = left.indexOf(atom);
+    if (at < 0) return undefined;
+    left.splice(at, 1);
+  }
+  return left.join(TIMES);
+}
+
+function monomialHint(monomial: string, atoms: ReadonlyMap<string, Atom>): number {
+  if (monomial === '') return 1;
+  return monomial.split(TIMES).reduce((value, name) => value * (atoms.get(name)?.hint ?? 1), 1);
+}
