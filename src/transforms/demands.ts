@@ -1,0 +1,392 @@
+/**
+ * Which new elements must be zero, found backwards.
+ *
+ * A demand says: these elements of this value are zero for all inputs. It is pushed from where it is needed (a sum over new
+ * elements) through the op table to the constants that can grant it; a value no rule can make zero is an error that names the node.
+ * Everything not demanded is free.
+ */
+import type { Axis } from '../analysis/axes.ts';
+import type { Analysis } from '../analysis/graph-analysis.ts';
+import type { Norm, Operand } from '../analysis/norms.ts';
+import { ruleOf } from '../analysis/op-rules.ts';
+import type { Labels, View } from '../analysis/relation.ts';
+import { hint } from '../analysis/size.ts';
+import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
+import type { Region } from './fill.ts';
+import type { AxisGrowth } from './grow-axis.ts';
+
+/** An operand that is stretched over a grown dimension and must only reach its old elements. */
+export interface MaskedOperand extends Operand {
+  /** The dimension, counted in the node's result. */
+  readonly dim: number;
+  readonly axis: Axis;
+}
+
+export interface Demands {
+  /** Demands zeros of an operand; null when granted, else why it is impossible. */
+  zero(operand: Operand, region: Region): string | null;
+  /** Demands that new elements along a dimension are the mean of the old ones; null when granted, else why not. */
+  mean(operand: Operand, dim: number): string | null;
+  /** True when the elements are zero by what was demanded so far. */
+  isZero(operand: Operand, region: Region): boolean;
+  /** Zero regions by constant use. */
+  readonly zeros: ReadonlyMap<string, readonly Region[]>;
+  /** Dimension of mean fill by constant use. */
+  readonly means: ReadonlyMap<string, number>;
+  readonly masked: ReadonlyMap<string, MaskedOperand>;
+  /** Zero regions demanded of graph inputs, by name. */
+  readonly inputs: ReadonlyMap<string, readonly Region[]>;
+}
+
+/** The key of an operand's constant: shared matrices have one for all uses, small constants one per use. */
+export function useKey(analysis: Analysis, operand: Operand): string {
+  const name = operand.node.inputs[operand.input] ?? '';
+  const shared = analysis.axes.of(name) === analysis.axes.ofInput(operand.node, operand.input);
+  return shared ? name : `${name}\u0000${analysis.data.index.get(operand.node) ?? 0}\u0000${operand.input}`;
+}
+
+type Mode = 'demand' | 'possible' | 'granted';
+
+/** `nativeNorms` are LayerNorms whose zero result is had by a mean tail in front of them, by the value before gain and bias. */
+export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNorms: ReadonlyMap<string, Norm>, oldBlock: ReadonlySet<FlatNode>): Demands {
+  const { facts, axes, data, flat } = analysis;
+  const zeros = new Map<string, Region[]>();
+  const means = new Map<string, number>();
+  const masked = new Map<string, MaskedOperand>();
+  const inputs = new Map<string, Region[]>();
+  const done = new Map<string, string | null>();
+
+  const axesAt = (operand: Operand): readonly Axis[] => axes.ofInput(operand.node, operand.input) ?? [];
+  const nameAt = (operand: Operand): string => operand.node.inputs[operand.input] ?? '';
+  const isConstant = (name: string): boolean => facts.values.get(name)?.dependence === 'constant';
+
+  function visit(operand: Operand, given: Region, mode: Mode): string | null {
+    const region = given.map(simplify);
+    if (region.some((own) => own !== null && own.every((x) => x === 0))) return null;
+    const name = nameAt(operand);
+    const key = `${mode}\u0000${flat.constants.has(name) ? useKey(analysis, operand) : name}\u0000${region.map(keyOf).join('|')}`;
+    const known = mode === 'granted' ? undefined : done.get(key);
+    if (known !== undefined) return known;
+    const result = visitNew(operand, name, region, mode);
+    if (mode !== 'granted') done.set(key, result);
+    return result;
+  }
+
+  function visitNew(operand: Operand, name: string, region: Region, mode: Mode): string | null {
+    if (region.every((own) => own === null)) return isZeroConstant(name) ? null : `${name} would have to be zero everywhere`;
+    if (flat.constants.has(name)) return atConstant(operand, name, region, mode);
+    const node = data.producer(name);
+    if (node === undefined) return atInput(name, region, mode);
+    const native = nativeNorms.get(name);
+    if (native !== undefined) return atNativeNorm(native, node, mode);
+    const relation = facts.relations.get(node);
+    if (relation === undefined || relation.kind === 'unknown') return `${nodeLabel(node)}: ${relation?.reason ?? 'not understood'}`;
+    const output = node.outputs.indexOf(name);
+    return relation.kind === 'labels' ? throughLabels(node, relation, output, region, mode) : throughView(node, relation, output, region, mode);
+  }
+
+  function atConstant(operand: Operand, name: string, region: Region, mode: Mode): string | null {
+    if (isZeroConstant(name)) return null;
+    const key = useKey(analysis, operand);
+    const known = zeros.get(key) ?? [];
+    if (known.some((own) => covers(own, region))) return null;
+    if (mode === 'granted') return 'not demanded';
+    const isNew = region.some((own, d) => {
+      const added = growth.added(axesAt(operand)[d] as Axis);
+      return own !== null && added !== null && own.every((x, i) => x === 0 || added[i] === 1);
+    });
+    if (!isNew) return `old elements of ${name} would have to be zero`;
+    if (mode === 'demand') zeros.set(key, [...known, region]);
+    return null;
+  }
+
+  function atInput(name: string, region: Region, mode: Mode): string | null {
+    const known = inputs.get(name) ?? [];
+    if (known.some((own) => covers(own, region))) return null;
+    if (mode === 'granted') return 'not demanded';
+    if (mode === 'demand') inputs.set(name, [...known, region]);
+    return null;
+  }
+
+  function atNativeNorm(norm: Norm, node: FlatNode, mode: Mode): string | null {
+    if (mode === 'possible') return null;
+    const dims = facts.values.get(norm.input)?.dims?.length ?? 1;
+    const dim = (axes.of(norm.input) ?? []).findIndex((axis) => axis === norm.axis || growth.grows(axis));
+    const first = node.inputs.indexOf(norm.input);
+    const reader = first >= 0 ? { node, input: first } : { node: norm.statistics[0] as FlatNode, input: 0 };
+    const bias = norm.fused && norm.bias !== null ? visit(norm.bias, [lastAdded(norm)], mode) : null;
+    return bias ?? (mode === 'granted' ? null : mean(reader, dim < 0 ? dims - 1 : dim));
+  }
+
+  const lastAdded = (norm: Norm): Uint8Array | null => growth.added(norm.axis);
+
+  function throughLabels(node: FlatNode, relation: Labels, output: number, region: Region, mode: Mode): string | null {
+    const labels = relation.outputs[output] ?? [];
+    const byLabel = new Map(labels.flatMap((label, d) => (region[d] == null ? [] : [[label, region[d]] as const])));
+    const rule = ruleOf(node.op);
+    const regionOf = (input: number): Region => (relation.inputs[input] ?? []).map((label) => byLabel.get(label) ?? null);
+    const covered = (input: number): boolean => [...byLabel.keys()].every((label) => relation.inputs[input]?.includes(label) === true);
+    const at = (input: number): Operand => ({ node, input });
+    const related = relation.inputs.flatMap((own, input) => (own === null || (node.inputs[input] ?? '') === '' ? [] : [input]));
+    const fail = `${nodeLabel(node)}: its result cannot be zero where an operand is`;
+    switch (rule?.zero) {
+      case 'keeps':
+      case 'first':
+      case 'table': {
+        if (relation.mixes?.some((label) => byLabel.has(label)) === true && !oldBlock.has(node) && node.op !== 'CumSum' && node.op !== 'LpNormalization' && !isRms(node)) return fail;
+        return covered(0) ? visit(at(0), regionOf(0), mode) : fail;
+      }
+      case 'moved':
+        if (node.op === 'If') return every(branchInputs(node, output), (input) => visit(at(input), regionOf(input), mode));
+        return covered(0) ? visit(at(0), regionOf(0), mode) : fail;
+      case 'all':
+        return every(related, (input) => (covered(input) ? visit(at(input), regionOf(input), mode) : stretched(at(input), relation, byLabel, mode)));
+      case 'branches':
+        return every([1, 2], (input) => (covered(input) ? visit(at(input), regionOf(input), mode) : isZeroConstant(node.inputs[input] ?? '') ? null : fail));
+      case 'any': {
+        const order = related.filter(covered).sort((a, b) => Number(isConstant(node.inputs[a] ?? '')) - Number(isConstant(node.inputs[b] ?? '')));
+        return some(order, (input) => visit(at(input), regionOf(input), 'possible') === null && (mode === 'possible' || visit(at(input), regionOf(input), mode) === null)) ? null : mode === 'granted' ? 'not demanded' : (order.length > 0 ? visit(at(order[0] as number), regionOf(order[0] as number), 'possible') : null) ?? fail;
+      }
+      case 'product': {
+        const factors = related.filter((input) => input < 2 && covered(input)).sort((a, b) => Number(!isConstant(node.inputs[a] ?? '')) - Number(!isConstant(node.inputs[b] ?? '')));
+        const granted = factors.find((input) => visit(at(input), regionOf(input), 'granted') === null) ?? factors.find((input) => visit(at(input), regionOf(input), 'possible') === null);
+        if (granted === undefined) return fail;
+        const own = mode === 'possible' ? null : visit(at(granted), regionOf(granted), mode);
+        if (own !== null) return own;
+        return every(related.filter((input) => input >= 2), (input) => (covered(input) ? visit(at(input), regionOf(input), mode) : isZeroConstant(node.inputs[input] ?? '') ? null : fail));
+      }
+      default:
+        if (node.op === 'LayerNormalization' && oldBlock.has(node)) {
+          const bias = (node.inputs[2] ?? '') === '' ? null : visit(at(2), regionOf(2), mode);
+          return bias ?? visit(at(0), regionOf(0), mode);
+        }
+        if (node.op === 'BatchNormalization') return every([0, 2, 3], (input) => visit(at(input), regionOf(input), mode));
+        return fail;
+    }
+  }
+
+  /** A value that is stretched over the new elements of a sum: masked there, so that it only reaches the old ones. */
+  function stretched(operand: Operand, relation: Labels, byLabel: ReadonlyMap<string, Uint8Array>, mode: Mode): string | null {
+    const name = nameAt(operand);
+    if (isZeroConstant(name)) return null;
+    const missing = [...byLabel.keys()].filter((label) => relation.inputs[operand.input]?.includes(label) !== true);
+    const dim = (relation.outputs[0] ?? []).indexOf(missing[0] ?? '');
+    const axis = axes.of(operand.node.outputs[0] ?? '')?.[dim];
+    if (missing.length !== 1 || axis === undefined) return `${nodeLabel(operand.node)}: ${name} is stretched over new elements`;
+    const key = `${data.index.get(operand.node) ?? 0}:${operand.input}`;
+    if (mode === 'granted') return masked.has(key) ? null : 'not demanded';
+    if (mode === 'demand') masked.set(key, { ...operand, dim, axis });
+    return null;
+  }
+
+  function throughView(node: FlatNode, view: View, output: number, region: Region, mode: Mode): string | null {
+    const operand: Operand = { node, input: 0 };
+    const own = axesAt(operand);
+    const axis = view.axis ?? 0;
+    const out = axes.of(node.outputs[output] ?? '') ?? [];
+    switch (view.kind) {
+      case 'reshape': {
+        const back = reshapeRegion(region, out.map((a) => growth.hint(a)), own.map((a) => growth.hint(a)));
+        return back === null ? `${nodeLabel(node)}: the zero elements are no block before this Reshape` : visit(operand, back, mode);
+      }
+      case 'concat': {
+        let start = 0;
+        const slices = node.inputs.map((_, input) => {
+          const size = growth.hint(axesAt({ node, input })[axis] as Axis);
+          const part = region.map((mask, d) => (d === axis && mask !== null ? mask.slice(start, start + size) : mask));
+          start += size;
+          return part;
+        });
+        return every(slices.map((_, i) => i), (input) => (slices[input]?.[axis]?.every((x) => x === 0) === true ? null : visit({ node, input }, slices[input] ?? [], mode)));
+      }
+      case 'split': {
+        const offset = out.length === 0 ? 0 : node.outputs.slice(0, output).reduce((sum, name) => sum + growth.hint((axes.of(name) ?? [])[axis] as Axis), 0);
+        return visit(operand, own.map((a, d) => (d === axis ? embed(region[d] ?? null, offset, growth.hint(a), growth.hint(out[d] as Axis)) : (region[d] ?? null))), mode);
+      }
+      case 'slice':
+        return visit(operand, own.map((a, d) => {
+          const range = view.ranges?.[d] ?? null;
+          const mask = region[d] ?? null;
+          if (range === null || (mask === null && !growth.grows(a))) return mask;
+          const start = growth.boundary(a, hint(range.start));
+          return range.step === 1 ? embed(mask, start, growth.hint(a), growth.hint(out[d] as Axis)) : spread(mask, range.step < 0 ? growth.hint(a) - 1 : start, range.step, growth.hint(a), growth.hint(out[d] as Axis));
+        }), mode);
+      case 'gather': {
+        const whole = own[axis] as Axis;
+        const size = growth.hint(whole);
+        if (view.scalar === true) {
+          const picked = new Uint8Array(size);
+          picked[growth.position(whole, view.indices?.[0] ?? 0)] = 1;
+          return visit(operand, [...region.slice(0, axis), picked, ...region.slice(axis)], mode);
+        }
+        const start = growth.boundary(whole, view.indices?.[0] ?? 0);
+        return visit(operand, own.map((a, d) => (d === axis ? embed(region[d] ?? null, start, growth.hint(a), growth.hint(out[d] as Axis)) : (region[d] ?? null))), mode);
+      }
+      case 'pad':
+        return visit(operand, own.map((a, d) => {
+          const mask = region[d] ?? null;
+          const before = hint(view.pads?.[d]?.[0] ?? 0);
+          return mask === null ? null : mask.slice(before, before + growth.hint(a));
+        }), mode);
+      case 'tile':
+        return own.some((_, d) => region[d] != null && view.repeats?.[d] !== 1) ? `${nodeLabel(node)}: repeats the grown dimension` : visit(operand, region, mode);
+    }
+  }
+
+  function mean(operand: Operand, dim: number): string | null {
+    const name = nameAt(operand);
+    const key = `mean\u0000${flat.constants.has(name) ? useKey(analysis, operand) : name}\u0000${dim}`;
+    const known = done.get(key);
+    if (known !== undefined) return known;
+    done.set(key, null);
+    const result = meanNew(operand, name, dim);
+    done.set(key, result);
+    return result;
+  }
+
+  function meanNew(operand: Operand, name: string, dim: number): string | null {
+    if (flat.constants.has(name)) {
+      const use = useKey(analysis, operand);
+      if (zeros.has(use) && (zeros.get(use) ?? []).some((region) => region[dim] != null && region.every((own, d) => d === dim || own === null))) return `${name} would have to be zero and a mean`;
+      means.set(use, dim);
+      return null;
+    }
+    const node = data.producer(name);
+    const relation = node === undefined ? undefined : facts.relations.get(node);
+    if (node === undefined || relation === undefined) return `input ${name} carries the grown width`;
+    const output = node.outputs.indexOf(name);
+    const rule = ruleOf(node.op);
+    const fail = `${nodeLabel(node)}: its result cannot keep the mean of its operand`;
+    if (relation.kind === 'labels') {
+      const label = relation.outputs[output]?.[dim] ?? '';
+      const dimOf = (input: number): number => relation.inputs[input]?.indexOf(label) ?? -1;
+      const related = relation.inputs.flatMap((own, input) => (own === null || (node.inputs[input] ?? '') === '' ? [] : [input]));
+      if (relation.mixes?.includes(label) === true) return fail;
+      const push = (input: number): string | null => (dimOf(input) < 0 ? null : mean({ node, input }, dimOf(input)));
+      if (rule?.zero === 'all') return every(related, push);
+      if (rule?.zero === 'branches') return dimOf(0) >= 0 ? fail : every([1, 2], push);
+      if (rule?.zero === 'table' || rule?.zero === 'moved') return node.op === 'If' ? every(branchInputs(node, output), push) : dimOf(0) < 0 ? fail : push(0);
+      if (rule?.zero === 'product') return related.slice(0, 2).filter((input) => dimOf(input) >= 0).length === 1 ? every(related, push) : fail;
+      const scales = rule?.zero === 'any' || node.op === 'Div';
+      if (scales) return related.filter((input) => dimOf(input) >= 0).length === 1 && (node.op !== 'Div' || dimOf(0) >= 0) ? every(related, push) : fail;
+      return node.op === 'Cast' || node.op === 'Identity' || node.op === 'Dropout' || node.op === 'CastLike' ? push(0) : fail;
+    }
+    if (relation.kind === 'unknown') return fail;
+    const out = axes.of(name) ?? [];
+    if (relation.kind === 'reshape') {
+      const own = axesAt({ node, input: 0 });
+      const at = own.findIndex((axis) => axis === out[dim] || (growth.grows(axis) && growth.hint(axis) === growth.hint(out[dim] as Axis)));
+      return at < 0 ? fail : mean({ node, input: 0 }, at);
+    }
+    if (relation.kind === 'concat') return relation.axis === dim ? fail : every(node.inputs.map((_, i) => i), (input) => mean({ node, input }, dim));
+    if (relation.kind === 'gather') return relation.scalar === true ? mean({ node, input: 0 }, dim < (relation.axis ?? 0) ? dim : dim + 1) : relation.axis === dim ? fail : mean({ node, input: 0 }, dim);
+    if (relation.kind === 'slice') return relation.ranges?.[dim] == null ? mean({ node, input: 0 }, dim) : fail;
+    return relation.kind === 'split' && relation.axis !== dim ? mean({ node, input: 0 }, dim) : fail;
+  }
+
+  function isZeroConstant(name: string): boolean {
+    const elements = isConstant(name) ? facts.elements(name) : null;
+    return elements !== null && elements.length > 0 && elements.every((e) => e.value === 0) && elements.length === 1;
+  }
+
+  return {
+    zero: (operand, region) => visit(operand, region, 'possible') ?? visit(operand, region, 'demand'),
+    isZero: (operand, region) => visit(operand, region, 'granted') === null,
+    mean,
+    zeros,
+    means,
+    masked,
+    inputs,
+  };
+}
+
+const isRms = (node: FlatNode): boolean => node.op === 'RMSNormalization' || node.op === 'SimplifiedLayerNormalization';
+
+/** Inputs of an `If` that feed one of its outputs. */
+const branchInputs = (node: FlatNode, output: number): number[] => node.inputs.flatMap((_, i) => (i > 0 && (i - 1) % node.outputs.length === output ? [i] : []));
+
+function every(inputs: readonly number[], visit: (input: number) => string | null): string | null {
+  for (const input of inputs) {
+    const reason = visit(input);
+    if (reason !== null) return reason;
+  }
+  return null;
+}
+
+const some = (inputs: readonly number[], test: (input: number) => boolean): boolean => inputs.some(test);
+
+const simplify = (mask: Uint8Array | null): Uint8Array | null => (mask?.every((x) => x === 1) === true ? null : mask);
+
+const covers = (big: Region, small: Region): boolean => big.every((own, d) => own === null || (small[d] != null && small[d].every((x, i) => x === 0 || own[i] === 1)));
+
+/** A mask as run lengths: equal masks have equal keys. */
+function keyOf(mask: Uint8Array | null): string {
+  if (mask === null) return '*';
+  const runs: number[] = [];
+  let start = 0;
+  for (let i = 1; i <= mask.length; i++) {
+    if (i === mask.length || mask[i] !== mask[start]) {
+      runs.push(i - start);
+      start = i;
+    }
+  }
+  return `${mask[0] ?? 0}:${runs.join(',')}`;
+}
+
+/** A mask of a part as a mask of the whole; parts of null (all) become all of the part. */
+function embed(mask: Uint8Array | null, start: number, whole: number, part: number): Uint8Array {
+  const out = new Uint8Array(whole);
+  for (let i = 0; i < part; i++) out[start + i] = mask === null ? 1 : (mask[i] ?? 0);
+  return out;
+}
+
+function spread(mask: Uint8Array | null, start: number, step: number, whole: number, part: number): Uint8Array {
+  const out = new Uint8Array(whole);
+  for (let i = 0; i < part; i++) out[start + i * step] = mask === null ? 1 : (mask[i] ?? 0);
+  return out;
+}
+
+/** A region of a reshaped value as a region before the Reshape; null when it is no product of index sets there. */
+function reshapeRegion(region: Region, out: readonly number[], input: readonly number[]): Region | null {
+  const result: (Uint8Array | null)[] = input.map(() => null);
+  let i = 0;
+  let j = 0;
+  while (i < input.length || j < out.length) {
+    const [fromI, fromJ] = [i, j];
+    let a = input[i++] ?? 1;
+    let b = out[j++] ?? 1;
+    while (a !== b && (i < input.length || j < out.length)) {
+      if (j >= out.length || (i < input.length && a < b)) a *= input[i++] ?? 1;
+      else b *= out[j++] ?? 1;
+    }
+    if (a !== b) return null;
+    const masks = region.slice(fromJ, j);
+    if (masks.every((mask) => mask == null)) continue;
+    const flatMask = outer(masks.map((mask, d) => mask ?? new Uint8Array(out[fromJ + d] ?? 1).fill(1)));
+    const split = factor(flatMask, input.slice(fromI, i));
+    if (split === null) return null;
+    split.forEach((mask, d) => {
+      result[fromI + d] = mask;
+    });
+  }
+  return result;
+}
+
+const outer = (masks: readonly Uint8Array[]): Uint8Array =>
+  masks.reduce((left, right) => Uint8Array.from({ length: left.length * right.length }, (_, i) => (left[Math.floor(i / right.length)] ?? 0) & (right[i % right.length] ?? 0)), Uint8Array.of(1));
+
+/** Index sets per dimension whose product is the mask; null when there are none. */
+function factor(mask: Uint8Array, dims: readonly number[]): Uint8Array[] | null {
+  const sets = dims.map((size) => new Uint8Array(size));
+  mask.forEach((x, at) => {
+    if (x === 0) return;
+    let rest = at;
+    for (let d = dims.length - 1; d >= 0; d--) {
+      const size = dims[d] ?? 1;
+      (sets[d] as Uint8Array)[rest % size] = 1;
+      rest = Math.floor(rest / size);
+    }
+  });
+  const product = outer(sets);
+  return product.every((x, i) => x === mask[i]) ? sets : null;
+}

@@ -1,0 +1,301 @@
+/**
+ * Grown tensors: byte sources that compute their elements when they are read, so nothing is held in memory.
+ *
+ * A new random element is a function of (seed, tensor name, its index in the grown tensor), so streaming, the order of steps
+ * and sharding do not matter.
+ */
+import type { ByteSource, Tensor } from '../onnx/ir.ts';
+import { elementBytes } from '../onnx/data-types.ts';
+import { encodeNumbers, readNumbers } from '../onnx/tensor.ts';
+
+/** What new elements hold where nothing forces them. */
+export type Fill =
+  /** Normal with the standard deviation of the old elements (1/√fan-in if they are all equal). */
+  | { readonly kind: 'normal' }
+  | { readonly kind: 'constant'; readonly value: number }
+  /** The mean of all old elements; 1 if that is 0. */
+  | { readonly kind: 'mean' }
+  /** The first row's element before the new one: cos 1 and sin 0, no rotation, in a table of angles over positions. */
+  | { readonly kind: 'first-row' };
+
+/** One dimension of a grown tensor: for every index its index in the old tensor, or −1; null when the dimension did not grow. */
+export type IndexMap = Int32Array | null;
+
+/** A set of elements that is a product of index sets; null stands for all indices. */
+export type Region = readonly (Uint8Array | null)[];
+
+export interface Growth {
+  readonly maps: readonly IndexMap[];
+  /** Regions of new elements that are zero. */
+  readonly zeros: readonly Region[];
+  /** The dimension along which new elements are the mean of the old ones. */
+  readonly meanAlong: number | null;
+  readonly fill: Fill;
+  /** Old elements become RN(old × multiply + add), computed in float64. */
+  readonly multiply: number;
+  readonly add: number;
+  readonly seed: number;
+}
+
+/** The grown tensor; its bytes are computed piece by piece when read. */
+export function growTensor(tensor: Tensor, growth: Growth): Tensor {
+  const dims = tensor.dims.map((size, d) => growth.maps[d]?.length ?? size);
+  const { external, ...plain } = tensor;
+  return { ...plain, ...(external && { external }), dims, data: grownSource(tensor, dims, growth) };
+}
+
+function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): ByteSource {
+  const width = elementBytes(tensor.dataType) ?? 0;
+  const count = dims.reduce((a, b) => a * b, 1);
+  const rowLength = dims.at(-1) ?? 1;
+  const leading = dims.slice(0, -1);
+  const runs = runsOf(growth.maps.at(-1) ?? null, rowLength);
+  const oldRow = tensor.dims.at(-1) ?? 1;
+  const corrected = growth.multiply !== 1 || growth.add !== 0;
+  const key = hashName(tensor.name, growth.seed);
+  const later = lazily(tensor, growth);
+
+  /** Old row number of a row of the grown tensor, or −1; and its index per leading dimension. */
+  function locate(row: number, index: number[]): number {
+    let rest = row;
+    for (let d = leading.length - 1; d >= 0; d--) {
+      const size = leading[d] ?? 1;
+      index[d] = rest % size;
+      rest = (rest - (index[d] ?? 0)) / size;
+    }
+    let old = 0;
+    for (let d = 0; d < leading.length; d++) {
+      const map = growth.maps[d] ?? null;
+      const own = map === null ? (index[d] ?? 0) : (map[index[d] ?? 0] ?? -1);
+      if (own < 0) return -1;
+      old = old * (tensor.dims[d] ?? 1) + own;
+    }
+    return old;
+  }
+
+  function fillRange(target: Uint8Array, offset: number, row: number, old: number, index: readonly number[], from: number, to: number): void {
+    const numbers = new Float64Array(to - from);
+    const zero = growth.zeros.filter((region) => leading.every((_, d) => region[d] == null || region[d]?.[index[d] ?? 0] === 1));
+    const always = zero.some((region) => region[leading.length] == null);
+    if (!always) {
+      later.values(numbers, row, old, index, from, key, rowLength);
+      for (const region of zero) {
+        const last = region[leading.length];
+        for (let i = 0; i < numbers.length; i++) if (last?.[from + i] === 1) numbers[i] = 0;
+      }
+    }
+    target.set(encodeNumbers(tensor.dataType, numbers), offset);
+  }
+
+  return {
+    size: count * width,
+    read: (at, length) => {
+      const bytes = new Uint8Array(length);
+      let element = Math.floor(at / width);
+      const skipBytes = at - element * width;
+      if (skipBytes !== 0 || length % width !== 0) {
+        const whole = grownSource(tensor, dims, growth).read(element * width, Math.ceil((skipBytes + length) / width) * width);
+        return whole.subarray(skipBytes, skipBytes + length);
+      }
+      const end = element + length / width;
+      const index: number[] = [];
+      while (element < end) {
+        const row = Math.floor(element / rowLength);
+        const column = element - row * rowLength;
+        const stop = Math.min(rowLength, column + end - element);
+        const old = locate(row, index);
+        if (old >= 0 && runs === null && !corrected) {
+          // whole old rows that follow each other are copied at once
+          let rows = 1;
+          let reach = stop - column;
+          while (column === 0 && element + reach + rowLength <= end && locate(row + rows, index) === old + rows) {
+            rows++;
+            reach += rowLength;
+          }
+          bytes.set(tensor.data.read((old * oldRow + column) * width, reach * width), (element - at / width) * width);
+          element += reach;
+          continue;
+        }
+        const target = (element - at / width) * width;
+        if (old < 0) fillRange(bytes, target, row, old, index, column, stop);
+        else {
+          for (const run of runs ?? [{ from: 0, to: rowLength, old: 0 }]) {
+            const [a, b] = [Math.max(run.from, column), Math.min(run.to, stop)];
+            if (a >= b) continue;
+            const place = target + (a - column) * width;
+            if (run.old < 0) fillRange(bytes, place, row, old, index, a, b);
+            else {
+              const start = old * oldRow + run.old + a - run.from;
+              if (!corrected) bytes.set(tensor.data.read(start * width, (b - a) * width), place);
+              else bytes.set(encodeNumbers(tensor.dataType, [...readNumbers(tensor, start, b - a)].map((x) => x * growth.multiply + growth.add)), place);
+            }
+          }
+        }
+        element += stop - column;
+      }
+      return bytes;
+    },
+  };
+}
+
+interface Run {
+  readonly from: number;
+  readonly to: number;
+  readonly old: number;
+}
+
+/** Consecutive indices that are consecutive in the old tensor too, or all new; null when nothing grew. */
+function runsOf(map: IndexMap, length: number): readonly Run[] | null {
+  if (map === null) return null;
+  const runs: Run[] = [];
+  let from = 0;
+  for (let i = 1; i <= length; i++) {
+    const before = map[i - 1] ?? -1;
+    const now = map[i];
+    if (i < length && (before < 0 ? now === -1 : now === before + 1)) continue;
+    runs.push({ from, to: i, old: map[from] ?? -1 });
+    from = i;
+  }
+  return runs;
+}
+
+/** Statistics of the old tensor, computed at the first new element that needs them. */
+function lazily(tensor: Tensor, growth: Growth) {
+  let deviation: number | undefined;
+  let average: number | undefined;
+  let means: Float64Array | undefined;
+  const oldCount = tensor.dims.reduce((a, b) => a * b, 1);
+
+  function statistics(): { mean: number; deviation: number } {
+    if (deviation === undefined || average === undefined) {
+      const sample = sampleOf(tensor, oldCount);
+      const mean = sample.reduce((sum, x) => sum + x, 0) / Math.max(1, sample.length);
+      const variance = sample.reduce((sum, x) => sum + (x - mean) ** 2, 0) / Math.max(1, sample.length);
+      average = mean * growth.multiply + growth.add;
+      deviation = Number.isFinite(variance) && variance > 0 ? Math.sqrt(variance) : 1 / Math.sqrt(Math.max(1, tensor.dims[0] ?? 1));
+    }
+    return { mean: Number.isFinite(average) ? average : 0, deviation };
+  }
+
+  /** Mean over a leading dimension for every combination of the other indices. */
+  function meansAlong(dim: number): Float64Array {
+    if (means !== undefined) return means;
+    const inner = tensor.dims.slice(dim + 1).reduce((a, b) => a * b, 1);
+    const size = tensor.dims[dim] ?? 1;
+    const outer = oldCount / inner / size;
+    means = new Float64Array(outer * inner);
+    for (let o = 0; o < outer; o++) {
+      for (let i = 0; i < size; i++) {
+        const slab = readNumbers(tensor, (o * size + i) * inner, inner);
+        for (let j = 0; j < inner; j++) means[o * inner + j] = (means[o * inner + j] ?? 0) + (slab[j] ?? 0) / size;
+      }
+    }
+    return means;
+  }
+
+  function meanRow(row: readonly number[], old: number, from: number, count: number, dim: number): Float64Array | null {
+    const last = tensor.dims.length - 1;
+    if (dim === last) {
+      if (old < 0) return null;
+      const size = tensor.dims[last] ?? 1;
+      const values = readNumbers(tensor, old * size, size);
+      return new Float64Array(count).fill(values.reduce((sum, x) => sum + x, 0) / size);
+    }
+    const all = meansAlong(dim);
+    let at = 0;
+    for (let d = 0; d < last; d++) {
+      if (d === dim) continue;
+      const own = growth.maps[d]?.[row[d] ?? 0] ?? row[d] ?? 0;
+      if (own < 0) return null;
+      at = at * (tensor.dims[d] ?? 1) + own;
+    }
+    const length = tensor.dims[last] ?? 1;
+    const map = growth.maps[last] ?? null;
+    const out = new Float64Array(count);
+    for (let i = 0; i < count; i++) {
+      const own = map === null ? from + i : (map[from + i] ?? -1);
+      if (own < 0) return null;
+      out[i] = all[at * length + own] ?? 0;
+    }
+    return out;
+  }
+
+  /** The last old index before an index of the last dimension. */
+  function oldBefore(at: number): number {
+    const map = growth.maps.at(-1) ?? null;
+    for (let i = at; i >= 0 && map !== null; i--) if ((map[i] ?? -1) >= 0) return map[i] ?? 0;
+    return 0;
+  }
+
+  return {
+    values(target: Float64Array, row: number, old: number, index: readonly number[], from: number, key: number, rowLength: number): void {
+      const mean = growth.meanAlong === null ? null : meanRow(index, old, from, target.length, growth.meanAlong);
+      if (mean !== null) {
+        target.set(mean);
+        return;
+      }
+      const { fill } = growth;
+      if (fill.kind === 'constant') target.fill(fill.value);
+      else if (fill.kind === 'mean') target.fill(statistics().mean === 0 ? 1 : statistics().mean);
+      else if (fill.kind === 'first-row') for (let i = 0; i < target.length; i++) target[i] = readNumbers(tensor, oldBefore(from + i), 1)[0] ?? 0;
+      else {
+        const scale = statistics().deviation;
+        const start = row * rowLength + from;
+        for (let i = 0; i < target.length; i++) target[i] = scale * normalAt(key, start + i);
+      }
+    },
+  };
+}
+
+/** At most 64 Ki elements, evenly spread: enough for a standard deviation within 1 %. */
+function sampleOf(tensor: Tensor, count: number): Float64Array {
+  const limit = 65536;
+  if (count <= limit) return readNumbers(tensor, 0, count);
+  const chunk = 1024;
+  const pieces = limit / chunk;
+  const sample = new Float64Array(limit);
+  for (let i = 0; i < pieces; i++) sample.set(readNumbers(tensor, Math.floor((i * (count - chunk)) / (pieces - 1)), chunk), i * chunk);
+  return sample;
+}
+
+/** FNV-1a over a tensor's name and the seed. */
+function hashName(name: string, seed: number): number {
+  let hash = 0x811c9dc5 ^ seed;
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+  return mix(hash ^ Math.imul(seed, 0x9e3779b1));
+}
+
+/** The finaliser of MurmurHash3: every input bit changes every output bit with probability ½. */
+function mix(value: number): number {
+  let h = value | 0;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
+/** A standard normal number for a counter, by the quantile of 16 hashed bits (largest magnitude 4.2). */
+function normalAt(key: number, counter: number): number {
+  const high = Math.floor(counter / 0x100000000);
+  const hash = mix(mix((counter | 0) ^ key) + Math.imul(high + 1, 0x9e3779b1));
+  return QUANTILES[hash & 0xffff] ?? 0;
+}
+
+/** Standard normal quantiles at (i + ½)/65536. */
+const QUANTILES = Float64Array.from({ length: 65536 }, (_, i) => quantile((i + 0.5) / 65536));
+
+/** Inverse of the normal distribution function: rational approximation by P. J. Acklam (relative error 1.2e-9). */
+function quantile(p: number): number {
+  const a = [-3.969683028665376e1, 2.209460984245205e2, -2.759285104469687e2, 1.38357751867269e2, -3.066479806614716e1, 2.506628277459239];
+  const b = [-5.447609879822406e1, 1.615858368580409e2, -1.556989798598866e2, 6.680131188771972e1, -1.328068155288572e1];
+  const c = [-7.784894002430293e-3, -3.223964580411365e-1, -2.400758277161838, -2.549732539343734, 4.374664141464968, 2.938163982698783];
+  const d = [7.784695709041462e-3, 3.224671290700398e-1, 2.445134137142996, 3.754408661907416];
+  const horner = (k: readonly number[], x: number): number => k.reduce((sum, own) => sum * x + own, 0);
+  if (p < 0.02425) {
+    const q = Math.sqrt(-2 * Math.log(p));
+    return horner(c, q) / (horner(d, q) * q + 1);
+  }
+  if (p > 1 - 0.02425) return -quantile(1 - p);
+  const q = p - 0.5;
+  const r = q * q;
+  return (horner(a, r) * q) / (horner(b, r) * r + 1);
+}

@@ -1,0 +1,77 @@
+/** A whole run: steps in the order given, widths that follow each other planned together, layers between them. */
+import { findAnatomy } from '../analysis/anatomy.ts';
+import { analyze } from '../analysis/graph-analysis.ts';
+import { GrowError } from '../errors.ts';
+import type { Model } from '../onnx/ir.ts';
+import { addLayers } from './layer-addition.ts';
+import { planWidths } from './plan.ts';
+import type { Step } from './recipe.ts';
+import { type NormForm, type Widened, widen } from './widen.ts';
+
+export interface GrowOptions {
+  /** Seed of new random elements; same seed, same bytes. */
+  readonly seed: number;
+  readonly norm: 'auto' | NormForm;
+  readonly exposeOutputs: boolean;
+}
+
+export interface Grown {
+  readonly model: Model;
+  readonly interfaceChanges: readonly string[];
+  readonly corrections: readonly string[];
+  readonly notes: readonly string[];
+  /** The form norms were given where the hidden width grew; null when it did not. */
+  readonly norm: NormForm | null;
+}
+
+/** Applies steps to a model. Pure: the model given is not changed; throws GrowError and returns nothing when a step is impossible. */
+export function growModel(model: Model, steps: readonly Step[], options: GrowOptions): Grown {
+  let grown: Grown = { model, interfaceChanges: [], corrections: [], notes: [], norm: null };
+  for (let i = 0; i < steps.length; ) {
+    const [step] = steps.slice(i);
+    if (step?.axis === 'layers') {
+      const next = addLayers(grown.model, step, options.seed);
+      grown = { ...grown, model: next.model, interfaceChanges: [...grown.interfaceChanges, ...next.interfaceChanges], notes: [...grown.notes, ...next.notes] };
+      i++;
+      continue;
+    }
+    const widths = takeWhile(steps.slice(i), (own) => own.axis !== 'layers');
+    i += widths.length;
+    grown = growWidths(grown, widths, options);
+  }
+  return grown;
+}
+
+const takeWhile = (steps: readonly Step[], test: (step: Step) => boolean): Step[] => {
+  const end = steps.findIndex((step) => !test(step));
+  return steps.slice(0, end < 0 ? undefined : end);
+};
+
+function growWidths(before: Grown, steps: readonly Step[], options: GrowOptions): Grown {
+  const analysis = analyze(before.model);
+  const anatomy = findAnatomy(analysis);
+  const plan = planWidths(anatomy, steps);
+  if (plan.leaves.size === 0) return { ...before, notes: [...before.notes, ...plan.notes] };
+  const attempt = (form: NormForm): Widened => widen(analysis, { ...plan, norms: anatomy.norms, attention: anatomy.attention, form, seed: options.seed, exposeOutputs: options.exposeOutputs });
+  const [widened, form] = chooseForm(plan.streams.size > 0, options.norm, attempt);
+  return {
+    model: widened.model,
+    interfaceChanges: [...before.interfaceChanges, ...widened.interfaceChanges],
+    corrections: [...before.corrections, ...widened.corrections],
+    notes: [...before.notes, ...plan.notes],
+    norm: plan.streams.size > 0 ? form : before.norm,
+  };
+}
+
+/** auto: native where it is exact, else old-block. */
+function chooseForm(hidden: boolean, norm: GrowOptions['norm'], attempt: (form: NormForm) => Widened): [Widened, NormForm] {
+  if (!hidden || norm === 'old-block') return [attempt('old-block'), 'old-block'];
+  if (norm === 'native') return [attempt('native'), 'native'];
+  try {
+    return [attempt('native'), 'native'];
+  } catch (error) {
+    if (!(error instanceof GrowError) || error.code !== 'UNSUPPORTED_AXIS') throw error;
+    return [attempt('old-block'), 'old-block'];
+  }
+}
+

@@ -1,0 +1,156 @@
+/**
+ * How a normalisation keeps its function when its axis grows from h to ĥ.
+ *
+ * Native: no new nodes; γ·√(h/ĥ) and ε·h/ĥ, under zero tails (RMSNorm) or tails that are the mean of the old channels
+ * (LayerNorm). Exact in real numbers. Old-block: the statistics are taken over the old channels only; exact in any precision.
+ * Source: growth of norms with epsilon is derived in ARCHITECTURE.md; Gesmundo & Maile 2023, theorem 3.5, has no epsilon.
+ */
+import type { Axis } from '../analysis/axes.ts';
+import type { Analysis } from '../analysis/graph-analysis.ts';
+import type { Norm, Operand } from '../analysis/norms.ts';
+import { hint } from '../analysis/size.ts';
+import { type FlatNode, opsetVersion } from '../onnx/graph.ts';
+import { type Attribute, DataType } from '../onnx/ir.ts';
+import { addConstant, currentOf, type Draft, insertAfter, insertBefore, newNode, setAttribute, setInput, setOutput } from './draft.ts';
+import type { AxisGrowth } from './grow-axis.ts';
+
+/** A constant whose old elements become old · multiply + add. */
+export interface Correction {
+  readonly operand: Operand;
+  readonly multiply: number;
+  readonly add: number;
+}
+
+const HANDED_THROUGH = new Set(['Identity', 'Cast', 'Reshape', 'Unsqueeze', 'Squeeze', 'Transpose', 'Expand']);
+
+/** The corrections that make a norm native, or why its gain or epsilon cannot be corrected. */
+export function nativeCorrections(analysis: Analysis, growth: AxisGrowth, norm: Norm): readonly Correction[] | string {
+  const ratio = hint(norm.axis.size) / growth.hint(norm.axis);
+  const corrections: Correction[] = [];
+  if (norm.gain === null) return 'the norm has no gain to correct';
+  const gain = sourceOf(analysis, norm.gain, Math.sqrt(ratio));
+  if (gain === null) return 'the gain of the norm is computed';
+  const dtype = analysis.facts.values.get(gain.operand.node.inputs[gain.operand.input] ?? '')?.dtype;
+  if (dtype !== DataType.FLOAT && dtype !== DataType.DOUBLE) return 'a gain in half precision cannot hold the correction';
+  corrections.push(gain);
+  if (norm.epsilon !== null && norm.epsilon !== 'attribute') {
+    const epsilon = sourceOf(analysis, norm.epsilon, ratio);
+    if (epsilon === null || epsilon.add !== 0) return 'the epsilon of the norm is computed';
+    corrections.push(epsilon);
+  }
+  return corrections;
+}
+
+/** Sets the epsilon attribute of a fused norm to ε·h/ĥ. */
+export function correctEpsilonAttribute(draft: Draft, growth: AxisGrowth, norm: Norm): void {
+  const [node] = norm.statistics;
+  if (node === undefined || norm.epsilon !== 'attribute') return;
+  const old = node.node.attributes.find((own) => own.name === 'epsilon');
+  const value = (old?.kind === 'float' ? old.value : 1e-5) * (hint(norm.axis.size) / growth.hint(norm.axis));
+  const base: Attribute = { name: 'epsilon', kind: 'float', value };
+  setAttribute(draft, node, 'epsilon', old === undefined ? base : ({ ...old, kind: 'float', value } as Attribute));
+}
+
+/** The stored constant behind an operand, with the correction that multiplies the operand by a factor. */
+function sourceOf({ flat, data, facts }: Analysis, operand: Operand, factor: number): Correction | null {
+  let at = operand;
+  let offset = 0;
+  for (let hop = 0; hop < 8; hop++) {
+    const name = at.node.inputs[at.input] ?? '';
+    if (flat.constants.has(name)) return { operand: at, multiply: factor, add: (factor - 1) * offset };
+    const node = data.producer(name);
+    if (node === undefined) return null;
+    if (HANDED_THROUGH.has(node.op)) at = { node, input: 0 };
+    else if (node.op === 'Add' && offset === 0) {
+      const scalar = [0, 1].find((i) => facts.elements(node.inputs[i] ?? '')?.length === 1 && (facts.values.get(node.inputs[1 - i] ?? '')?.dims?.length ?? 0) > 0);
+      const value = scalar === undefined ? null : facts.elements(node.inputs[scalar] ?? '')?.[0]?.value;
+      if (scalar === undefined || typeof value !== 'number') return null;
+      offset = value;
+      at = { node, input: 1 - scalar };
+    } else return null;
+  }
+  return null;
+}
+
+/** The old elements of an operand along one dimension, as a new value in front of the node that reads them. */
+export function takeOld(analysis: Analysis, draft: Draft, growth: AxisGrowth, before: FlatNode, name: string, dim: number, rank: number, axis: Axis): string {
+  const map = growth.map(axis);
+  const old = hint(axis.size);
+  const prefix = map?.every((own, i) => own === (i < old ? i : -1)) ?? true;
+  return prefix ? sliceOf(analysis, draft, before, name, dim, rank, 0, old) : gatherOf(draft, before, name, dim, [...(map ?? [])].flatMap((own, i) => (own >= 0 ? [i] : [])));
+}
+
+function sliceOf(analysis: Analysis, draft: Draft, before: FlatNode, name: string, dim: number, rank: number, start: number, end: number): string {
+  const slice = opsetVersion(analysis.flat.model) < 10
+    ? newNode(draft, before, 'Slice', [name], { attributes: [ints('axes', [dim]), ints('starts', [start]), ints('ends', [end])] })
+    : newNode(draft, before, 'Slice', [name, constant(draft, 'old_start', [start]), constant(draft, 'old_end', [end]), constant(draft, 'old_axis', [dim < 0 ? dim + rank : dim])]);
+  insertBefore(draft, before, slice);
+  return slice.outputs[0] ?? '';
+}
+
+function gatherOf(draft: Draft, before: FlatNode, name: string, dim: number, indices: readonly number[]): string {
+  const gather = newNode(draft, before, 'Gather', [name, constant(draft, 'old_indices', indices)], { attributes: [int('axis', dim)] });
+  insertBefore(draft, before, gather);
+  return gather.outputs[0] ?? '';
+}
+
+const constant = (draft: Draft, name: string, values: readonly number[]): string => addConstant(draft, name, DataType.INT64, [values.length], values);
+const ints = (name: string, value: readonly number[]): Attribute => ({ name, kind: 'ints', value });
+const int = (name: string, value: number): Attribute => ({ name, kind: 'int', value });
+
+/**
+ * A fused norm over the old channels: y = [norm(x_old), x_new / σ_old · γ_new]. The node keeps its own gain and bias; γ_new is the
+ * mean of the old gains.
+ */
+export function oldBlockFused(analysis: Analysis, draft: Draft, growth: AxisGrowth, node: FlatNode, gainMean: number): void {
+  const { axes, facts } = analysis;
+  const axis = axes.ofInput(node, 0)?.at(-1);
+  const name = currentOf(draft, node)?.inputs[0] ?? '';
+  const facts0 = facts.values.get(node.inputs[0] ?? '');
+  const rank = facts0?.dims?.length ?? 1;
+  const dtype = facts0?.dtype ?? DataType.FLOAT;
+  if (axis === undefined) return;
+  const map = growth.map(axis);
+  const added = [...(map ?? [])].flatMap((own, i) => (own < 0 ? [i] : []));
+  const old = hint(axis.size);
+  const xOld = takeOld(analysis, draft, growth, node, name, rank - 1, rank, axis);
+  const contiguous = added.every((index, i) => index === old + i);
+  const xNew = contiguous ? sliceOf(analysis, draft, node, name, rank - 1, rank, old, old + added.length) : gatherOf(draft, node, name, rank - 1, added);
+  setInput(draft, node, 0, xOld);
+  const y = node.outputs[0] ?? '';
+  const own = newNode(draft, node, 'Identity', []).outputs[0] ?? '';
+  setOutput(draft, node, 0, own);
+  const inverse = inverseDeviation(draft, node, xOld, dtype);
+  const normed = newNode(draft, node, inverse.op, [xNew, inverse.value]);
+  const gain = addConstant(draft, `${node.inputs[1] ?? 'gain'}_new`, dtype, [added.length], added.map(() => gainMean));
+  const scaled = newNode(draft, node, 'Mul', [normed.outputs[0] ?? '', gain]);
+  const joined = newNode(draft, node, 'Concat', [own, scaled.outputs[0] ?? ''], { attributes: [int('axis', rank - 1)] });
+  const chain = [...inverse.nodes, normed, scaled];
+  if (contiguous) insertAfter(draft, node, ...chain, { ...joined, outputs: [y] });
+  else {
+    const order = [...(map ?? [])].map((index, i) => (index >= 0 ? index : old + added.indexOf(i)));
+    const permuted = newNode(draft, node, 'Gather', [joined.outputs[0] ?? '', constant(draft, 'order', order)], { attributes: [int('axis', rank - 1)] });
+    insertAfter(draft, node, ...chain, joined, { ...permuted, outputs: [y] });
+  }
+}
+
+/** 1/σ of a LayerNormalization is its third result; σ of an RMS norm is computed beside it. */
+function inverseDeviation(draft: Draft, node: FlatNode, xOld: string, dtype: number): { op: 'Mul' | 'Div'; value: string; nodes: FlatNode[] } {
+  if (node.op === 'LayerNormalization') {
+    const outputs = currentOf(draft, node)?.outputs ?? [];
+    const inverse = (outputs[2] ?? '') !== '' ? (outputs[2] as string) : (newNode(draft, node, 'Identity', [], { name: `${node.node.name}/InvStdDev` }).outputs[0] ?? '');
+    const slot = draft.slots.get(node);
+    if (slot?.now != null) slot.now = { ...slot.now, outputs: [outputs[0] ?? '', outputs[1] ?? '', inverse] };
+    if (dtype === DataType.FLOAT) return { op: 'Mul', value: inverse, nodes: [] };
+    const cast = newNode(draft, node, 'Cast', [inverse], { attributes: [int('to', dtype)] });
+    return { op: 'Mul', value: cast.outputs[0] ?? '', nodes: [cast] };
+  }
+  const epsilon = node.node.attributes.find((own) => own.name === 'epsilon');
+  const square = newNode(draft, node, 'Mul', [xOld, xOld]);
+  const mean = opsetVersion(draft.flat.model) < 18
+    ? newNode(draft, node, 'ReduceMean', [square.outputs[0] ?? ''], { attributes: [ints('axes', [-1]), int('keepdims', 1)] })
+    : newNode(draft, node, 'ReduceMean', [square.outputs[0] ?? '', constant(draft, 'norm_axis', [-1])], { attributes: [int('keepdims', 1)] });
+  const shifted = newNode(draft, node, 'Add', [mean.outputs[0] ?? '', addConstant(draft, 'norm_epsilon', dtype, [], [epsilon?.kind === 'float' ? epsilon.value : 1e-5])]);
+  const root = newNode(draft, node, 'Sqrt', [shifted.outputs[0] ?? '']);
+  return { op: 'Div', value: root.outputs[0] ?? '', nodes: [square, mean, shifted, root] };
+}

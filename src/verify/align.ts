@@ -1,0 +1,91 @@
+/**
+ * Which input of the new model stands for which of the original, where a model takes caches that it does not give back
+ * (the encoder's keys and values, in decoders exported for later steps only). New layers renumber them, wider heads
+ * widen them, and nothing in the files says where the new ones are: the candidates are tried.
+ */
+import type { InputSpec } from './interface.ts';
+import { resolveDims } from './feeds.ts';
+import { normal, randomKey } from './random.ts';
+import type { Values } from './values.ts';
+import { asNumbers, elementCount, makeValues, sameDims } from './values.ts';
+
+/** For each input of the new model the original's it stands for; null for one that only a new layer reads. */
+export type InputMap = ReadonlyMap<string, string | null>;
+
+interface NumberedName {
+  /** The name with its layer number left out. */
+  readonly family: string;
+  readonly layer: number;
+}
+
+/** Likely input maps, the likeliest first: new layers behind the old ones, then before each. Empty when none exists. */
+export function inputMaps(old: readonly InputSpec[], now: readonly InputSpec[]): readonly InputMap[] {
+  const known = new Set(old.map(({ name }) => name));
+  const extra = now.filter(({ name }) => !known.has(name));
+  if (extra.length === 0) return [new Map(now.map(({ name }) => [name, name]))];
+  const families = new Set(extra.map(({ name }) => numbered(name)?.family ?? ''));
+  const floats = extra.every(({ role, dims }) => role.kind === 'floats' && dims.length > 2);
+  const layersOf = (inputs: readonly InputSpec[]): number => 1 + Math.max(-1, ...inputs.flatMap(({ name }) => layerIn(name, families) ?? []));
+  const [before, after] = [layersOf(old), layersOf(now)];
+  if (!floats || families.has('') || before === 0) return [];
+  const starts = [before, ...Array.from({ length: before }, (_, i) => i)];
+  return starts.map((start) => new Map(now.map(({ name }) => [name, standsFor(name, families, start, after - before)])));
+}
+
+function standsFor(name: string, families: ReadonlySet<string>, start: number, added: number): string | null {
+  const layer = layerIn(name, families);
+  if (layer === null || layer < start) return name;
+  return layer < start + added ? null : name.replace(/\d+/, String(layer - added));
+}
+
+function layerIn(name: string, families: ReadonlySet<string>): number | null {
+  const parts = numbered(name);
+  return parts !== null && families.has(parts.family) ? parts.layer : null;
+}
+
+function numbered(name: string): NumberedName | null {
+  const found = /\d+/.exec(name);
+  return found === null ? null : { family: name.replace(/\d+/, '#'), layer: Number(found[0]) };
+}
+
+/**
+ * Feeds for the new model from the original's. Where an input is wider, the new elements are zero: keys and values of
+ * new heads, which then add nothing. What only a new layer reads is random, since its writers are zero.
+ * Null when an input's shape is not known.
+ */
+export function adaptFeeds(
+  inputs: readonly InputSpec[],
+  map: InputMap,
+  feeds: ReadonlyMap<string, Values>,
+  sizes: ReadonlyMap<string, number>,
+): ReadonlyMap<string, Values> | null {
+  const adapted = new Map<string, Values>();
+  for (const input of inputs) {
+    const given = feeds.get(map.get(input.name) ?? '');
+    const dims = resolveDims(input.dims, sizes);
+    if (dims === null) return null;
+    if (given === undefined) adapted.set(input.name, makeValues(input.type, dims, (i) => normal(randomKey(input.name), i)));
+    else adapted.set(input.name, input.role.kind === 'floats' ? widened(given, dims) : given);
+  }
+  return adapted;
+}
+
+/** The values with zeros behind them along each axis that grew; unchanged where none did. */
+function widened(values: Values, dims: readonly number[]): Values {
+  const grew = values.dims.length === dims.length && dims.every((dim, axis) => dim >= (values.dims[axis] ?? 0));
+  if (!grew || values.type === 'string' || sameDims(values.dims, dims)) return values;
+  const numbers = asNumbers(values);
+  const strides = values.dims.map((_, axis) => elementCount(values.dims.slice(axis + 1)));
+  return makeValues(values.type, dims, (index) => {
+    let rest = index;
+    let offset = 0;
+    for (let axis = dims.length - 1; axis >= 0; axis--) {
+      const dim = dims[axis] ?? 1;
+      const at = rest % dim;
+      rest = Math.floor(rest / dim);
+      if (at >= (values.dims[axis] ?? 0)) return 0;
+      offset += at * (strides[axis] ?? 0);
+    }
+    return numbers[offset] ?? 0;
+  });
+}

@@ -1,0 +1,180 @@
+/** What runs of both models say together. */
+import { compareValues, finiteShare } from './compare.ts';
+import type { Outputs, PlannedCase } from './execute.ts';
+import type { Exploration } from './explore.ts';
+import { makeFeeds } from './feeds.ts';
+import type { ModelInterface } from './interface.ts';
+import type { CaseReport, VerifyResult } from './result.ts';
+import type { Level, Provider } from './runtime.ts';
+import { sameBits, sameDims } from './values.ts';
+import type { Comparison, Judged, Precision, Verdict } from './verdict.ts';
+import { MARGIN, judgeAll, reportOutputs, worstOf } from './verdict.ts';
+
+/** What the child process is asked. */
+export interface Request {
+  readonly oldPath: string;
+  readonly newPath: string;
+  readonly seed: number;
+  readonly provider: Provider;
+  readonly tolerance: number | null;
+  /** The strongest optimisation level the runtime survives on these models. */
+  readonly level: Level;
+  /** Whether the models are so large that only what is needed is run. */
+  readonly large: boolean;
+}
+
+export type Judgement = Omit<VerifyResult, 'seconds'>;
+
+/** Outputs by case and step. */
+export type CaseOutputs = readonly (readonly Outputs[])[];
+
+const stepName = (planned: PlannedCase, step: number): string => (planned.steps.length > 1 ? `${planned.plan.name}, step ${step + 1}` : planned.plan.name);
+
+/**
+ * Compares the outputs of one case, by name. Caches are compared where both models have the same number of them and
+ * the shape is kept; all others are only read by the next step, since new layers renumber caches.
+ */
+export function compareCase(
+  planned: PlannedCase,
+  old: readonly Outputs[],
+  now: readonly Outputs[],
+  oldModel: ModelInterface,
+  newModel: ModelInterface,
+): readonly Comparison[] {
+  const caches = new Set(oldModel.caches.map((cache) => cache.output));
+  const sameCaches = oldModel.caches.length === newModel.caches.length;
+  return old.flatMap((outputs, step) =>
+    [...outputs].flatMap(([output, values]): readonly Comparison[] => {
+      const name = stepName(planned, step);
+      const other = now[step]?.get(output);
+      if (other === undefined) return [{ output, case: name, difference: { bitExact: false, relative: Number.POSITIVE_INFINITY, reason: 'the new model does not have it' } }];
+      if (caches.has(output) && !(sameCaches && sameDims(values.dims, other.dims))) return [];
+      return [{ output, case: name, difference: compareValues(values, other) }];
+    }),
+  );
+}
+
+/** Noise by output and case, as it is being measured. */
+type NoiseTally = Map<string, Map<string, number>>;
+
+/** Raises each output's noise in each step to its largest relative difference between the first runs and these. */
+export function addNoise(noise: NoiseTally, explored: Exploration, runs: CaseOutputs | null): void {
+  if (runs === null || runs === explored.outputs) return;
+  explored.cases.forEach((planned, i) => {
+    explored.outputs[i]?.forEach((outputs, step) => {
+      for (const [name, values] of outputs) {
+        const other = runs[i]?.[step]?.get(name);
+        const relative = other === undefined ? 0 : compareValues(values, other).relative;
+        const own = noise.get(name) ?? new Map<string, number>();
+        noise.set(name, own.set(stepName(planned, step), Math.max(own.get(stepName(planned, step)) ?? 0, relative)));
+      }
+    });
+  });
+}
+
+/** The judgement on two models that both ran. */
+export function conclude(
+  request: Request,
+  explored: Exploration,
+  levels: readonly Level[],
+  comparisons: readonly Comparison[],
+  noise: NoiseTally,
+  precision: Precision,
+): Judgement {
+  const judged = judgeAll(comparisons, noise, precision, request.tolerance);
+  const outputs = reportOutputs(judged, noise, precision);
+  const worst = worstOf(judged);
+  const bitExact = comparisons.filter(({ difference }) => difference.bitExact).length;
+  const useless = worst === null ? whyUseless(explored, judged) : null;
+  const verdict: Verdict = worst !== null ? 'changed' : useless !== null ? 'inconclusive' : bitExact === comparisons.length ? 'bit-exact' : 'rounding';
+  const known = outputs.flatMap(({ maxRelative }) => (maxRelative === null ? [] : [maxRelative]));
+  return {
+    ...nothing(request),
+    verdict,
+    maxRelative: known.length < outputs.length || known.length === 0 ? null : Math.max(...known),
+    noiseFloor: noise.size === 0 ? null : Math.max(...outputs.map(({ noiseFloor }) => noiseFloor), 0),
+    levels,
+    outputs,
+    cases: caseReports(explored),
+    bitExactShare: comparisons.length === 0 ? 0 : bitExact / comparisons.length,
+    worst,
+    reason: worst !== null ? `output ${worst.output} changed in case '${worst.case}': ${worst.reason}` : useless,
+    notes: [...explored.notes, ...notesOn(explored, judged)],
+  };
+}
+
+/** The judgement on a new model that takes or gives less than the original. */
+export function refused(request: Request, explored: Exploration, levels: readonly Level[], reason: string): Judgement {
+  return { ...nothing(request), verdict: 'changed', levels, cases: caseReports(explored), reason: `the new model cannot stand for the original: ${reason}`, notes: explored.notes };
+}
+
+/** The judgement when nothing could be compared. */
+export const inconclusive = (request: Request, reason: string): Judgement => ({ ...nothing(request), reason });
+
+const nothing = (request: Request): Judgement => ({
+  verdict: 'inconclusive',
+  maxRelative: null,
+  noiseFloor: null,
+  float64: null,
+  provider: request.provider,
+  margin: MARGIN,
+  levels: [],
+  outputs: [],
+  cases: [],
+  bitExactShare: 0,
+  worst: null,
+  reason: null,
+  notes: [],
+});
+
+/** Why equal outputs prove nothing: none of them says anything about the inputs. Null when one does. */
+function whyUseless(explored: Exploration, judged: readonly Judged[]): string | null {
+  const names = outputNames(judged);
+  if (names.length === 0) return 'no output could be compared';
+  const finite = names.filter((name) => valuesOf(explored, name).some((values) => finiteShare(values) > 0));
+  if (finite.length === 0) return 'the original outputs no finite numbers';
+  const telling = finite.filter((name) => !isConstant(explored, name));
+  if (telling.length === 0) return 'the original gives the same outputs for all inputs';
+  // Equal bits need no bound on rounding.
+  const sound = judged.every(({ difference }) => difference.bitExact) || judged.some(({ output, unsound }) => !unsound && telling.includes(output));
+  return sound ? null : 'the original is so sensitive to rounding that no change would show';
+}
+
+const outputNames = (judged: readonly Judged[]): readonly string[] => [...new Set(judged.map(({ output }) => output))];
+
+const valuesOf = (explored: Exploration, name: string): readonly NonNullable<ReturnType<Outputs['get']>>[] =>
+  explored.outputs.flat().flatMap((outputs) => outputs.get(name) ?? []);
+
+/** Whether an output has the same bits in all runs of one shape, of which there are at least two. */
+function isConstant(explored: Exploration, name: string): boolean {
+  const seen = valuesOf(explored, name);
+  const pairs = seen.flatMap((values, i) => seen.slice(i + 1).filter((other) => sameDims(values.dims, other.dims)).map((other) => sameBits(values, other)));
+  return pairs.length > 0 && pairs.every((same) => same);
+}
+
+function notesOn(explored: Exploration, judged: readonly Judged[]): readonly string[] {
+  const notes: string[] = [];
+  const names = outputNames(judged);
+  const left = explored.source.model.caches.map((cache) => cache.output).filter((name) => !names.includes(name));
+  if (left.length > 0) notes.push(`not compared as tensors, because the caches grew, but read by the next step: ${left.join(', ')}`);
+  const constant = names.filter((name) => isConstant(explored, name));
+  if (constant.length > 0) notes.push(`the same for all inputs: ${constant.join(', ')}`);
+  const unsound = new Set(judged.filter((each) => each.unsound).map((each) => `${each.output} in case '${each.case}'`));
+  if (unsound.size > 0) notes.push(`too sensitive to rounding to show a change: ${[...unsound].join(', ')}`);
+  if (explored.source.invertMasks) notes.push('masks of this model are 1 for padding');
+  return notes;
+}
+
+function caseReports(explored: Exploration): readonly CaseReport[] {
+  return explored.cases.flatMap((planned) =>
+    planned.steps.map((context, index): CaseReport => {
+      const { assignment, model, seed, invertMasks } = explored.source;
+      const first = planned.steps[0] ?? context;
+      const sizes = assignment(context);
+      const { draw, padding } = planned.plan;
+      const feeds = makeFeeds(model.inputs, { seed, draw, padding, invertMasks, index, context, first, sizes, firstSizes: assignment(first) });
+      const inputs = Object.fromEntries([...(feeds ?? [])].map(([name, { type, dims }]) => [name, `${type}[${dims}]`]));
+      return { name: stepName(planned, index), inputs };
+    }),
+  );
+}

@@ -1,0 +1,134 @@
+/** Finds inputs the original model runs with, and what its outputs are. */
+import type { InputMap } from './align.ts';
+import type { Case } from './cases.ts';
+import { planCases } from './cases.ts';
+import { finiteShare } from './compare.ts';
+import type { FeedSource, Outputs, PlannedCase, Runner } from './execute.ts';
+import { exploreCase, runCase } from './execute.ts';
+import type { ModelInterface } from './interface.ts';
+import type { Session } from './runtime.ts';
+import { sizeChoices } from './sizes.ts';
+import type { Assignment, Context } from './sizes.ts';
+import { sameBits } from './values.ts';
+
+/** Cases the original model runs, and its outputs for each step of each. */
+export interface Exploration {
+  readonly source: FeedSource;
+  readonly cases: readonly PlannedCase[];
+  readonly outputs: readonly (readonly Outputs[])[];
+  readonly random: boolean;
+  readonly notes: readonly string[];
+}
+
+export interface ExploreFailure {
+  readonly reason: string;
+}
+
+/** The smallest case: is there any input of these sizes that the model takes? */
+const probe = (context: Context): Case => ({ name: 'probe', draw: 0, padding: 'none', batch: context.batch, tokens: [context.tokens] });
+
+/**
+ * Searches sizes the model accepts, then runs the planned cases. Cases the model refuses are left out.
+ * Returns the runtime's first complaint when it accepts none.
+ */
+export async function explore(model: ModelInterface, session: Session, seed: number, large: boolean): Promise<Exploration | ExploreFailure> {
+  if (model.unsupported.length > 0) {
+    return { reason: `no inputs of this type can be made for ${model.unsupported.join(', ')}` };
+  }
+  const found = await findSizes(model, session, seed);
+  if ('reason' in found) return found;
+  const { assignment, context } = found;
+  const source = { ...found.source, invertMasks: await masksPadding(found.source, { session, model, assignment, map: null }, context) };
+  const runner: Runner = { session, model, assignment, map: null };
+  const cases: PlannedCase[] = [];
+  const outputs: (readonly Outputs[])[] = [];
+  const refused: string[] = [];
+  let random = false;
+  for (const plan of planCases(model, context, large)) {
+    try {
+      const { outputs: seen, ...planned } = await exploreCase(source, runner, plan, context);
+      const again = large && cases.length > 0 ? seen : await runCase(source, runner, planned);
+      // One case alone that differs read memory nobody wrote, as ragged rows do in some fused kernels.
+      if (!sameOutputs(seen, again)) {
+        if (cases.length > 0 && !random) {
+          refused.push(plan.name);
+          continue;
+        }
+        random = true;
+      }
+      cases.push(planned);
+      outputs.push(seen);
+    } catch {
+      refused.push(plan.name);
+    }
+  }
+  if (cases.length === 0) return { reason: 'the original model runs with no inputs that could be made for it' };
+  const notes = refused.length === 0 ? [] : [`the original model does not run, or not reproducibly, for: ${refused.join('; ')}`];
+  if (model.caches.length > 0 && cases.every(({ steps }) => steps.length === 1)) notes.push('no step could read a cache that an earlier one made');
+  return { source, cases, outputs, random, notes };
+}
+
+async function findSizes(
+  model: ModelInterface,
+  session: Session,
+  seed: number,
+): Promise<{ readonly source: FeedSource; readonly assignment: Assignment; readonly context: Context } | ExploreFailure> {
+  let complaint: string | null = null;
+  for (const { context, assignment } of sizeChoices(model)) {
+    const source: FeedSource = { model, assignment, seed, invertMasks: false };
+    try {
+      await runCase(source, { session, model, assignment, map: null }, { plan: probe(context), steps: [context] });
+      return { source, assignment, context };
+    } catch (error) {
+      complaint ??= error instanceof Error ? error.message : String(error);
+    }
+  }
+  return { reason: `the original model runs with no inputs that could be made for it: ${complaint ?? 'no sizes to try'}` };
+}
+
+/** Whether the model's masks are 1 for padding: then all ones leave nothing to attend to, and outputs are not finite. */
+async function masksPadding(source: FeedSource, runner: Runner, context: Context): Promise<boolean> {
+  if (!source.model.inputs.some(({ role }) => role.kind === 'mask')) return false;
+  const finite = async (invertMasks: boolean): Promise<number> => {
+    const outputs = await runCase({ ...source, invertMasks }, runner, { plan: probe(context), steps: [context] });
+    return Math.min(...outputs.flatMap((step) => [...step.values()].map(finiteShare)));
+  };
+  const upright = await finite(false);
+  return upright < 1 && (await finite(true)) > upright;
+}
+
+const sameOutputs = (a: readonly Outputs[], b: readonly Outputs[]): boolean =>
+  a.every((step, i) => [...step].every(([name, values]) => {
+    const other = b[i]?.get(name);
+    return other !== undefined && sameBits(values, other);
+  }));
+
+/**
+ * Sizes for the new model's own symbols: the original's where it has the same ones, and for those of a cache that
+ * weights fix, the first that the new model accepts. Throws the runtime's first complaint when it accepts none.
+ */
+export async function fitNewModel(source: FeedSource, session: Session, model: ModelInterface, map: InputMap, first: PlannedCase): Promise<Assignment> {
+  const start: PlannedCase = { ...first, steps: first.steps.slice(0, 1) };
+  let complaint: unknown = null;
+  for (const assignment of newAssignments(source, model)) {
+    try {
+      await runCase(source, { session, model, assignment, map }, start);
+      return assignment;
+    } catch (error) {
+      complaint ??= error;
+    }
+  }
+  throw complaint;
+}
+
+function* newAssignments(source: FeedSource, model: ModelInterface): Generator<Assignment> {
+  const merged = (own: Assignment, keep: (symbol: string) => boolean): Assignment => (context) =>
+    new Map([...own(context), ...[...source.assignment(context)].filter(([symbol]) => keep(symbol))]);
+  const choices = sizeChoices(model);
+  const usual = choices.next();
+  if (usual.done === true) return;
+  yield merged(usual.value.assignment, () => true);
+  const free = [...model.symbols].some(([symbol, kind]) => kind === 'size' && model.caches.some(({ dims }) => dims.some((dim) => dim.kind === 'symbol' && dim.name === symbol)));
+  if (!free) return;
+  for (const { assignment } of choices) yield merged(assignment, (symbol) => model.symbols.get(symbol) !== 'size');
+}

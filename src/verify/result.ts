@@ -1,0 +1,55 @@
+import type { Level, Provider } from './runtime.ts';
+import type { OutputReport, Verdict, Worst } from './verdict.ts';
+
+/** How a comparison is done. */
+export interface VerifyOptions {
+  /** Same seed, same inputs. Default 0. */
+  readonly seed?: number;
+  /** Default 'cpu'. */
+  readonly provider?: Provider;
+  /** Wall time for the whole comparison, in seconds. Default 120, and a minute more for each GB of the two models. */
+  readonly timeLimitSeconds?: number;
+  /** Largest max|Δ| / max|y| that counts as rounding, for all outputs, instead of the measured thresholds. */
+  readonly tolerance?: number;
+  /** Told what is being done, one short line at a time. */
+  readonly onProgress?: (line: string) => void;
+}
+
+/** One run of both models on the same inputs. */
+export interface CaseReport {
+  /** The case, and the step where it has several: 'cache, step 2'. */
+  readonly name: string;
+  /** Types and shapes of what was fed, by input of the original model: 'int64[2,8]'. */
+  readonly inputs: Readonly<Record<string, string>>;
+}
+
+/** The numeric judgement on two models. */
+export interface VerifyResult {
+  /**
+   * bit-exact: every compared output has the same bits, with and without graph optimisation. rounding: every difference
+   * is within its output's threshold. changed: one is not. inconclusive: the runs prove nothing (see `reason`).
+   */
+  readonly verdict: Verdict;
+  /** Largest max|Δ| / max|y| over outputs and cases; null where nothing was compared or no number says it. */
+  readonly maxRelative: number | null;
+  /** Largest max|Δ| / max|y| between runs of the original under other options; null where it was not measured. */
+  readonly noiseFloor: number | null;
+  /** Difference of the two models computed in float64; null: not computed. */
+  readonly float64: number | null;
+  readonly provider: Provider;
+  /** Factor between a model's noise and the threshold, before floor and ceiling. */
+  readonly margin: number;
+  /** Optimisation levels both models ran at. */
+  readonly levels: readonly Level[];
+  readonly outputs: readonly OutputReport[];
+  readonly cases: readonly CaseReport[];
+  /** Share of compared outputs, over all cases and levels, that are equal bit for bit: 0 to 1. */
+  readonly bitExactShare: number;
+  /** The output and case that failed, when the verdict is 'changed'. */
+  readonly worst: Worst | null;
+  /** Why the verdict is 'changed' or 'inconclusive', in one sentence; null for the others. */
+  readonly reason: string | null;
+  /** What a reader should know about how the verdict was reached. */
+  readonly notes: readonly string[];
+  readonly seconds: number;
+}

@@ -1,0 +1,54 @@
+import { GrowError } from '../errors.ts';
+import { readModel } from '../onnx/read.ts';
+import { judgeInChild } from './child.ts';
+import type { Request } from './conclude.ts';
+import type { VerifyOptions, VerifyResult } from './result.ts';
+import type { Level } from './runtime.ts';
+
+const GIGABYTE = 2 ** 30;
+/** From this size on (both models together) only what a verdict needs is run. */
+const LARGE = 400 * 2 ** 20;
+
+/**
+ * Runs two model files in onnxruntime on the same inputs and judges whether the second computes what the first does.
+ * The inputs are made to fit the original model; the runs happen in a child process.
+ *
+ * Throws GrowError RUNTIME_MISSING where onnxruntime-node is not installed, RUNTIME_FAILED where the runtime crashes,
+ * refuses the original, or takes too long, USAGE for a provider that is not supported, and those of reading models.
+ */
+export async function verifyModels(oldPath: string, newPath: string, options: VerifyOptions = {}): Promise<VerifyResult> {
+  const started = performance.now();
+  const provider = options.provider ?? 'cpu';
+  if (provider !== 'cpu') throw new GrowError('USAGE', `the provider ${provider} is not supported yet`, { hint: '--provider cpu' });
+  const bytes = weightBytes(oldPath) + weightBytes(newPath);
+  const seconds = options.timeLimitSeconds ?? 120 + (60 * bytes) / GIGABYTE;
+  const base = { oldPath, newPath, seed: options.seed ?? 0, provider, tolerance: options.tolerance ?? null, large: bytes > LARGE };
+  const notes: string[] = [];
+  // The runtime may crash while it optimises a graph it would run as it is (facts: LayerNormalization with a trailing
+  // empty input); both models then run at the strongest level the original survives.
+  for (let level: Level | null = 'all'; level !== null; ) {
+    const request: Request = { ...base, level };
+    const left = seconds - (performance.now() - started) / 1000;
+    const ending = await judgeInChild(request, left, (stage) => options.onProgress?.(stage.what));
+    if (ending.kind === 'judgement') return { ...ending.judgement, notes: [...notes, ...ending.judgement.notes], seconds: (performance.now() - started) / 1000 };
+    const weaker = ending.stage?.model === 'original' ? weakerThan(ending.stage.level) : null;
+    if (weaker === null) throw crashed(ending.stage?.model === 'new' ? newPath : oldPath, ending.stage?.what ?? 'starting', ending.how);
+    notes.push(`onnxruntime crashes on the original model at optimisation level '${ending.stage?.level}'; both models ran at '${weaker}'`);
+    level = weaker;
+  }
+  throw crashed(oldPath, 'loading it', 'no optimisation level is left');
+}
+
+/** The level to try after a crash: 'all' contains 'extended', which hardly survives what 'all' does not. */
+function weakerThan(level: Level): Level | null {
+  if (level === 'disabled') return null;
+  return level === 'basic' ? 'disabled' : 'basic';
+}
+
+const crashed = (where: string, doing: string, how: string): GrowError =>
+  new GrowError('RUNTIME_FAILED', `onnxruntime crashed while ${doing} (${how})`, { where, hint: '--no-verify' });
+
+/** Bytes of a model's weights, wherever they are kept. Nothing of them is read. */
+function weightBytes(path: string): number {
+  return readModel(path).graph.initializers.reduce((bytes, tensor) => bytes + tensor.data.size, 0);
+}
