@@ -72,6 +72,21 @@ export function setInput(draft: Draft, node: FlatNode, input: number, name: stri
   slot.now = { ...slot.now, inputs };
 }
 
+/** Makes every node, inserted ones included, read another value instead. */
+export function redirect(draft: Draft, from: string, to: string): void {
+  const change = (node: FlatNode): FlatNode => (node.inputs.includes(from) ? { ...node, inputs: node.inputs.map((name) => (name === from ? to : name)) } : node);
+  for (const node of draft.flat.nodes) if (node.inputs.includes(from)) slotOf(draft, node);
+  for (const slot of draft.slots.values()) {
+    slot.before.forEach((node, i) => {
+      slot.before[i] = change(node);
+    });
+    slot.after.forEach((node, i) => {
+      slot.after[i] = change(node);
+    });
+    if (slot.now !== null) slot.now = change(slot.now);
+  }
+}
+
 export function setOutput(draft: Draft, node: FlatNode, output: number, name: string): void {
   const slot = slotOf(draft, node);
   assert(slot.now !== null, 'an output of a removed node is set');

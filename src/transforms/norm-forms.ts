@@ -99,39 +99,49 @@ const ints = (name: string, value: readonly number[]): Attribute => ({ name, kin
 const int = (name: string, value: number): Attribute => ({ name, kind: 'int', value });
 
 /**
- * A fused norm over the old channels: y = [norm(x_old), x_new / σ_old · γ_new]. The node keeps its own gain and bias; γ_new is the
- * mean of the old gains.
+ * A fused norm over the old channels: y = [norm(x_old) · γ_old + β_old, x_new / σ_old · γ_new + β_new]. Gain and bias stay whole
+ * tensors of the new width and are cut where they are read.
  */
-export function oldBlockFused(analysis: Analysis, draft: Draft, growth: AxisGrowth, node: FlatNode, gainMean: number): void {
+export function oldBlockFused(analysis: Analysis, draft: Draft, growth: AxisGrowth, node: FlatNode): void {
   const { axes, facts } = analysis;
   const axis = axes.ofInput(node, 0)?.at(-1);
-  const name = currentOf(draft, node)?.inputs[0] ?? '';
-  const facts0 = facts.values.get(node.inputs[0] ?? '');
-  const rank = facts0?.dims?.length ?? 1;
-  const dtype = facts0?.dtype ?? DataType.FLOAT;
+  const x = facts.values.get(node.inputs[0] ?? '');
+  const rank = x?.dims?.length ?? 1;
+  const dtype = x?.dtype ?? DataType.FLOAT;
   if (axis === undefined) return;
-  const map = growth.map(axis);
-  const added = [...(map ?? [])].flatMap((own, i) => (own < 0 ? [i] : []));
+  const indices = [...(growth.map(axis) ?? [])];
   const old = hint(axis.size);
-  const xOld = takeOld(analysis, draft, growth, node, name, rank - 1, rank, axis);
+  const added = indices.flatMap((own, i) => (own < 0 ? [i] : []));
   const contiguous = added.every((index, i) => index === old + i);
-  const xNew = contiguous ? sliceOf(analysis, draft, node, name, rank - 1, rank, old, old + added.length) : gatherOf(draft, node, name, rank - 1, added);
-  setInput(draft, node, 0, xOld);
+  const parts = (input: number, dim: number, dims: number): { old: string; added: string } => {
+    const name = currentOf(draft, node)?.inputs[input] ?? '';
+    return {
+      old: takeOld(analysis, draft, growth, node, name, dim, dims, axis),
+      added: contiguous ? sliceOf(analysis, draft, node, name, dim, dims, old, old + added.length) : gatherOf(draft, node, name, dim, added),
+    };
+  };
+  const values = parts(0, rank - 1, rank);
+  const affine = [1, 2].map((input) => ((node.inputs[input] ?? '') === '' ? null : parts(input, 0, 1)));
+  setInput(draft, node, 0, values.old);
+  affine.forEach((own, i) => {
+    if (own !== null) setInput(draft, node, i + 1, own.old);
+  });
   const y = node.outputs[0] ?? '';
-  const own = newNode(draft, node, 'Identity', []).outputs[0] ?? '';
-  setOutput(draft, node, 0, own);
-  const inverse = inverseDeviation(draft, node, xOld, dtype);
-  const normed = newNode(draft, node, inverse.op, [xNew, inverse.value]);
-  const gain = addConstant(draft, `${node.inputs[1] ?? 'gain'}_new`, dtype, [added.length], added.map(() => gainMean));
-  const scaled = newNode(draft, node, 'Mul', [normed.outputs[0] ?? '', gain]);
-  const joined = newNode(draft, node, 'Concat', [own, scaled.outputs[0] ?? ''], { attributes: [int('axis', rank - 1)] });
-  const chain = [...inverse.nodes, normed, scaled];
-  if (contiguous) insertAfter(draft, node, ...chain, { ...joined, outputs: [y] });
-  else {
-    const order = [...(map ?? [])].map((index, i) => (index >= 0 ? index : old + added.indexOf(i)));
-    const permuted = newNode(draft, node, 'Gather', [joined.outputs[0] ?? '', constant(draft, 'order', order)], { attributes: [int('axis', rank - 1)] });
-    insertAfter(draft, node, ...chain, joined, { ...permuted, outputs: [y] });
+  const normed = newNode(draft, node, 'Identity', []).outputs[0] ?? '';
+  setOutput(draft, node, 0, normed);
+  const inverse = inverseDeviation(draft, node, values.old, dtype);
+  const chain = [...inverse.nodes, newNode(draft, node, inverse.op, [values.added, inverse.value])];
+  const [gain, bias] = affine;
+  const last = (): string => chain.at(-1)?.outputs[0] ?? '';
+  if (gain != null) chain.push(newNode(draft, node, 'Mul', [last(), gain.added]));
+  if (bias != null) chain.push(newNode(draft, node, 'Add', [last(), bias.added]));
+  chain.push(newNode(draft, node, 'Concat', [normed, last()], { attributes: [int('axis', rank - 1)] }));
+  if (!contiguous) {
+    const order = indices.map((index, i) => (index >= 0 ? index : old + added.indexOf(i)));
+    chain.push(newNode(draft, node, 'Gather', [last(), constant(draft, 'order', order)], { attributes: [int('axis', rank - 1)] }));
   }
+  const end = chain.pop() as FlatNode;
+  insertAfter(draft, node, ...chain, { ...end, outputs: [y] });
 }
 
 /** 1/σ of a LayerNormalization is its third result; σ of an RMS norm is computed beside it. */

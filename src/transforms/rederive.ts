@@ -124,7 +124,7 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
         if (relation.kind === 'reshape') correctReshape(node, outputDims);
         return;
       case 'Expand':
-        correctVector(node, 1, outputDims, (wanted, found, d) => found === 1 || equal(wanted, found) || (siteDims(node, 0).at(d - outputDims.length) ?? 1) !== 1);
+        correctVector(node, 1, outputDims, (wanted, found) => found === 1 || equal(wanted, found));
         return;
       case 'ConstantOfShape':
         correctVector(node, 0, outputDims, equal);
@@ -169,11 +169,11 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
     replaceElements(node, 1, found, found.map((size, d) => (holds(size, d) ? null : (wanted[d] ?? 1))));
   }
 
-  function correctVector(node: FlatNode, input: number, wanted: readonly Size[], holds: (wanted: Size, found: Size, d: number) => boolean): void {
+  function correctVector(node: FlatNode, input: number, wanted: readonly Size[], holds: (wanted: Size, found: Size) => boolean): void {
     const found = elementsOf(node.inputs[input] ?? '')?.map((e) => e.value);
     if (found == null) return;
     const offset = wanted.length - found.length;
-    const fixes = found.map((size, i) => (size !== null && holds(wanted[i + offset] ?? 1, size, i + offset) ? null : (wanted[i + offset] ?? 1)));
+    const fixes = found.map((size, i) => (size !== null && holds(wanted[i + offset] ?? 1, size) ? null : (wanted[i + offset] ?? 1)));
     if (fixes.some((fix) => fix !== null)) replaceElements(node, input, found, fixes);
   }
 

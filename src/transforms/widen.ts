@@ -14,9 +14,8 @@ import { hint, isStatic } from '../analysis/size.ts';
 import { GrowError } from '../errors.ts';
 import { type FlatNode, nodeLabel, opsetVersion } from '../onnx/graph.ts';
 import { type Attribute, DataType, type Model, type ValueInfo } from '../onnx/ir.ts';
-import { readNumbers } from '../onnx/tensor.ts';
 import { collectDemands, type Demands, useKey } from './demands.ts';
-import { addConstant, addTensor, currentOf, type Draft, finishDraft, insertAfter, insertBefore, newNode, setConstant, setInput, setOutput, startDraft } from './draft.ts';
+import { addConstant, addTensor, currentOf, type Draft, finishDraft, insertAfter, insertBefore, newNode, redirect, setConstant, setInput, setOutput, startDraft } from './draft.ts';
 import { type Fill, type Growth, growTensor } from './fill.ts';
 import { type AxisGrowth, growAxes, type LeafSizes } from './grow-axis.ts';
 import { type Correction, correctEpsilonAttribute, nativeCorrections, oldBlockFused, takeOld } from './norm-forms.ts';
@@ -67,15 +66,17 @@ export function widen(analysis: Analysis, request: WidenRequest): Widened {
     const reason = demands.mean({ node: norm.statistics[0] as FlatNode, input: 0 }, (analysis.facts.values.get(norm.input)?.dims?.length ?? 1) - 1);
     if (reason !== null) throw notNative(reason, norm);
   }
+  for (const norm of grown) {
+    const isStream = leavesOf(norm.axis).some((leaf) => request.streams.has(leaf));
+    if (!isStream || native.has(norm.core)) continue;
+    const reason = demandZeroTail(analysis, growth, demands, norm);
+    if (reason !== null && request.form === 'native') throw notNative(reason, norm);
+  }
   const oldBlock = demandZeros(analysis, growth, demands, request, statistics, fusedOldBlock);
   for (const operand of oldBlock) takeOldOperand(analysis, draft, growth, operand);
-  const excluded = new Set<string>();
-  for (const node of fusedOldBlock) {
-    for (const input of [1, 2]) if ((node.inputs[input] ?? '') !== '') excluded.add(operandKey(analysis, { node, input }));
-    oldBlockFused(analysis, draft, growth, node, meanOf(analysis, node.inputs[1] ?? ''));
-  }
+  for (const node of fusedOldBlock) oldBlockFused(analysis, draft, growth, node);
   for (const operand of demands.masked.values()) maskOperand(analysis, draft, growth, operand, operand.dim, operand.axis);
-  growConstants(analysis, draft, growth, demands, corrections, excluded, request.seed);
+  growConstants(analysis, draft, growth, demands, corrections, request.seed);
   rederiveSizes(analysis, draft, growth);
   const interfaceChanges = [...keepInputs(analysis, draft, growth, request), ...keepOutputs(analysis, draft, growth, request)];
   declareShapes(analysis, draft, growth);
@@ -93,15 +94,14 @@ const notNative = (reason: string, norm: Norm): GrowError =>
 
 const operandKey = (analysis: Analysis, { node, input }: Operand): string => `${analysis.data.index.get(node) ?? 0}:${input}`;
 
-function meanOf(analysis: Analysis, name: string): number {
-  const tensor = analysis.flat.constants.get(name)?.tensor;
-  if (tensor === undefined) return 1;
-  const values = readNumbers(tensor);
-  const mean = values.reduce((sum, x) => sum + x, 0) / Math.max(1, values.length);
-  return Number.isFinite(mean) && mean !== 0 ? mean : 1;
-}
-
 // ---------------------------------------------------------------------------------------------- what must be zero
+
+/** The new channels a norm reads are zero: its statistics count on it, or (old-block) nobody should write what nobody reads. */
+function demandZeroTail({ axes }: Analysis, growth: AxisGrowth, demands: Demands, norm: Norm): string | null {
+  const node = norm.statistics.at(-1) as FlatNode;
+  const own = axes.ofInput(node, 0) ?? [];
+  return demands.zero({ node, input: 0 }, own.map((axis) => (growth.grows(axis) ? growth.added(axis) : null)));
+}
 
 /** Visits every sum over new elements and gives it one zero factor; returns operands whose statistics keep to the old elements. */
 function demandZeros(analysis: Analysis, growth: AxisGrowth, demands: Demands, request: WidenRequest, statistics: ReadonlySet<FlatNode>, fusedOldBlock: ReadonlySet<FlatNode>): (Operand & { dim: number })[] {
@@ -204,7 +204,7 @@ interface Use {
 }
 
 /** Replaces every constant that grows or is corrected; one that different uses need differently is copied. */
-function growConstants(analysis: Analysis, draft: Draft, growth: AxisGrowth, demands: Demands, corrections: readonly Correction[], excluded: ReadonlySet<string>, seed: number): void {
+function growConstants(analysis: Analysis, draft: Draft, growth: AxisGrowth, demands: Demands, corrections: readonly Correction[], seed: number): void {
   const { flat, axes } = analysis;
   const corrected = new Map(corrections.map((own) => [operandKey(analysis, own.operand), own]));
   const uses = new Map<string, Use[]>();
@@ -214,7 +214,7 @@ function growConstants(analysis: Analysis, draft: Draft, growth: AxisGrowth, dem
       const operand = { node, input };
       const own = axes.ofInput(node, input) ?? [];
       const correction = corrected.get(operandKey(analysis, operand));
-      const grows = own.some((axis) => growth.grows(axis)) && !excluded.has(operandKey(analysis, operand));
+      const grows = own.some((axis) => growth.grows(axis));
       const key = useKey(analysis, operand);
       const plan: Growth | null = grows || correction !== undefined
         ? {
@@ -347,15 +347,14 @@ function padInput(analysis: Analysis, draft: Draft, growth: AxisGrowth, input: V
   const before = hint(axis.size);
   const after = growth.hint(axis);
   const pads = Array.from({ length: 2 * rank }, (_, i) => (i === rank + dim ? after - before : 0));
-  const readers = data.consumers(input.name);
   const [first] = flat.nodes;
-  if (first === undefined || readers.length === 0) return;
+  if (first === undefined || data.consumers(input.name).length === 0) return;
   const opset = opsetVersion(flat.model);
   const node = opset < 11
     ? newNode(draft, { ...first, scope: '' }, 'Pad', [input.name], { name: `${input.name}/Pad`, attributes: [{ name: 'pads', kind: 'ints', value: pads }] })
     : newNode(draft, { ...first, scope: '' }, 'Pad', [input.name, addConstant(draft, `${input.name}_pads`, DataType.INT64, [pads.length], pads)], { name: `${input.name}/Pad` });
+  redirect(draft, input.name, node.outputs[0] ?? '');
   insertBefore(draft, first, node);
-  for (const { node: reader, input: at } of readers) setInput(draft, reader, at, node.outputs[0] ?? '');
 }
 
 /** Outputs that carry a stream or attention weights keep their size and are cut to the old elements; caches widen. */
@@ -390,7 +389,7 @@ function cutOutput(analysis: Analysis, draft: Draft, growth: AxisGrowth, name: s
   const maker = after.findIndex((node) => node.outputs.includes(name));
   if (maker < 0) setOutput(draft, producer, producer.outputs.indexOf(name), wide);
   else after[maker] = { ...(after[maker] as FlatNode), outputs: (after[maker] as FlatNode).outputs.map((own) => (own === name ? wide : own)) };
-  for (const { node, input } of data.consumers(name)) setInput(draft, node, input, wide);
+  redirect(draft, name, wide);
   let value = wide;
   cuts.forEach(({ dim, axis }, i) => {
     const map = growth.map(axis) ?? new Int32Array();
