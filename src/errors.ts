@@ -16,7 +16,9 @@ export type ErrorCode =
   | 'IO'
   | 'RUNTIME_MISSING'
   | 'RUNTIME_FAILED'
-  | 'FUNCTION_CHANGED';
+  | 'NOT_AVAILABLE'
+  | 'FUNCTION_CHANGED'
+  | 'INCONCLUSIVE';
 
 const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   USAGE: 2,
@@ -35,7 +37,9 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   IO: 5,
   RUNTIME_MISSING: 5,
   RUNTIME_FAILED: 5,
+  NOT_AVAILABLE: 4,
   FUNCTION_CHANGED: 1,
+  INCONCLUSIVE: 1,
 };
 
 /**

@@ -61,7 +61,7 @@ export function findAnatomy(analysis: Analysis): Anatomy {
   if (known !== undefined) return known;
   const norms = findNorms(analysis);
   const attention = findAttention(analysis);
-  const chains = findChains(analysis);
+  const chains = findChains(analysis, norms);
   const owned = assignAttention(analysis, chains, attention);
   const attentionLeaves = new Set(attention.flatMap((a) => [...a.heads, ...leavesOf(a.qk), ...leavesOf(a.v)]));
   const stacks = chains.flatMap((chain): Stack[] => {
@@ -95,10 +95,11 @@ interface Chain {
 }
 
 /** Chains of additions in which one operand descends, through a product, from the stream that the other one is. */
-function findChains(analysis: Analysis): Chain[] {
+function findChains(analysis: Analysis, norms: readonly Norm[]): Chain[] {
   const { flat, facts, axes, data } = analysis;
   const weights = weightLeaves(analysis);
   const steps = new Map<string, Step>();
+  const normed = new Map(norms.map((norm) => [norm.output, norm.input]));
   const chainOf = new Map<string, Chain>();
   const chains: Chain[] = [];
   for (const add of flat.nodes) {
@@ -110,7 +111,7 @@ function findChains(analysis: Analysis): Chain[] {
     if (facts.values.get(a)?.dims?.length !== facts.values.get(b)?.dims?.length) continue;
     const axis = streamAxis(sum);
     if (axis === undefined) continue;
-    const skip = [a, b].find((x, i) => branches(x, i === 0 ? b : a));
+    const skip = [a, b].find((x, i) => branches(unscaled(x), i === 0 ? b : a));
     if (skip === undefined) continue;
     const step: Step = { add, skip, branch: skip === a ? b : a, sum };
     steps.set(sum, step);
@@ -127,6 +128,15 @@ function findChains(analysis: Analysis): Chain[] {
   function streamAxis(value: string): Axis | undefined {
     const own = (axes.of(value) ?? []).filter((axis) => hintOf(axis) > 1 && leavesOf(axis).some((leaf) => weights.has(leaf)));
     return own.length === 0 ? undefined : find(own.at(-1) as Axis);
+  }
+
+  /** The value behind constant scalars (the factors of DeepNorm and ReZero). */
+  function unscaled(value: string): string {
+    const node = data.producer(value);
+    if (node === undefined || (node.op !== 'Mul' && node.op !== 'Div')) return value;
+    const isScalar = (input: number): boolean => facts.values.get(node.inputs[input] ?? '')?.dependence === 'constant' && (facts.values.get(node.inputs[input] ?? '')?.dims ?? [2]).every((size) => size === 1);
+    if (isScalar(1)) return unscaled(node.inputs[0] ?? '');
+    return node.op === 'Mul' && isScalar(0) ? unscaled(node.inputs[1] ?? '') : value;
   }
 
   /** True when `to` is computed from the stream value `from` by products with weights. */
@@ -153,6 +163,11 @@ function findChains(analysis: Analysis): Chain[] {
     let value = skip;
     for (let hop = 0; hop < 40; hop++) {
       if (steps.has(value)) return value;
+      const before = normed.get(value);
+      if (before !== undefined) {
+        value = before;
+        continue;
+      }
       const node = data.producer(value);
       if (node === undefined || isProduct(node)) return undefined;
       const next = data.dataInputs(node).find((i) => facts.values.get(node.inputs[i] ?? '')?.dependence === 'data' && (axes.ofInput(node, i) ?? []).some((own) => find(own) === find(axis)));

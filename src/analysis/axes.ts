@@ -123,23 +123,13 @@ function unify(first: Axis, second: Axis): void {
 }
 
 function joinSums(a: Axis, b: Axis): void {
-  const offsets = (axis: Axis): Map<Axis, string> => {
-    let at: Size = 0;
-    return new Map(segmentsOf(axis).map((segment) => {
-      const entry: [Axis, string] = [segment, String(hint(at))];
-      at = add(at, segment.size);
-      return entry;
-    }));
-  };
-  const left = offsets(a);
-  for (const [segment, offset] of offsets(b)) {
-    if (left.has(segment) && left.get(segment) !== offset && new Set(segmentsOf(a)).size === segmentsOf(a).length) throw new Misaligned('a shifted copy of itself');
-  }
-  const sizesOfA = segmentsOf(a).map((segment) => segment.size);
-  const piecesOfB = cut(b, sizesOfA);
-  const segments = segmentsOf(a);
-  piecesOfB.forEach((piece, i) => {
-    const segment = segments[i];
+  const [left, right] = [segmentsOf(a), segmentsOf(b)];
+  const aligned = left.length === right.length && left.every((segment, i) => equal(segment.size, right[i]?.size ?? -1));
+  // halves that change places (rotate-half) become one axis; a copy shifted by less than a segment would be cut for ever
+  if (!aligned && left.some((segment) => right.includes(segment))) throw new Misaligned('a shifted copy of itself');
+  const pieces = aligned ? right : cut(b, left.map((segment) => segment.size));
+  pieces.forEach((piece, i) => {
+    const segment = left[i];
     if (segment !== undefined) unify(segment, piece);
   });
 }

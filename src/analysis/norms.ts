@@ -4,7 +4,7 @@
  * LayerNorm: y = (x − mean x) / √(mean (x − mean x)² + ε) · γ + β. RMSNorm: y = x / √(mean x² + ε) · γ.
  */
 import type { FlatNode } from '../onnx/graph.ts';
-import { type Axis, find } from './axes.ts';
+import { type Axis, find, leavesOf } from './axes.ts';
 import type { Analysis } from './graph-analysis.ts';
 import { ruleOf } from './op-rules.ts';
 
@@ -50,20 +50,36 @@ export function findNorms(analysis: Analysis): Norm[] {
   });
 }
 
-function fusedNorm({ axes, facts }: Analysis, node: FlatNode, form: { kind: 'layer' | 'rms'; gain: number; bias: number }): Norm[] {
+function fusedNorm({ axes, facts, data }: Analysis, node: FlatNode, form: { kind: 'layer' | 'rms'; gain: number; bias: number }): Norm[] {
   const axis = axes.ofInput(node, 0)?.at(-1);
   const relation = facts.relations.get(node);
   const output = node.outputs[0] ?? '';
   if (axis === undefined || relation?.kind !== 'labels' || relation.mixes?.length !== 1) return [];
   const operand = (input: number): Operand | null => (input >= 0 && (node.inputs[input] ?? '') !== '' ? { node, input } : null);
-  return [{ kind: form.kind, axis: find(axis), input: node.inputs[0] ?? '', core: output, output, statistics: [node], fused: true, epsilon: 'attribute', gain: operand(form.gain), bias: operand(form.bias) }];
+  const cut = data.producer(node.inputs[0] ?? '');
+  const joined = data.consumers(output).find((reader) => reader.node.op === 'Concat')?.node;
+  const block = cut?.op === 'Slice' && joined !== undefined && facts.values.get(cut.inputs[0] ?? '')?.dims?.length === facts.values.get(joined.outputs[0] ?? '')?.dims?.length;
+  return [
+    {
+      kind: form.kind,
+      axis: find(axis),
+      input: (block ? cut.inputs[0] : node.inputs[0]) ?? '',
+      core: output,
+      output: (block ? joined.outputs[0] : output) ?? '',
+      statistics: [node],
+      fused: true,
+      epsilon: 'attribute',
+      gain: operand(form.gain),
+      bias: operand(form.bias),
+    },
+  ];
 }
 
 /** The norm whose variance or mean square is computed by this ReduceMean. */
 function spelledOut(analysis: Analysis, reduce: FlatNode): Norm | undefined {
   const { axes, facts, data } = analysis;
   const axis = reducedAxis(analysis, reduce);
-  const squared = data.producer(reduce.inputs[0] ?? '');
+  const squared = data.producer(uncut(analysis, reduce.inputs[0] ?? ''));
   const base = squared === undefined ? undefined : squareOf(analysis, squared);
   if (axis === undefined || base === undefined) return undefined;
   let value = reduce.outputs[0] ?? '';
@@ -95,8 +111,8 @@ function complete(analysis: Analysis, found: { axis: Axis; base: string; core: s
   const { data } = analysis;
   const origin = skip(analysis, found.base);
   const centred = data.producer(origin);
-  const mean = centred?.op === 'Sub' ? data.producer(skip(analysis, centred.inputs[1] ?? '')) : undefined;
-  const isLayer = centred !== undefined && mean?.op === 'ReduceMean' && skip(analysis, mean.inputs[0] ?? '') === skip(analysis, centred.inputs[0] ?? '');
+  const mean = centred?.op === 'Sub' ? data.producer(unmasked(analysis, skip(analysis, centred.inputs[1] ?? ''))) : undefined;
+  const isLayer = centred !== undefined && mean?.op === 'ReduceMean' && skip(analysis, uncut(analysis, mean.inputs[0] ?? '')) === skip(analysis, centred.inputs[0] ?? '');
   const gain = nextAffine(analysis, found.core, found.axis, 'Mul');
   const afterGain = gain === null ? found.core : (gain.node.outputs[0] ?? '');
   const bias = isLayer ? nextAffine(analysis, afterGain, found.axis, 'Add') : null;
@@ -137,6 +153,18 @@ function squareOf({ facts }: Analysis, node: FlatNode): string | undefined {
   return node.op === 'Pow' && exponent === 2 ? a : undefined;
 }
 
+/** The value a statistic over a block of channels is cut from (old-block form). */
+function uncut({ data }: Analysis, value: string): string {
+  const node = data.producer(value);
+  return node?.op === 'Slice' || node?.op === 'Gather' ? (node.inputs[0] ?? '') : value;
+}
+
+/** The mean behind a mask that keeps it to a block of channels (old-block form). */
+function unmasked({ data, facts }: Analysis, value: string): string {
+  const node = data.producer(value);
+  return node?.op === 'Mul' && facts.values.get(node.inputs[1] ?? '')?.dependence === 'constant' ? (node.inputs[0] ?? '') : value;
+}
+
 /** Steps back over nodes that hand their operand through. */
 function skip({ data }: Analysis, value: string): string {
   let at = value;
@@ -150,7 +178,7 @@ function sameValue(analysis: Analysis, a: string, b: string): boolean {
   if (x === y) return true;
   const [p, q] = [analysis.data.producer(x), analysis.data.producer(y)];
   if (p?.op !== 'Sub' || q?.op !== 'Sub' || skip(analysis, p.inputs[0] ?? '') !== skip(analysis, q.inputs[0] ?? '')) return false;
-  const [m, n] = [analysis.data.producer(skip(analysis, p.inputs[1] ?? '')), analysis.data.producer(skip(analysis, q.inputs[1] ?? ''))];
+  const [m, n] = [p, q].map((node) => analysis.data.producer(unmasked(analysis, skip(analysis, node.inputs[1] ?? ''))));
   return m === n || (m?.op === 'ReduceMean' && n?.op === 'ReduceMean' && skip(analysis, m.inputs[0] ?? '') === skip(analysis, n.inputs[0] ?? ''));
 }
 
@@ -167,7 +195,7 @@ function nextAffine(analysis: Analysis, value: string, axis: Axis, op: 'Mul' | '
       const other = 1 - input;
       const constant = facts.values.get(node.inputs[other] ?? '')?.dependence === 'constant';
       const own = axes.ofInput(node, other)?.at(-1);
-      return constant && own !== undefined && find(own) === find(axis) ? { node, input: other } : null;
+      return constant && own !== undefined && leavesOf(own).some((leaf) => leavesOf(axis).includes(leaf)) ? { node, input: other } : null;
     }
     if (!SHAPE_KEEPING.has(node.op)) return null;
     at = node.outputs[0] ?? '';

@@ -622,6 +622,9 @@ const RULES: Readonly<Record<string, OpRule>> = {
     zero: 'never',
     gains: [1, 4],
   },
+  InstanceNormalization: { relate: (site) => ({ ...likeInput(site, range(site.dims(0).length).slice(1)), inputs: [range(site.dims(0).length), ['d1'], ['d1']] }), zero: 'never', gains: [1] },
+  GroupNormalization: { relate: (site) => likeInput(site, range(site.dims(0).length).slice(1)), zero: 'never' },
+  LRN: { relate: (site) => likeInput(site, ['d1']), zero: 'keeps' },
   // windows
   AveragePool: pool('keeps'), MaxPool: pool('keeps'), GlobalAveragePool: globalPool('keeps'), GlobalMaxPool: globalPool('keeps'),
   Resize: resize, Upsample: resize,

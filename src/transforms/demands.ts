@@ -91,6 +91,8 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
     const known = zeros.get(key) ?? [];
     if (known.some((own) => covers(own, region))) return null;
     if (mode === 'granted') return 'not demanded';
+    const mean = means.get(key);
+    if (mean !== undefined && region.every((own, d) => (d === mean) === (own !== null))) return `${name} would have to be zero and a mean`;
     const isNew = region.some((own, d) => {
       const added = growth.added(axesAt(operand)[d] as Axis);
       return own !== null && added !== null && own.every((x, i) => x === 0 || added[i] === 1);

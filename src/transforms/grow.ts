@@ -30,7 +30,7 @@ export function growModel(model: Model, steps: readonly Step[], options: GrowOpt
   for (let i = 0; i < steps.length; ) {
     const [step] = steps.slice(i);
     if (step?.axis === 'layers') {
-      const next = addLayers(grown.model, step, options.seed);
+      const next = addLayers(grown.model, step);
       grown = { ...grown, model: next.model, interfaceChanges: [...grown.interfaceChanges, ...next.interfaceChanges], notes: [...grown.notes, ...next.notes] };
       i++;
       continue;

@@ -21,7 +21,7 @@ export interface Correction {
   readonly add: number;
 }
 
-const HANDED_THROUGH = new Set(['Identity', 'Cast', 'Reshape', 'Unsqueeze', 'Squeeze', 'Transpose', 'Expand']);
+const HANDED_THROUGH = new Set(['Slice', 'Identity', 'Cast', 'Reshape', 'Unsqueeze', 'Squeeze', 'Transpose', 'Expand']);
 
 /** The corrections that make a norm native, or why its gain or epsilon cannot be corrected. */
 export function nativeCorrections(analysis: Analysis, growth: AxisGrowth, norm: Norm): readonly Correction[] | string {
@@ -52,7 +52,7 @@ export function correctEpsilonAttribute(draft: Draft, growth: AxisGrowth, norm: 
 }
 
 /** The stored constant behind an operand, with the correction that multiplies the operand by a factor. */
-function sourceOf({ flat, data, facts }: Analysis, operand: Operand, factor: number): Correction | null {
+export function sourceOf({ flat, data, facts }: Analysis, operand: Operand, factor: number): Correction | null {
   let at = operand;
   let offset = 0;
   for (let hop = 0; hop < 8; hop++) {

@@ -12,12 +12,20 @@ type Ending = { readonly kind: 'judgement'; readonly judgement: Judgement } | { 
 /** As much of the child's stderr as helps. */
 const LAST_WORDS = 400;
 
+/** Seconds the child may take, who is told what it does, and what stops it. */
+interface Watch {
+  readonly seconds: number;
+  readonly onStage: (stage: Stage) => void;
+  readonly signal: AbortSignal | undefined;
+}
+
 /**
  * Judges two models in a child process of its own. A crash is a result, since the caller may try again.
- * Throws GrowError RUNTIME_FAILED when `seconds` are over, and what the child throws.
+ * Throws GrowError RUNTIME_FAILED when `seconds` are over, the signal's reason when it stops the run, and what the child throws.
  */
-export function judgeInChild(request: Request, seconds: number, onStage: (stage: Stage) => void): Promise<Ending> {
+export function judgeInChild(request: Request, { seconds, onStage, signal }: Watch): Promise<Ending> {
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const child = fork(workerPath(), [], { serialization: 'advanced', execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     let stage: Stage | null = null;
     let words = '';
@@ -27,6 +35,12 @@ export function judgeInChild(request: Request, seconds: number, onStage: (stage:
       child.kill('SIGKILL');
       reject(tooSlow(seconds, stage));
     }, 1000 * seconds);
+    const stop = (): void => {
+      answered = true;
+      child.kill('SIGKILL');
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', stop, { once: true });
     child.stderr?.on('data', (text: Buffer) => {
       words = (words + text.toString()).slice(-LAST_WORDS);
     });
@@ -42,9 +56,10 @@ export function judgeInChild(request: Request, seconds: number, onStage: (stage:
       else reject(new GrowError(answer.code, answer.message, { ...(answer.where === undefined ? {} : { where: answer.where }), ...(answer.hint === undefined ? {} : { hint: answer.hint }) }));
     });
     child.once('error', reject);
-    child.once('close', (code, signal) => {
+    child.once('close', (code, killedBy) => {
       clearTimeout(timer);
-      if (!answered) resolve({ kind: 'crash', stage, how: [signal ?? `exit code ${code}`, words.trim()].filter((part) => part !== '').join(': ') });
+      signal?.removeEventListener('abort', stop);
+      if (!answered) resolve({ kind: 'crash', stage, how: [killedBy ?? `exit code ${code}`, words.trim()].filter((part) => part !== '').join(': ') });
     });
     child.send(request);
   });

@@ -13,6 +13,8 @@ export interface VerifyOptions {
   readonly tolerance?: number;
   /** Told what is being done, one short line at a time. */
   readonly onProgress?: (line: string) => void;
+  /** Stops the comparison: the child process is ended and the signal's reason thrown. */
+  readonly signal?: AbortSignal;
 }
 
 /** One run of both models on the same inputs. */

@@ -29,7 +29,7 @@ export async function verifyModels(oldPath: string, newPath: string, options: Ve
   for (let level: Level | null = 'all'; level !== null; ) {
     const request: Request = { ...base, level };
     const left = seconds - (performance.now() - started) / 1000;
-    const ending = await judgeInChild(request, left, (stage) => options.onProgress?.(stage.what));
+    const ending = await judgeInChild(request, { seconds: left, onStage: (stage) => options.onProgress?.(stage.what), signal: options.signal });
     if (ending.kind === 'judgement') return { ...ending.judgement, notes: [...notes, ...ending.judgement.notes], seconds: (performance.now() - started) / 1000 };
     const weaker = ending.stage?.model === 'original' ? weakerThan(ending.stage.level) : null;
     if (weaker === null) throw crashed(ending.stage?.model === 'new' ? newPath : oldPath, ending.stage?.what ?? 'starting', ending.how);

@@ -1,0 +1,42 @@
+/**
+ * onnx-grow: makes transformers stored as ONNX bigger without changing what they compute.
+ *
+ * ```ts
+ * const bigger = grow('model.onnx', ['mlp=x2', 'heads=+2', 'layers=+1'], { seed: 7 });
+ * console.log(bigger.report.parametersAdded);
+ * await bigger.save('bigger.onnx');
+ * ```
+ */
+import { type ModelSource, openModel, pathOf, withModelFile } from './model-source.ts';
+import { type Inspection, inspectModel } from './report/inspect.ts';
+import type { VerifyOptions, VerifyResult } from './verify/result.ts';
+import { verifyModels } from './verify/verify.ts';
+
+export { didYouMean } from './did-you-mean.ts';
+export { GrowError, type ErrorCode } from './errors.ts';
+export { grow, type GrowOptions, type GrownModel } from './grow.ts';
+export type { ModelSource } from './model-source.ts';
+export type { Model } from './onnx/ir.ts';
+export { readModel } from './onnx/read.ts';
+export type { GrowthReport } from './report/growth-report.ts';
+export type { AttentionReport, Inspection, LayerReport, StreamReport } from './report/inspect.ts';
+export type { Portable } from './report/portable.ts';
+export type { Saved, SaveOptions } from './save.ts';
+export type { CaseReport, VerifyOptions, VerifyResult } from './verify/result.ts';
+
+/**
+ * What a model is: sizes, layers, norms, which axes can grow and why others cannot. Weights are not loaded.
+ * Throws GrowError NOT_ONNX, TRUNCATED, INVALID_MODEL, EXTERNAL_DATA_MISSING, EXTERNAL_DATA_ESCAPES or IO.
+ */
+export function inspect(source: ModelSource): Inspection {
+  return inspectModel(openModel(source), pathOf(source));
+}
+
+/**
+ * Runs two models on the same inputs in onnxruntime (in a child process) and says whether the second computes what the
+ * first does: `bit-exact`, `rounding`, `changed` or `inconclusive`, with figures.
+ * Throws GrowError RUNTIME_MISSING where onnxruntime-node is not installed, RUNTIME_FAILED when it crashes or takes too long.
+ */
+export function verify(old: ModelSource, grown: ModelSource, options: VerifyOptions = {}): Promise<VerifyResult> {
+  return withModelFile(old, (oldFile) => withModelFile(grown, (newFile) => verifyModels(oldFile, newFile, options)));
+}

@@ -1,0 +1,86 @@
+/** A post-norm layer that adds nothing: a chain of norms that computes the norm before it exactly (see layer-addition.ts). */
+import type { Layer } from '../analysis/anatomy.ts';
+import type { Analysis } from '../analysis/graph-analysis.ts';
+import type { Norm } from '../analysis/norms.ts';
+import { GrowError } from '../errors.ts';
+import { nodeLabel } from '../onnx/graph.ts';
+import { readNumbers } from '../onnx/tensor.ts';
+import { sourceOf } from './norm-forms.ts';
+
+/** A norm that gets new constants; `gain` null means all ones. */
+export interface NormEdit {
+  readonly norm: Norm;
+  readonly epsilon: number;
+  /** Gain and bias as numbers; null for gain 1 and bias 0. */
+  readonly affine: { readonly gain: readonly number[] | null; readonly bias: readonly number[] | null } | null;
+}
+
+export interface NormChain {
+  /** The norm in front of the new layer, as it becomes. */
+  readonly preceding: NormEdit;
+  /** The norms of the copied layer, in order, as their copies become. */
+  readonly copies: readonly NormEdit[];
+}
+
+/** Plans the chain of norms for a copy of `layer` behind the value `at`. Throws UNSUPPORTED_AXIS when no norm stands there. */
+export function mergeNorms(analysis: Analysis, norms: readonly Norm[], layer: Layer, at: string, to: string): NormChain {
+  const preceding = norms.find((norm) => norm.output === at);
+  const copies = layer.branches.map((branch) => norms.find((norm) => norm.input === branch.sum));
+  const [first] = layer.branches;
+  const refuse = (reason: string, where?: Norm): GrowError =>
+    new GrowError('UNSUPPORTED_AXIS', `a post-norm layer cannot be inserted here exactly: ${reason}`, { ...(where?.statistics[0] && { where: nodeLabel(where.statistics[0]) }), hint: 'insert it after another layer' });
+  if (preceding === undefined) throw refuse('no norm stands directly in front of the new layer');
+  if (copies.some((norm) => norm === undefined) || first === undefined) throw refuse('a branch is not followed by a norm');
+  const chain = copies as Norm[];
+  if (chain.at(-1)?.output !== to) throw refuse('the last norm of the layer is not its result', chain.at(-1));
+  layer.branches.slice(1).forEach((branch, i) => {
+    if (chain[i]?.output !== branch.skip) throw refuse('the stream is changed between a norm and the next branch', chain[i]);
+  });
+  if (preceding.gain === null) throw refuse('the preceding norm has no gain', preceding);
+  if (chain.some((norm) => norm.gain === null || (preceding.bias !== null) !== (norm.bias !== null))) throw refuse('a norm of the layer lacks a gain or bias', chain[0]);
+  const epsilon = epsilonOf(analysis, preceding);
+  if (epsilon === null || chain.some((norm) => epsilonOf(analysis, norm) === null)) throw refuse('an epsilon is computed', preceding);
+  const t = chainEpsilon(epsilon, chain.length);
+  const factor = Math.sqrt(geometric(t, chain.length));
+  const gain = numbersOf(analysis, preceding, 'gain');
+  const bias = preceding.bias === null ? null : numbersOf(analysis, preceding, 'bias');
+  if (gain === null || (preceding.bias !== null && bias === null)) throw refuse('the gain of the preceding norm is computed', preceding);
+  return {
+    preceding: { norm: preceding, epsilon: t, affine: null },
+    copies: chain.map((norm, i) => ({ norm, epsilon: t, affine: i === chain.length - 1 ? { gain: gain.map((g) => g * factor), bias } : null })),
+  };
+}
+
+/** 1 + t + … + t^q */
+const geometric = (t: number, q: number): number => Array.from({ length: q + 1 }, (_, i) => t ** i).reduce((a, b) => a + b, 0);
+
+/** t with t^(q+1) = ε·(1 + t + … + t^q), by bisection in float64; the left side grows faster, so the root is the only one above 0. */
+function chainEpsilon(epsilon: number, q: number): number {
+  if (epsilon === 0) return 0;
+  let low = 0;
+  let high = 1 + epsilon;
+  for (let i = 0; i < 200; i++) {
+    const t = (low + high) / 2;
+    if (t ** (q + 1) > epsilon * geometric(t, q)) high = t;
+    else low = t;
+  }
+  return (low + high) / 2;
+}
+
+/** A norm's epsilon; 0 without one, null when it is computed. */
+export function epsilonOf({ facts }: Analysis, norm: Norm): number | null {
+  if (norm.epsilon === null) return 0;
+  if (norm.epsilon === 'attribute') {
+    const own = norm.statistics[0]?.node.attributes.find((attribute) => attribute.name === 'epsilon');
+    return own?.kind === 'float' ? own.value : 1e-5;
+  }
+  const value = facts.elements(norm.epsilon.node.inputs[norm.epsilon.input] ?? '')?.[0]?.value;
+  return typeof value === 'number' ? value : null;
+}
+
+function numbersOf(analysis: Analysis, norm: Norm, which: 'gain' | 'bias'): number[] | null {
+  const operand = norm[which];
+  const source = operand === null ? null : sourceOf(analysis, operand, 1);
+  const tensor = source === null || source.add !== 0 ? undefined : analysis.flat.constants.get(source.operand.node.inputs[source.operand.input] ?? '')?.tensor;
+  return tensor === undefined ? null : [...readNumbers(tensor)];
+}

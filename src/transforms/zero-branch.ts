@@ -1,0 +1,75 @@
+/**
+ * Making a residual branch zero: which constants of it must change so that it adds nothing, whatever it reads.
+ *
+ * A branch ends in a product with weights (they and their bias become zero), or in a norm of it (the norm's gain and bias become
+ * zero and the weights stay: zero weights under a norm are exact too, but the norm's slope at 0 is γ/√ε).
+ */
+import type { Analysis } from '../analysis/graph-analysis.ts';
+import { isProduct, type Norm, type Operand } from '../analysis/norms.ts';
+import { ruleOf } from '../analysis/op-rules.ts';
+import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
+import { sourceOf } from './norm-forms.ts';
+
+/** A constant operand whose elements all become one number. */
+export interface Zeroed {
+  readonly operand: Operand;
+  readonly value: number;
+}
+
+/** The constants that make a value zero, or why there are none. */
+export function zeroBranch(analysis: Analysis, norms: readonly Norm[], value: string): readonly Zeroed[] | string {
+  const { data, facts } = analysis;
+  const node = data.producer(value);
+  if (node === undefined) return `${value} is an input`;
+  const isConstant = (input: number): boolean => facts.values.get(node.inputs[input] ?? '')?.dependence === 'constant';
+  const isData = (input: number): boolean => facts.values.get(node.inputs[input] ?? '')?.dependence === 'data';
+  const norm = norms.find((own) => own.output === value || (own.gain !== null && own.gain.node === node));
+  if (norm !== undefined && norm.gain !== null) {
+    const gain = constantZero(analysis, norm.gain);
+    const bias = norm.bias === null ? [] : constantZero(analysis, norm.bias);
+    return typeof gain === 'string' ? gain : typeof bias === 'string' ? bias : [...gain, ...bias];
+  }
+  if (isProduct(node)) {
+    const weight = [1, 0].find(isConstant);
+    if (weight === undefined) return `${nodeLabel(node)}: ends a branch without weights`;
+    return collect([weight, 2].filter((input) => (node.inputs[input] ?? '') !== ''), (input) => (isConstant(input) ? constantZero(analysis, { node, input }) : `${nodeLabel(node)}: its bias is computed`));
+  }
+  const rule = ruleOf(node.op);
+  const inputs = data.dataInputs(node).filter((input) => (node.inputs[input] ?? '') !== '');
+  switch (rule?.zero) {
+    case 'all':
+      return collect(inputs, (input) => (isData(input) ? zeroBranch(analysis, norms, node.inputs[input] ?? '') : constantZero(analysis, { node, input })));
+    case 'any': {
+      const attempts = inputs.filter(isData).map((input) => zeroBranch(analysis, norms, node.inputs[input] ?? ''));
+      return attempts.find((own) => typeof own !== 'string') ?? attempts[0] ?? `${nodeLabel(node)}: no factor can be zero`;
+    }
+    case 'keeps':
+    case 'first':
+    case 'table':
+      return zeroBranch(analysis, norms, node.inputs[0] ?? '');
+    case 'moved':
+      return node.op === 'Concat' ? collect(inputs, (input) => zeroBranch(analysis, norms, node.inputs[input] ?? '')) : zeroBranch(analysis, norms, node.inputs[0] ?? '');
+    case 'branches':
+      return collect([1, 2], (input) => (isData(input) ? zeroBranch(analysis, norms, node.inputs[input] ?? '') : isZero(analysis, node, input) ? [] : `${nodeLabel(node)}: chooses a number that is not zero`));
+    default:
+      return `${nodeLabel(node)}: a branch that ends in this operator cannot be made zero`;
+  }
+}
+
+function constantZero(analysis: Analysis, operand: Operand): readonly Zeroed[] | string {
+  if (isZero(analysis, operand.node, operand.input)) return [];
+  const source = sourceOf(analysis, operand, 0);
+  return source === null ? `${nodeLabel(operand.node)}: its weights are computed` : [{ operand: source.operand, value: source.add }];
+}
+
+const isZero = ({ facts }: Analysis, node: FlatNode, input: number): boolean => facts.elements(node.inputs[input] ?? '')?.every((e) => e.value === 0) === true && (facts.elements(node.inputs[input] ?? '')?.length ?? 0) === 1;
+
+function collect(inputs: readonly number[], visit: (input: number) => readonly Zeroed[] | string): readonly Zeroed[] | string {
+  const all: Zeroed[] = [];
+  for (const input of inputs) {
+    const own = visit(input);
+    if (typeof own === 'string') return own;
+    all.push(...own);
+  }
+  return all;
+}
