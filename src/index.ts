@@ -9,6 +9,7 @@
  */
 import { type ModelSource, openModel, pathOf, withModelFile } from './model-source.ts';
 import { type Inspection, inspectModel } from './report/inspect.ts';
+import { WIDTH_TRANSFORMS } from './transforms/plan.ts';
 import type { VerifyOptions, VerifyResult } from './verify/result.ts';
 import { verifyModels } from './verify/verify.ts';
 
@@ -21,6 +22,11 @@ export { readModel } from './onnx/read.ts';
 export type { GrowthReport } from './report/growth-report.ts';
 export type { AttentionReport, Inspection, LayerReport, StreamReport } from './report/inspect.ts';
 export type { Portable } from './report/portable.ts';
+export { type ConfigChange, type Json, type UpdatedConfig, updateConfig, updateGenaiConfig } from './report/config.ts';
+export { type ApplyOutcome, applyDocument, errorDocument } from './report/documents.ts';
+export { COLOURS, type Paint, PLAIN } from './report/paint.ts';
+export { asJson, printable } from './report/printable.ts';
+export { errorText, growthText, inspectionText, verifyText } from './report/text.ts';
 export type { Saved, SaveOptions } from './save.ts';
 export type { CaseReport, VerifyOptions, VerifyResult } from './verify/result.ts';
 
@@ -40,3 +46,9 @@ export function inspect(source: ModelSource): Inspection {
 export function verify(old: ModelSource, grown: ModelSource, options: VerifyOptions = {}): Promise<VerifyResult> {
   return withModelFile(old, (oldFile) => withModelFile(grown, (newFile) => verifyModels(oldFile, newFile, options)));
 }
+
+/** What can grow: the word of a step, in one line what it means, and the theorem of Gesmundo & Maile (2023) behind it. */
+export const TRANSFORMS: readonly { readonly axis: string; readonly summary: string; readonly theorem: string }[] = [
+  ...WIDTH_TRANSFORMS.map(({ axis, summary, theorem }) => ({ axis, summary, theorem })),
+  { axis: 'layers', summary: 'whole layers, anywhere in a stack', theorem: '3.6' },
+];

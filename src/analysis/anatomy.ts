@@ -6,7 +6,7 @@
  */
 import type { FlatNode } from '../onnx/graph.ts';
 import { type Attention, contractedLabels, findAttention, weightLeaves } from './attention.ts';
-import { type Axis, find, hintOf, leavesOf } from './axes.ts';
+import { type Axis, find, hintOf, leavesOf, sameAxis } from './axes.ts';
 import type { Analysis } from './graph-analysis.ts';
 import { findNorms, isProduct, type Norm } from './norms.ts';
 
@@ -117,7 +117,7 @@ function findChains(analysis: Analysis, norms: readonly Norm[]): Chain[] {
     steps.set(sum, step);
     const before = previousSum(skip, axis);
     const known = before === undefined ? undefined : chainOf.get(before);
-    const chain = known !== undefined && find(known.axis) === find(axis) ? known : { axis, adds: [] };
+    const chain = known !== undefined && sameAxis(known.axis, axis) ? known : { axis, adds: [] };
     if (chain.adds.length === 0) chains.push(chain);
     chain.adds.push(step);
     chainOf.set(sum, chain);
@@ -170,7 +170,7 @@ function findChains(analysis: Analysis, norms: readonly Norm[]): Chain[] {
       }
       const node = data.producer(value);
       if (node === undefined || isProduct(node)) return undefined;
-      const next = data.dataInputs(node).find((i) => facts.values.get(node.inputs[i] ?? '')?.dependence === 'data' && (axes.ofInput(node, i) ?? []).some((own) => find(own) === find(axis)));
+      const next = data.dataInputs(node).find((i) => facts.values.get(node.inputs[i] ?? '')?.dependence === 'data' && (axes.ofInput(node, i) ?? []).some((own) => sameAxis(own, axis)));
       if (next === undefined) return undefined;
       value = node.inputs[next] ?? '';
     }

@@ -60,6 +60,13 @@ export function leavesOf(axis: Axis): Axis[] {
   return root.form === 'leaf' ? [root] : root.children.flatMap(leavesOf);
 }
 
+/** True when two axes have the same leaves in the same order. */
+export function sameAxis(a: Axis, b: Axis): boolean {
+  if (find(a) === find(b)) return true;
+  const [left, right] = [leavesOf(a), leavesOf(b)];
+  return left.length === right.length && left.every((leaf, i) => leaf === right[i]);
+}
+
 /** A short text of an axis's structure, such as `(4·12 + 4·12 + 4·12)`, for messages and tests. */
 export function printAxis(axis: Axis): string {
   const root = find(axis);

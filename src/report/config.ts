@@ -40,7 +40,7 @@ export function updateConfig(config: Json, change: ConfigChange): UpdatedConfig 
   for (const [part, stack] of parts) {
     const [old, now] = [sizesOf(change.before, stack), sizesOf(change.after, stack)];
     for (const size of Object.keys(KEYS) as (keyof Sizes)[]) {
-      if (old[size] === now[size]) continue;
+      if (!concerns(size).some((own) => old[own] !== now[own]) || (old[size] === 'differs' && now[size] === 'differs')) continue;
       notes.push(...setSize(updated, size, KEYS[size][part], old[size], now[size], change));
     }
     if (stack !== null && config.is_encoder_decoder === true && parts.length === 1 && old.hidden !== now.hidden) notes.push('it describes encoder and decoder; grow the other file by the same hidden width');
@@ -75,6 +75,9 @@ function partsOf(config: Json, model: Inspection): (readonly [Part, string | nul
     return [crosses ? 'decoder' : 'encoder', name] as const;
   });
 }
+
+/** Where the head width is not said it follows from others. */
+const concerns = (size: keyof Sizes): readonly (keyof Sizes)[] => (size === 'headDim' ? ['headDim', 'hidden', 'heads'] : [size]);
 
 function sizesOf(model: Inspection, stack: string | null): Sizes {
   const layers = model.layers.filter((layer) => stack === null || layer.stack === stack);

@@ -197,7 +197,7 @@ export function inExecutionOrder(nodes: readonly FlatNode[]): FlatNode[] {
       }
       const from = producer.get(input);
       if (from === undefined || state.get(from) === 'done') continue;
-      assert(state.get(from) !== 'open' || from === top.node, `a cycle through ${from.node.name}`);
+      assert(state.get(from) !== 'open' || from === top.node, `a cycle through ${from.node.name}: ${stack.slice(stack.findIndex((own) => own.node === from)).map((own) => own.node.node.name).join(' ← ')}`);
       if (from !== top.node) stack.push({ node: from, next: 0 });
     }
   }

@@ -1,0 +1,25 @@
+import { asJson, COLOURS, GrowError, PLAIN, verify, verifyText } from '../../src/index.ts';
+import { refuseUnavailable } from '../not-available.ts';
+import { positiveNumber, wholeNumber } from '../numbers.ts';
+import type { Call } from '../run.ts';
+import { textOf } from '../words.ts';
+
+/** `grow verify <old> <new>`: exit code 0 when preserved, 1 when changed or inconclusive. */
+export async function verifyCommand({ words, terminal, signal }: Call): Promise<number> {
+  refuseUnavailable(words, [
+    ['inputs', null, 'inputs are made to fit the model'],
+    ['report', null, '--json prints the result as JSON'],
+  ]);
+  const provider = textOf(words, 'provider') ?? 'cpu';
+  if (provider !== 'cpu') throw new GrowError('RUNTIME_MISSING', `the ${provider} provider is not available in this version`, { where: '--provider', hint: '--provider cpu' });
+  const seed = wholeNumber(words, 'seed');
+  const tolerance = positiveNumber(words, 'tolerance');
+  const result = await verify(String(words.old), String(words.new), {
+    ...(seed === null ? {} : { seed }),
+    ...(tolerance === null ? {} : { tolerance }),
+    signal,
+    onProgress: (line) => terminal.progress(line),
+  });
+  terminal.result(terminal.json ? asJson(result) : verifyText(result, terminal.colour ? COLOURS : PLAIN));
+  return result.verdict === 'bit-exact' || result.verdict === 'rounding' ? 0 : 1;
+}
