@@ -12,7 +12,7 @@ export interface Option {
 }
 
 export interface Verb {
-  readonly name: string;
+  readonly name: 'inspect' | 'apply' | 'verify' | 'check';
   /** Positional words; the last one may end in `..`. */
   readonly words: string;
   readonly help: string;

@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'RUNTIME_MISSING'
   | 'RUNTIME_FAILED'
   | 'NOT_AVAILABLE'
+  | 'INTERRUPTED'
   | 'FUNCTION_CHANGED'
   | 'INCONCLUSIVE';
 
@@ -38,6 +39,7 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   RUNTIME_MISSING: 5,
   RUNTIME_FAILED: 5,
   NOT_AVAILABLE: 4,
+  INTERRUPTED: 130,
   FUNCTION_CHANGED: 1,
   INCONCLUSIVE: 1,
 };

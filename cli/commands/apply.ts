@@ -15,12 +15,12 @@ export async function applyCommand(call: Call): Promise<number> {
   const steps = listOf(words, 'step');
   const dryRun = isGiven(words, 'dry-run');
   const output = textOf(words, 'output');
+  const seed = wholeNumber(words, 'seed') ?? 0;
   refuseWords(words);
   if (steps.length === 0) throw new GrowError('USAGE', 'there is no step', { hint: 'say what grows, for example mlp=x2; see grow apply --help' });
   if (output === null && !dryRun) throw new GrowError('USAGE', 'there is no output file', { hint: 'name it with -o, or look first with --dry-run' });
   if (output !== null) await checkTarget(model, output, isGiven(words, 'force'));
   terminal.progress('plan');
-  const seed = wholeNumber(words, 'seed') ?? 0;
   const norm = (textOf(words, 'norm') ?? 'auto') as 'auto' | 'native' | 'old-block';
   const grown = grow(model, steps, { seed, norm, exposeOutputs: isGiven(words, 'expose-outputs') });
   const { report } = grown;

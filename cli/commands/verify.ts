@@ -1,6 +1,7 @@
 import { asJson, COLOURS, GrowError, PLAIN, verify, verifyText } from '../../src/index.ts';
 import { refuseUnavailable } from '../not-available.ts';
 import { positiveNumber, wholeNumber } from '../numbers.ts';
+import { quoted } from '../quoted.ts';
 import type { Call } from '../run.ts';
 import { textOf } from '../words.ts';
 
@@ -21,5 +22,7 @@ export async function verifyCommand({ words, terminal, signal }: Call): Promise<
     onProgress: (line) => terminal.progress(line),
   });
   terminal.result(terminal.json ? asJson(result) : verifyText(result, terminal.colour ? COLOURS : PLAIN));
-  return result.verdict === 'bit-exact' || result.verdict === 'rounding' ? 0 : 1;
+  const preserved = result.verdict === 'bit-exact' || result.verdict === 'rounding';
+  if (preserved && !terminal.json) terminal.result(`next: grow inspect ${quoted(String(words.new))}\n`);
+  return preserved ? 0 : 1;
 }

@@ -4,8 +4,9 @@ import { analyze } from '../analysis/graph-analysis.ts';
 import { GrowError } from '../errors.ts';
 import type { Model } from '../onnx/ir.ts';
 import { addLayers } from './layer-addition.ts';
-import { planWidths } from './plan.ts';
+import { planWidths, type WidthPlan } from './plan.ts';
 import type { Step } from './recipe.ts';
+import { splitStacked } from './split-stacked.ts';
 import { type NormForm, type Widened, widen } from './widen.ts';
 
 export interface GrowOptions {
@@ -48,9 +49,15 @@ const takeWhile = (steps: readonly Step[], test: (step: Step) => boolean): Step[
 };
 
 function growWidths(before: Grown, steps: readonly Step[], options: GrowOptions): Grown {
-  const analysis = analyze(before.model);
-  const anatomy = findAnatomy(analysis);
-  const plan = planWidths(anatomy, steps);
+  let analysis = analyze(before.model);
+  let anatomy = findAnatomy(analysis);
+  let plan = planWidths(anatomy, steps);
+  if (plan.torn.length > 0) {
+    analysis = analyze(splitStacked(before.model));
+    anatomy = findAnatomy(analysis);
+    plan = planWidths(anatomy, steps);
+    refuseTorn(plan);
+  }
   if (plan.leaves.size === 0) return { ...before, notes: [...before.notes, ...plan.notes] };
   const attempt = (form: NormForm): Widened => widen(analysis, { ...plan, norms: anatomy.norms, attention: anatomy.attention, form, seed: options.seed, exposeOutputs: options.exposeOutputs });
   const [widened, form] = chooseForm(plan.streams.size > 0, options.norm, attempt);
@@ -61,6 +68,16 @@ function growWidths(before: Grown, steps: readonly Step[], options: GrowOptions)
     notes: [...before.notes, ...plan.notes],
     norm: plan.streams.size > 0 ? form : before.norm,
   };
+}
+
+/** Query/key and value widths that are one axis must grow to one size. */
+function refuseTorn({ torn }: WidthPlan): void {
+  const [first] = torn;
+  if (first === undefined) return;
+  throw new GrowError('ILLEGAL_SIZE', `query/key and value width of ${first.name} are one size in this graph: qk would be ${first.qk} and v ${first.v}`, {
+    where: `layer ${first.name}`,
+    hint: `grow both in one run: qk=${Math.max(first.qk, first.v)} v=${Math.max(first.qk, first.v)}`,
+  });
 }
 
 /** auto: native where it is exact, else old-block. */

@@ -3,6 +3,7 @@ import type { Anatomy } from '../analysis/anatomy.ts';
 import { type Axis, hintOf } from '../analysis/axes.ts';
 import { GrowError } from '../errors.ts';
 import { attentionExpansion } from './attention-expansion.ts';
+import { growAxes } from './grow-axis.ts';
 import { headAddition, kvHeadAddition } from './head-addition.ts';
 import { headsExpansion } from './heads-expansion.ts';
 import { hiddenExpansion } from './hidden-expansion.ts';
@@ -17,6 +18,8 @@ export interface WidthPlan {
   readonly leaves: ReadonlyMap<Axis, number>;
   readonly streams: ReadonlySet<Axis>;
   readonly notes: readonly string[];
+  /** Blocks whose query/key and value widths are one axis but were asked to differ. */
+  readonly torn: readonly { readonly name: string; readonly qk: number; readonly v: number }[];
 }
 
 /** Plans width steps together; throws when a size is illegal or a selector splits blocks that must stay equal. */
@@ -24,6 +27,7 @@ export function planWidths(anatomy: Anatomy, steps: readonly Step[]): WidthPlan 
   const planned = new Map<Axis, number>();
   const streams = new Set<Axis>();
   const notes: string[] = [];
+  const asked = new Map<string, number>();
   for (const step of steps) {
     const transform = WIDTH_TRANSFORMS.find((own) => own.axis === step.axis);
     if (transform === undefined) continue;
@@ -33,14 +37,31 @@ export function planWidths(anatomy: Anatomy, steps: readonly Step[]): WidthPlan 
     refuseCoupled(step, units, chosen);
     const before = new Map(planned);
     for (const unit of chosen) {
-      const target = targetOf(step, unit, before, notes);
+      const key = `${step.axis} ${unitName(unit)}`;
+      const shared = step.axis === 'qk' || step.axis === 'v' ? asked.get(key) : undefined;
+      const target = targetOf(step, unit, notes, shared ?? unit.size(step.axis === 'qk' || step.axis === 'v' ? new Map() : before));
       if (target === null) continue;
+      asked.set(key, target);
       if (unit.leaf === null) throw new GrowError('UNSUPPORTED_AXIS', `${step.axis} of ${unitName(unit)} cannot grow: ${unit.reason}`, { where: `step ${step.text}` });
       planned.set(unit.leaf, leafSize(step, unit, unit.leaf, target, before, notes));
       if (step.axis === 'hidden') streams.add(unit.leaf);
     }
   }
-  return { leaves: planned, streams, notes };
+  return { leaves: planned, streams, notes, torn: tornBlocks(anatomy, planned, asked) };
+}
+
+/** Blocks where one leaf makes both widths and the sizes asked for differ; a width that was not asked for stays. */
+function tornBlocks(anatomy: Anatomy, planned: ReadonlyMap<Axis, number>, asked: ReadonlyMap<string, number>): WidthPlan['torn'] {
+  const sizes = growAxes(planned);
+  return anatomy.stacks.flatMap((stack) =>
+    stack.layers.flatMap((layer) =>
+      layer.attention.flatMap((attention) => {
+        const name = unitName({ stack: stack.name, layer: layer.index, block: attention.role });
+        const [qk, v] = [asked.get(`qk ${name}`) ?? hintOf(attention.qk), asked.get(`v ${name}`) ?? hintOf(attention.v)];
+        return sizes.hint(attention.qk) !== qk || sizes.hint(attention.v) !== v ? [{ name, qk, v }] : [];
+      }),
+    ),
+  );
 }
 
 function missing(step: Step, anatomy: Anatomy): GrowError {
@@ -81,8 +102,7 @@ function refuseCoupled(step: Step, units: readonly Unit[], chosen: readonly Unit
 }
 
 /** The size a unit shall have; null when it has it already. */
-function targetOf(step: Step, unit: Unit, planned: ReadonlyMap<Axis, number>, notes: string[]): number | null {
-  const now = unit.size(planned);
+function targetOf(step: Step, unit: Unit, notes: string[], now: number): number | null {
   const { kind, amount } = step.size;
   const target = kind === 'absolute' ? amount : kind === 'add' ? now + amount : Math.ceil(now * amount - 1e-9);
   if (target < now) throw new GrowError('SHRINKING', `${step.axis} of ${unitName(unit)} is ${now} already; models only grow`, { where: `step ${step.text}`, hint: `use a size of at least ${now}` });

@@ -27,7 +27,7 @@ export interface Transform {
 }
 
 /** How a block is called in messages: `decoder.3` or `decoder.3.cross`. */
-export const unitName = (unit: Unit): string => [unit.stack, ...(unit.layer === null ? [] : [String(unit.layer)]), ...(unit.block === 'cross' ? ['cross'] : [])].join('.');
+export const unitName = (unit: Pick<Unit, 'stack' | 'layer' | 'block'>): string => [unit.stack, ...(unit.layer === null ? [] : [String(unit.layer)]), ...(unit.block === 'cross' ? ['cross'] : [])].join('.');
 
 /** A unit whose size is that of an axis. */
 export function axisUnit(place: { stack: Stack; layer: number | null; block: Unit['block'] }, axis: Axis, leaf: Axis | null, reason = ''): Unit {
