@@ -127,7 +127,14 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
     const byLabel = new Map(labels.flatMap((label, d) => (region[d] == null ? [] : [[label, region[d]] as const])));
     const rule = ruleOf(node.op);
     const regionOf = (input: number): Region => (relation.inputs[input] ?? []).map((label) => byLabel.get(label) ?? null);
-    const covered = (input: number): boolean => [...byLabel.keys()].every((label) => relation.inputs[input]?.includes(label) === true);
+    // an operand without a label is the same at all its indices, so it must be zero at all of them: fine while the rest is new
+    const isNew = (label: string, mask: Uint8Array): boolean => {
+      const own = axes.of(node.outputs[output] ?? '')?.[labels.indexOf(label)];
+      const added = own === undefined ? null : growth.added(own);
+      return added !== null && mask.every((x, i) => x === 0 || added[i] === 1);
+    };
+    const newLabels = [...byLabel].flatMap(([label, mask]) => (isNew(label, mask) ? [label] : []));
+    const covered = (input: number): boolean => (newLabels.length > 0 ? newLabels.some((label) => relation.inputs[input]?.includes(label)) : [...byLabel.keys()].every((label) => relation.inputs[input]?.includes(label)));
     const at = (input: number): Operand => ({ node, input });
     const related = relation.inputs.flatMap((own, input) => (own === null || (node.inputs[input] ?? '') === '' ? [] : [input]));
     const fail = `${nodeLabel(node)}: its result cannot be zero where an operand is`;
@@ -171,7 +178,7 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
   function stretched(operand: Operand, relation: Labels, byLabel: ReadonlyMap<string, Uint8Array>, mode: Mode): string | null {
     const name = nameAt(operand);
     if (isZeroConstant(name)) return null;
-    const missing = [...byLabel.keys()].filter((label) => relation.inputs[operand.input]?.includes(label) !== true);
+    const missing = [...byLabel.keys()].filter((label) => relation.inputs[operand.input]?.includes(label) !== true && growth.grows(axes.of(operand.node.outputs[0] ?? '')?.[(relation.outputs[0] ?? []).indexOf(label)] as Axis));
     const dim = (relation.outputs[0] ?? []).indexOf(missing[0] ?? '');
     const axis = axes.of(operand.node.outputs[0] ?? '')?.[dim];
     if (missing.length !== 1 || axis === undefined) return `${nodeLabel(operand.node)}: ${name} is stretched over new elements`;

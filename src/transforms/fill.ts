@@ -193,6 +193,7 @@ function lazily(tensor: Tensor, growth: Growth) {
     return means;
   }
 
+  /** The means a range of a row is filled with; NaN where another new dimension leaves none. */
   function meanRow(row: readonly number[], old: number, from: number, count: number, dim: number): Float64Array | null {
     const last = tensor.dims.length - 1;
     if (dim === last) {
@@ -214,8 +215,7 @@ function lazily(tensor: Tensor, growth: Growth) {
     const out = new Float64Array(count);
     for (let i = 0; i < count; i++) {
       const own = map === null ? from + i : (map[from + i] ?? -1);
-      if (own < 0) return null;
-      out[i] = all[at * length + own] ?? 0;
+      out[i] = own < 0 ? NaN : (all[at * length + own] ?? 0);
     }
     return out;
   }
@@ -230,10 +230,12 @@ function lazily(tensor: Tensor, growth: Growth) {
   return {
     values(target: Float64Array, row: number, old: number, index: readonly number[], from: number, key: number, rowLength: number): void {
       const mean = growth.meanAlong === null ? null : meanRow(index, old, from, target.length, growth.meanAlong);
-      if (mean !== null) {
-        target.set(mean);
-        return;
-      }
+      if (mean?.every((x) => !Number.isNaN(x)) !== true) this.free(target, row, from, key, rowLength);
+      mean?.forEach((x, i) => {
+        if (!Number.isNaN(x)) target[i] = x;
+      });
+    },
+    free(target: Float64Array, row: number, from: number, key: number, rowLength: number): void {
       const { fill } = growth;
       if (fill.kind === 'constant') target.fill(fill.value);
       else if (fill.kind === 'mean') target.fill(statistics().mean === 0 ? 1 : statistics().mean);

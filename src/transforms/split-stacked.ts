@@ -12,6 +12,8 @@ import { addConstant, type Draft, finishDraft, insertBefore, newNode, removeNode
 /** A reader of the stack: which indices it takes and whether the dimension goes. */
 interface Piece {
   readonly node: FlatNode;
+  /** The value it makes. */
+  readonly output: string;
   readonly start: number;
   readonly end: number;
   readonly scalar: boolean;
@@ -62,11 +64,18 @@ function readers(analysis: Analysis, value: string, dim: number, path: Piece['pa
       const indices = relation.indices ?? [];
       const start = indices[0] ?? 0;
       if (!indices.every((index, i) => index === start + i)) return null;
-      pieces.push({ node, start, end: start + indices.length, scalar: relation.scalar === true, path });
+      pieces.push({ node, output: node.outputs[0] ?? '', start, end: start + indices.length, scalar: relation.scalar === true, path });
     } else if (relation.kind === 'slice') {
       const range = relation.ranges?.[dim];
       if (range == null || range.step !== 1 || !isStatic(range.start) || !isStatic(range.end) || relation.ranges?.some((own, d) => d !== dim && own !== null)) return null;
-      pieces.push({ node, start: range.start, end: range.end, scalar: false, path });
+      pieces.push({ node, output: node.outputs[0] ?? '', start: range.start, end: range.end, scalar: false, path });
+    } else if (relation.kind === 'split' && relation.axis === dim) {
+      let start = 0;
+      for (const [i, part] of (relation.parts ?? []).entries()) {
+        if (!isStatic(part)) return null;
+        pieces.push({ node, output: node.outputs[i] ?? '', start, end: start + part, scalar: false, path });
+        start += part;
+      }
     } else if (relation.kind === 'labels' && WALKED.has(node.op)) {
       const label = relation.inputs[0]?.[dim] ?? '';
       const next = relation.outputs[0]?.indexOf(label) ?? -1;
@@ -125,7 +134,7 @@ function rewrite(analysis: Analysis, draft: Draft, { reshape, dim, pieces }: Sta
       return copy;
     });
     const last = chain.pop() ?? single;
-    const named: FlatNode = { ...last, outputs: [piece.node.outputs[0] ?? ''] };
+    const named: FlatNode = { ...last, outputs: [piece.output] };
     if (last === single) replaceLast(draft, reshape, single, named);
     else put(...chain, named);
   }
