@@ -106,7 +106,7 @@ function findChains(analysis: Analysis, norms: readonly Norm[]): Chain[] {
     const operands = residualOperands(add);
     if (operands === undefined) continue;
     const [a = '', b = ''] = operands;
-    const sum = add.op.includes('Skip') ? (add.outputs[3] ?? add.outputs[0] ?? '') : (add.outputs[0] ?? '');
+    const sum = (add.op === 'Add' || add.op === 'Sum' ? '' : (add.outputs[3] ?? '')) || (add.outputs[0] ?? '');
     if (facts.values.get(a)?.dependence !== 'data' || facts.values.get(b)?.dependence !== 'data') continue;
     if (facts.values.get(a)?.dims?.length !== facts.values.get(b)?.dims?.length) continue;
     const axis = streamAxis(sum);
@@ -324,7 +324,9 @@ function placement(analysis: Analysis, branches: readonly Branch[], norms: reado
       return node !== undefined && data.isAncestor(node, branch.branch) && !data.isAncestor(node, branch.skip);
     };
     const own = norms.filter((norm) => inside(norm.core));
-    if (own.some((norm) => isFirst(norm))) pre++;
+    const before = data.producer(branch.skip);
+    const joint = norms.some((norm) => norm.input === branch.skip && norm.fused && data.producer(norm.output) === before && before !== undefined && data.isAncestor(before, branch.branch));
+    if (joint || own.some((norm) => isFirst(norm))) pre++;
     if (own.some((norm) => isLast(norm))) out++;
     if (norms.some((norm) => norm.input === branch.sum || norm.core === branch.sum) && !own.some(isFirst)) post++;
 

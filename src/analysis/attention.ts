@@ -7,7 +7,7 @@ import { type Axis, factorsOf, find, leavesOf } from './axes.ts';
 import type { Analysis } from './graph-analysis.ts';
 import { findNorms, isProduct, type Norm, reducedAxis } from './norms.ts';
 import { ruleOf } from './op-rules.ts';
-import type { Labels } from './relation.ts';
+import type { FusedAttention, Labels } from './relation.ts';
 import { hint } from './size.ts';
 
 export interface Attention {
@@ -32,6 +32,10 @@ export interface Attention {
   readonly v: Axis;
   readonly rope: boolean;
   readonly qkNorm: 'layer' | 'rms' | null;
+  /** Where keys are zeroed when their width grows: operands' dimensions, from one old index to another (fused operators). */
+  readonly keys: FusedAttention['keys'];
+  /** The head width must stay a multiple of this. */
+  readonly multipleOf: number;
 }
 
 const SCORE_PATH = new Set(['Softmax', 'Concat', 'If', 'ScatterND', 'Slice', 'Trilu', 'IsNaN', 'Gather', 'GatherElements']);
@@ -41,7 +45,42 @@ export function findAttention(analysis: Analysis): Attention[] {
   const { flat } = analysis;
   const norms = findNorms(analysis);
   const weights = weightLeaves(analysis);
-  return flat.nodes.flatMap((node) => (isProduct(node) && activations(analysis, node) ? (spelledOut(analysis, node, weights, norms) ?? []) : []));
+  return flat.nodes.flatMap((node) => {
+    const relation = analysis.facts.relations.get(node);
+    if (relation?.kind === 'labels' && relation.attention !== undefined) return fusedAttention(analysis, node, relation.attention, norms);
+    return isProduct(node) && activations(analysis, node) ? (spelledOut(analysis, node, weights, norms) ?? []) : [];
+  });
+}
+
+function fusedAttention(analysis: Analysis, node: FlatNode, own: FusedAttention, norms: readonly Norm[]): Attention[] {
+  const { axes } = analysis;
+  const leaves = (labels: readonly string[]): Axis[] => labels.flatMap((label) => (axes.ofLabel(node, label) === undefined ? [] : leavesOf(axes.ofLabel(node, label) as Axis))).filter((leaf) => leaf.size !== 1);
+  const [qk, v] = [axes.ofLabel(node, own.qk), axes.ofLabel(node, own.v)];
+  if (qk === undefined || v === undefined) return [];
+  const input = (i: number): string => ((node.inputs[i] ?? '') === '' ? (node.inputs[own.query] ?? '') : (node.inputs[i] ?? ''));
+  const key = input(own.key);
+  const path = pathToProjection(analysis, key);
+  return [
+    {
+      kind: 'softmax',
+      score: node,
+      value: node,
+      fused: node.op,
+      keyInput: own.key,
+      query: input(own.query),
+      key,
+      values: input(own.value),
+      output: node.outputs[0] ?? '',
+      heads: leaves(own.heads),
+      kvHeads: leaves(own.kvHeads),
+      qk: find(qk),
+      v: find(v),
+      rope: own.rope || rotated(analysis, path, new Set(leavesOf(qk))),
+      qkNorm: normOnPath(analysis, path, new Set(leavesOf(qk)), norms),
+      keys: own.keys,
+      multipleOf: own.multipleOf,
+    },
+  ];
 }
 
 /** Leaves of the dimensions of all weights that activations are multiplied with. */
@@ -170,6 +209,8 @@ function describe(analysis: Analysis, score: Score, value: FlatNode, valuesInput
     v: find(v),
     rope: rotated(analysis, path, qkLeaves) || rotated(analysis, pathToProjection(analysis, score.node.inputs[1 - score.keyInput] ?? ''), qkLeaves),
     qkNorm: normOnPath(analysis, path, qkLeaves, norms),
+    keys: [],
+    multipleOf: 1,
   };
 }
 

@@ -7,7 +7,7 @@
  */
 import type { FlatGraph, FlatNode } from '../onnx/graph.ts';
 import { nodeLabel } from '../onnx/graph.ts';
-import type { Labels, View } from './relation.ts';
+import type { Composite, Labels, View } from './relation.ts';
 import type { Facts } from './shapes.ts';
 import { add, divideExactly, equal, hint, isStatic, multiply, product, type Size, subtract } from './size.ts';
 
@@ -28,6 +28,8 @@ export interface Axes {
   of(value: string): readonly Axis[] | undefined;
   /** Axes of an operand's dimensions: small shared constants have axes of their own at every use. */
   ofInput(node: FlatNode, input: number): readonly Axis[] | undefined;
+  /** The axis of a label of a fused operator. */
+  ofLabel(node: FlatNode, label: string): Axis | undefined;
 }
 
 /** The axis that stands for all that were found to be the same. */
@@ -241,6 +243,7 @@ function cutSum(sum: Axis, sizes: readonly Size[]): Axis[] {
 export function findAxes(flat: FlatGraph, facts: Facts): Axes {
   const values = new Map<string, readonly Axis[]>();
   const uses = new Map<FlatNode, Map<number, readonly Axis[]>>();
+  const labelled = new Map<FlatNode, ReadonlyMap<string, Axis>>();
   const ownAtEachUse = new Set<string>();
   for (const [name, { tensor }] of flat.constants) {
     if (tensor.dims.filter((size) => size !== 1).length <= 1) ownAtEachUse.add(name);
@@ -274,7 +277,7 @@ export function findAxes(flat: FlatGraph, facts: Facts): Axes {
       relateView(node, relation);
     }
   }
-  return { of, ofInput };
+  return { of, ofInput, ofLabel: (node, label) => labelled.get(node)?.get(label) };
 
   /** Runs one unification; what cannot be brought together stays apart and must not grow. */
   function attempt(node: FlatNode, axes: readonly Axis[], unification: () => void): boolean {
@@ -302,6 +305,13 @@ export function findAxes(flat: FlatGraph, facts: Facts): Axes {
         else attempt(node, [before, axis], () => unify(before, axis));
       });
     });
+    for (const [label, composite] of relation.composites ?? []) {
+      const made = composed(composite, relation, byLabel);
+      const before = byLabel.get(label);
+      if (before !== undefined) attempt(node, [before, made], () => unify(before, made));
+      byLabel.set(label, before ?? made);
+    }
+    if (relation.composites !== undefined || relation.attention !== undefined) labelled.set(node, byLabel);
     node.outputs.forEach((output, o) => {
       const dims = facts.values.get(output)?.dims;
       const labels = relation.outputs[o];
@@ -315,6 +325,15 @@ export function findAxes(flat: FlatGraph, facts: Facts): Axes {
         return made;
       }));
     });
+  }
+
+  function composed(part: string | Composite, relation: Labels, byLabel: Map<string, Axis>): Axis {
+    if (typeof part !== 'string') return compose(part.form, part.of.map((own) => composed(own, relation, byLabel)));
+    const known = byLabel.get(part);
+    if (known !== undefined) return known;
+    const made = leaf(relation.sizes?.get(part) ?? 1);
+    byLabel.set(part, made);
+    return made;
   }
 
   function relateView(node: FlatNode, view: View): void {

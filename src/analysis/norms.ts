@@ -38,7 +38,13 @@ const FUSED = new Map<string, { kind: 'layer' | 'rms'; gain: number; bias: numbe
   ['LayerNormalization', { kind: 'layer', gain: 1, bias: 2 }],
   ['RMSNormalization', { kind: 'rms', gain: 1, bias: -1 }],
   ['SimplifiedLayerNormalization', { kind: 'rms', gain: 1, bias: -1 }],
+  ['com.microsoft.SkipLayerNormalization', { kind: 'layer', gain: 2, bias: 3 }],
+  ['com.microsoft.SkipSimplifiedLayerNormalization', { kind: 'rms', gain: 2, bias: -1 }],
+  ['com.microsoft.EmbedLayerNormalization', { kind: 'layer', gain: 5, bias: 6 }],
 ]);
+
+/** Norms that add their operands first: the normalised sum is their last result. */
+const SUMS: ReadonlyMap<string, number> = new Map([['com.microsoft.SkipLayerNormalization', 3], ['com.microsoft.SkipSimplifiedLayerNormalization', 3], ['com.microsoft.EmbedLayerNormalization', 2]]);
 
 /** Finds every normalisation over a single axis. */
 export function findNorms(analysis: Analysis): Norm[] {
@@ -51,19 +57,20 @@ export function findNorms(analysis: Analysis): Norm[] {
 }
 
 function fusedNorm({ axes, facts, data }: Analysis, node: FlatNode, form: { kind: 'layer' | 'rms'; gain: number; bias: number }): Norm[] {
-  const axis = axes.ofInput(node, 0)?.at(-1);
+  const summed = SUMS.get(node.op);
+  const axis = axes.of(node.outputs[0] ?? '')?.at(-1);
   const relation = facts.relations.get(node);
   const output = node.outputs[0] ?? '';
   if (axis === undefined || relation?.kind !== 'labels' || relation.mixes?.length !== 1) return [];
   const operand = (input: number): Operand | null => (input >= 0 && (node.inputs[input] ?? '') !== '' ? { node, input } : null);
   const cut = data.producer(node.inputs[0] ?? '');
   const joined = data.consumers(output).find((reader) => reader.node.op === 'Concat')?.node;
-  const block = cut?.op === 'Slice' && joined !== undefined && facts.values.get(cut.inputs[0] ?? '')?.dims?.length === facts.values.get(joined.outputs[0] ?? '')?.dims?.length;
+  const block = summed === undefined && cut?.op === 'Slice' && joined !== undefined && facts.values.get(cut.inputs[0] ?? '')?.dims?.length === facts.values.get(joined.outputs[0] ?? '')?.dims?.length;
   return [
     {
       kind: form.kind,
       axis: find(axis),
-      input: (block ? cut.inputs[0] : node.inputs[0]) ?? '',
+      input: (summed !== undefined ? node.outputs[summed] : block ? cut.inputs[0] : node.inputs[0]) ?? '',
       core: output,
       output: (block ? joined.outputs[0] : output) ?? '',
       statistics: [node],

@@ -17,6 +17,35 @@ export interface Labels {
   readonly sizes?: ReadonlyMap<string, Size>;
   /** Labels along which an output element depends on other elements (Softmax, norms, CumSum). */
   readonly mixes?: readonly string[];
+  /** Labels that are made of others. */
+  readonly composites?: ReadonlyMap<string, Composite>;
+  /** Attributes that hold sizes: a product of labels, or a list of products. */
+  readonly attributes?: ReadonlyMap<string, readonly string[] | readonly (readonly string[])[]>;
+  /** Attributes whose default depends on a size, with the value they have now. */
+  readonly keeps?: ReadonlyMap<string, number>;
+  readonly attention?: FusedAttention;
+}
+
+/** A dimension made of labels: `heads · head width`, `q + k + v`. */
+export interface Composite {
+  readonly form: 'sum' | 'product';
+  readonly of: readonly (string | Composite)[];
+}
+
+/** What an operator that is a whole attention block holds, by label. */
+export interface FusedAttention {
+  readonly heads: readonly string[];
+  readonly kvHeads: readonly string[];
+  readonly qk: string;
+  readonly v: string;
+  /** Where the keys are: an operand's dimension, from one old index to another. */
+  readonly keys: readonly { readonly input: number; readonly dim: number; readonly start: number; readonly end: number }[];
+  readonly query: number;
+  readonly key: number;
+  readonly value: number;
+  readonly rope: boolean;
+  /** The head width must stay a multiple of this. */
+  readonly multipleOf: number;
 }
 
 export interface View {

@@ -15,12 +15,12 @@ export const attentionExpansion: Transform = {
   theorem: '3.4',
   units: (anatomy) =>
     anatomy.stacks.flatMap((stack) =>
-      stack.layers.flatMap((layer) => layer.attention.map((attention) => axisUnit({ stack, layer: layer.index, block: attention.role }, attention.qk, growingLeaf(attention.qk)))),
+      stack.layers.flatMap((layer) => layer.attention.map((attention) => axisUnit({ stack, layer: layer.index, block: attention.role }, attention.qk, growingLeaf(attention.qk), 'its width is fixed by the graph', attention.multipleOf))),
     ),
 };
 
 /** The leaf that occurs least often in the axis (not rotated, if there is such a part), the last of several. */
-function growingLeaf(axis: Axis): Axis | null {
+export function growingLeaf(axis: Axis): Axis | null {
   const leaves = leavesOf(axis);
   const count = (leaf: Axis): number => leaves.filter((own) => own === leaf).length;
   const free = [...new Set(leaves)].filter((leaf) => leaf.pinned === null);

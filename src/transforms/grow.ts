@@ -7,6 +7,7 @@ import { addLayers } from './layer-addition.ts';
 import { planWidths, type WidthPlan } from './plan.ts';
 import type { Step } from './recipe.ts';
 import { splitStacked } from './split-stacked.ts';
+import { unfuse } from './unfuse.ts';
 import { type NormForm, type Widened, widen } from './widen.ts';
 
 export interface GrowOptions {
@@ -28,6 +29,10 @@ export interface Grown {
 /** Applies steps to a model. Pure: the model given is not changed; throws GrowError and returns nothing when a step is impossible. */
 export function growModel(model: Model, steps: readonly Step[], options: GrowOptions): Grown {
   let grown: Grown = { model, interfaceChanges: [], corrections: [], notes: [], norm: null };
+  if (steps.some((step) => step.axis === 'hidden' || step.axis === 'layers')) {
+    const plain = unfuse(model);
+    if (plain.operators.length > 0) grown = { ...grown, model: plain.model, notes: [`${plain.operators.join(', ')} hide the residual stream and were replaced by the operators they stand for`] };
+  }
   for (let i = 0; i < steps.length; ) {
     const [step] = steps.slice(i);
     if (step?.axis === 'layers') {

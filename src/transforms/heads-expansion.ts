@@ -1,4 +1,4 @@
-import { leavesOf } from '../analysis/axes.ts';
+import { growingLeaf } from './attention-expansion.ts';
 import { axisUnit, type Transform } from './transform.ts';
 
 /**
@@ -13,6 +13,6 @@ export const headsExpansion: Transform = {
   theorem: '3.3',
   units: (anatomy) =>
     anatomy.stacks.flatMap((stack) =>
-      stack.layers.flatMap((layer) => layer.attention.map((attention) => axisUnit({ stack, layer: layer.index, block: attention.role }, attention.v, leavesOf(attention.v).at(-1) ?? null))),
+      stack.layers.flatMap((layer) => layer.attention.map((attention) => axisUnit({ stack, layer: layer.index, block: attention.role }, attention.v, growingLeaf(attention.v), 'its width is fixed by the graph', attention.multipleOf))),
     ),
 };

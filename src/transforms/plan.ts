@@ -117,12 +117,15 @@ function leafSize(step: Step, unit: Unit, leaf: Axis, target: number, planned: R
   const now = unit.size(planned);
   const own = planned.get(leaf) ?? hintOf(leaf);
   const each = unit.size(new Map([...planned, [leaf, own + 1]])) - now;
-  const steps = (target - now) / each;
-  if (Number.isInteger(steps)) return own + steps;
-  const [below, above] = [now + Math.floor(steps) * each, now + Math.ceil(steps) * each];
+  let stride = each;
+  while (stride % unit.multipleOf !== 0) stride += each;
+  if (target === now) return own;
+  if ((target - now) % each === 0 && target % unit.multipleOf === 0) return own + (target - now) / each;
+  const steps = Math.ceil((target - now) / stride) * (stride / each);
+  const [below, above] = [now + (steps - stride / each) * each, now + steps * each];
   if (step.size.kind === 'times') {
-    notes.push(`${step.axis} of ${unitName(unit)} is rounded up from ${target} to ${above}: it grows in steps of ${each}`);
-    return own + Math.ceil(steps);
+    notes.push(`${step.axis} of ${unitName(unit)} is rounded up from ${target} to ${above}: it grows in steps of ${stride}`);
+    return own + steps;
   }
-  throw new GrowError('ILLEGAL_SIZE', `${step.axis} of ${unitName(unit)} cannot be ${target}: it grows in steps of ${each} from ${now}`, { where: `step ${step.text}`, hint: `the nearest legal sizes are ${below === now ? '' : `${below} and `}${above}` });
+  throw new GrowError('ILLEGAL_SIZE', `${step.axis} of ${unitName(unit)} cannot be ${target}: it grows in steps of ${stride} from ${now}`, { where: `step ${step.text}`, hint: `the nearest legal sizes are ${below === now ? '' : `${below} and `}${above}` });
 }

@@ -8,7 +8,7 @@
 import type { Axis } from '../analysis/axes.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import { ruleOf } from '../analysis/op-rules.ts';
-import { type Element, type Relation, ShapeUnknown, type Site } from '../analysis/relation.ts';
+import { type Element, type Labels, type Relation, ShapeUnknown, type Site } from '../analysis/relation.ts';
 import { add, divideExactly, equal, hint, isStatic, keyOf, multiply, product, type Size, subtract } from '../analysis/size.ts';
 import { GrowError } from '../errors.ts';
 import { type FlatNode, nodeLabel, opsetVersion } from '../onnx/graph.ts';
@@ -33,6 +33,7 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
     if (flat.constants.has(node.outputs[0] ?? '')) continue;
     const relation = facts.relations.get(node);
     if (relation !== undefined) correct(node, relation);
+    if (relation?.kind === 'labels') correctAttributes(node, relation);
     evaluate(node);
     freeze(node);
   }
@@ -142,6 +143,34 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
         if (relation.kind === 'gather') correctGather(node, relation.axis ?? 0, relation.indices ?? []);
         return;
       default:
+    }
+  }
+
+  /** Head counts, widths and scales that a fused operator holds as attributes. */
+  function correctAttributes(node: FlatNode, relation: Labels): void {
+    const sizeOf = (label: string): number => {
+      const axis = axes.ofLabel(node, label);
+      return axis === undefined ? hint(relation.sizes?.get(label) ?? 1) : growth.hint(axis);
+    };
+    const productOf = (labels: readonly string[]): number => labels.reduce((p, label) => p * sizeOf(label), 1);
+    for (const [name, labels] of relation.attributes ?? []) {
+      const old = node.node.attributes.find((own) => own.name === name);
+      const list = labels.some((label) => typeof label !== 'string');
+      if (!list) {
+        const value = productOf(labels as readonly string[]);
+        if (old?.kind !== 'int' || old.value !== value) setAttribute(draft, node, name, { name, kind: 'int', value });
+        continue;
+      }
+      const values = (labels as readonly (readonly string[])[]).map(productOf);
+      const given = old?.kind === 'ints' ? old.value : undefined;
+      const needed = given !== undefined || new Set(values).size > 1;
+      if (needed && !(given?.every((own, i) => own === values[i]) ?? false)) setAttribute(draft, node, name, { name, kind: 'ints', value: values });
+    }
+    const width = relation.attention === undefined ? undefined : axes.ofLabel(node, relation.attention.qk);
+    if (width === undefined || !growth.grows(width)) return;
+    for (const [name, value] of relation.keeps ?? []) {
+      const old = node.node.attributes.find((own) => own.name === name);
+      if (old?.kind !== 'float' || old.value === 0) setAttribute(draft, node, name, { name, kind: 'float', value });
     }
   }
 

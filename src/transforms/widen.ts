@@ -107,7 +107,8 @@ function demandZeroTail({ axes }: Analysis, growth: AxisGrowth, demands: Demands
 function demandZeros(analysis: Analysis, growth: AxisGrowth, demands: Demands, request: WidenRequest, statistics: ReadonlySet<FlatNode>, fusedOldBlock: ReadonlySet<FlatNode>): (Operand & { dim: number })[] {
   const { flat, facts } = analysis;
   const reduced: (Operand & { dim: number })[] = [];
-  const keys = new Map(request.attention.map((own) => [own.score, own.keyInput]));
+  for (const own of request.attention) demandKeys(analysis, growth, demands, own);
+  const keys = new Map(request.attention.filter((own) => own.fused === null).map((own) => [own.score, own.keyInput]));
   const ordered = [...flat.nodes.filter((node) => keys.has(node)), ...flat.nodes.filter((node) => !keys.has(node))];
   for (const node of ordered) {
     const relation = facts.relations.get(node);
@@ -129,6 +130,21 @@ function demandZeros(analysis: Analysis, growth: AxisGrowth, demands: Demands, r
     }
   }
   return reduced;
+}
+
+/** New key columns of a fused attention operator are zero. */
+function demandKeys({ axes }: Analysis, growth: AxisGrowth, demands: Demands, attention: Attention): void {
+  if (attention.fused === null || !growth.grows(attention.qk)) return;
+  for (const { input, dim, start, end } of attention.keys) {
+    const operand = { node: attention.score, input };
+    const own = axes.ofInput(attention.score, input) ?? [];
+    const axis = own[dim];
+    const added = axis === undefined ? null : growth.added(axis);
+    if (axis === undefined || added === null) continue;
+    const [from, to] = [growth.boundary(axis, start), growth.boundary(axis, end)];
+    const reason = demands.zero(operand, own.map((_, d) => (d === dim ? added.map((x, i) => (i >= from && i < to ? x : 0)) : null)));
+    if (reason !== null) throw new GrowError('UNSUPPORTED_AXIS', `the new key columns cannot be zero: ${reason}`, { where: nodeLabel(attention.score) });
+  }
 }
 
 const axisOf = ({ axes }: Analysis, node: FlatNode, relation: Labels, input: number, label: string): Axis | undefined => axes.ofInput(node, input)?.[relation.inputs[input]?.indexOf(label) ?? -1];

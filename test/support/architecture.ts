@@ -84,9 +84,13 @@ function consistent(a: Architecture, coincide: boolean): Architecture {
   const same = coincide ? 4 : null;
   const grouped = a.perGroup > 1;
   const interleaved = a.projection === 'interleaved' && !grouped;
-  const qk = same ?? (a.rope === 'partial' ? Math.max(4, a.qk) : a.qk);
+  // One single head is no dimension that anything could follow.
+  const groups = grouped ? a.groups : Math.max(2, a.groups);
+  // A half of one element has no axis of its own, so rotated heads have at least two pairs.
+  const qk = same ?? (a.rope === 'none' ? a.qk : Math.max(4, a.qk));
   return {
     ...a,
+    groups,
     qk,
     v: interleaved ? qk : (same ?? a.v),
     hidden: coincide ? 8 : a.hidden,

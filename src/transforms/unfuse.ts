@@ -1,0 +1,81 @@
+/**
+ * A function-preserving pre-pass: operators that hide the residual stream (a sum and its norm in one node) become the standard
+ * operators they stand for, so that the stream can be widened and layers put into it.
+ */
+import { analyze, type Analysis } from '../analysis/graph-analysis.ts';
+import { type FlatNode, opsetVersion } from '../onnx/graph.ts';
+import { type Attribute, DataType, type Model } from '../onnx/ir.ts';
+import { addConstant, type Draft, finishDraft, insertBefore, newNode, removeNode, startDraft } from './draft.ts';
+
+const SKIP = new Map([['com.microsoft.SkipLayerNormalization', 'LayerNormalization'], ['com.microsoft.SkipSimplifiedLayerNormalization', 'SimplifiedLayerNormalization']]);
+const EMBED = 'com.microsoft.EmbedLayerNormalization';
+
+/** Replaces fused sums and norms; returns the same model and no names when there are none. */
+export function unfuse(model: Model): { model: Model; operators: readonly string[] } {
+  const analysis = analyze(model);
+  const fused = analysis.flat.nodes.filter((node) => SKIP.has(node.op) || node.op === EMBED);
+  if (fused.length === 0) return { model, operators: [] };
+  const draft = startDraft(analysis.flat);
+  for (const node of fused) {
+    if (node.op === EMBED) unfuseEmbedding(analysis, draft, node);
+    else unfuseSkip(draft, node);
+    removeNode(draft, node);
+  }
+  return { model: finishDraft(draft), operators: [...new Set(fused.map((node) => node.node.opType))] };
+}
+
+const epsilonOf = (node: FlatNode): Attribute[] => node.node.attributes.flatMap((own) => (own.name === 'epsilon' && own.kind === 'float' ? [{ name: 'epsilon', kind: 'float', value: own.value }] : []));
+
+/** y = norm(x + skip + bias): Add, Add, norm. */
+function unfuseSkip(draft: Draft, node: FlatNode): void {
+  const simplified = node.op.includes('Simplified');
+  const [x = '', skip = '', gain = '', fourth = '', fifth = ''] = node.inputs;
+  const bias = simplified ? fourth : fifth;
+  const terms = [newNode(draft, node, 'Add', [x, skip])];
+  if (bias !== '') terms.push(newNode(draft, node, 'Add', [terms[0]?.outputs[0] ?? '', bias]));
+  const sum = node.outputs[3] ?? '';
+  const last = terms.pop() as FlatNode;
+  const total: FlatNode = sum === '' ? last : { ...last, outputs: [sum] };
+  const affine = simplified || fourth === '' ? [gain] : [gain, fourth];
+  const norm = newNode(draft, node, SKIP.get(node.op) ?? '', [total.outputs[0] ?? '', ...affine], { attributes: [{ name: 'axis', kind: 'int', value: -1 }, ...epsilonOf(node)] });
+  insertBefore(draft, node, ...terms, total, { ...norm, outputs: [node.outputs[0] ?? ''] });
+}
+
+/** y = norm(word[ids] + position[0…s] + segment[ids]); mask_index counts the mask. */
+function unfuseEmbedding({ flat }: Analysis, draft: Draft, node: FlatNode): void {
+  const [ids = '', segments = '', word = '', position = '', segment = '', gain = '', bias = '', mask = '', positions = ''] = node.inputs;
+  const put = (made: FlatNode): string => {
+    insertBefore(draft, node, made);
+    return made.outputs[0] ?? '';
+  };
+  const opset = opsetVersion(flat.model);
+  const vector = (name: string, values: readonly number[]): string => addConstant(draft, name, DataType.INT64, [values.length], values);
+  const words = put(newNode(draft, node, 'Gather', [word, ids]));
+  let rows: string;
+  if (positions !== '') rows = put(newNode(draft, node, 'Gather', [position, positions]));
+  else {
+    const shape = put(newNode(draft, node, 'Shape', [ids]));
+    const length = put(newNode(draft, node, 'Gather', [shape, vector('length_index', [1])], { attributes: [{ name: 'axis', kind: 'int', value: 0 }] }));
+    rows = put(newNode(draft, node, 'Slice', [position, vector('first', [0]), length, vector('rows', [0])]));
+  }
+  let sum = put(newNode(draft, node, 'Add', [words, rows]));
+  if (segment !== '' && segments !== '') sum = put(newNode(draft, node, 'Add', [sum, put(newNode(draft, node, 'Gather', [segment, segments]))]));
+  const named = node.outputs[2] ?? '';
+  if (named !== '') {
+    put({ ...newNode(draft, node, 'Identity', [sum]), outputs: [named] });
+  }
+  const norm = newNode(draft, node, 'LayerNormalization', [sum, gain, bias], { attributes: [{ name: 'axis', kind: 'int', value: -1 }, ...epsilonOf(node)] });
+  put({ ...norm, outputs: [node.outputs[0] ?? ''] });
+  const count = node.outputs[1] ?? '';
+  if (count === '') return;
+  const counted = mask === ''
+    ? newNode(draft, node, 'ReduceSum', [put(newNode(draft, node, 'Sub', [ids, ids]))], reduceOptions(opset))
+    : newNode(draft, node, 'ReduceSum', [mask], reduceOptions(opset));
+  const axes = opset < 13 ? counted : { ...counted, inputs: [...counted.inputs, vector('mask_axis', [1])] };
+  put({ ...axes, outputs: [count] });
+}
+
+function reduceOptions(opset: number): { attributes: Attribute[] } {
+  const keep: Attribute = { name: 'keepdims', kind: 'int', value: 0 };
+  return { attributes: opset < 13 ? [{ name: 'axes', kind: 'ints', value: [1] }, keep] : [keep] };
+}
