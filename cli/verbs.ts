@@ -58,7 +58,7 @@ export const VERBS: readonly Verb[] = [
     ],
     examples: [
       ['grow apply fixtures/optimum_gpt2_past.onnx -o bigger.onnx mlp=x2 heads=+2', 'two axes at once'],
-      ['grow apply fixtures/dynamo_llama_gqa.onnx -o bigger.onnx hidden=64 mlp[0]=x1.5 --seed 7', 'a wider stream and one wider layer'],
+      ['grow apply fixtures/dynamo_llama_gqa.onnx -o bigger.onnx hidden=64 "mlp[0]=x1.5" --seed 7', 'a wider stream and one wider layer'],
       ['grow apply fixtures/torchscript_bert_op17.onnx --dry-run qk=+4 v=+4', 'what would happen'],
     ],
   },

@@ -17,6 +17,8 @@ export interface Labels {
   readonly sizes?: ReadonlyMap<string, Size>;
   /** Labels along which an output element depends on other elements (Softmax, norms, CumSum). */
   readonly mixes?: readonly string[];
+  /** Labels that are summed over, where a label that only inputs have may mean something else (fused operators). */
+  readonly sums?: readonly string[];
   /** Labels that are made of others. */
   readonly composites?: ReadonlyMap<string, Composite>;
   /** Attributes that hold sizes: a product of labels, or a list of products. */

@@ -288,6 +288,8 @@ function fromLayer(analysis: Analysis, part: LayerPart, name: string): number {
   const { data } = analysis;
   const value = innerValue(analysis, part, name);
   const producer = data.producer(value);
+  const fused = part.stack.layers.findIndex((layer) => layer.attention.some((attention) => attention.fused !== null && attention.value === producer));
+  if (fused >= 0) return fused;
   return part.stack.layers.findIndex((layer) => layer.attention.some((attention) => [attention.key, attention.values].some((own) => own === value || (producer !== undefined && data.isAncestor(producer, own)) || sharesSource(analysis, own, value))));
 }
 

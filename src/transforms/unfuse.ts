@@ -3,6 +3,7 @@
  * operators they stand for, so that the stream can be widened and layers put into it.
  */
 import { analyze, type Analysis } from '../analysis/graph-analysis.ts';
+import { isProduct as isProductNode } from '../analysis/norms.ts';
 import { type FlatNode, opsetVersion } from '../onnx/graph.ts';
 import { type Attribute, DataType, type Model } from '../onnx/ir.ts';
 import { addConstant, type Draft, finishDraft, insertBefore, newNode, removeNode, startDraft } from './draft.ts';
@@ -18,21 +19,26 @@ export function unfuse(model: Model): { model: Model; operators: readonly string
   const draft = startDraft(analysis.flat);
   for (const node of fused) {
     if (node.op === EMBED) unfuseEmbedding(analysis, draft, node);
-    else unfuseSkip(draft, node);
+    else unfuseSkip(analysis, draft, node);
     removeNode(draft, node);
   }
   return { model: finishDraft(draft), operators: [...new Set(fused.map((node) => node.node.opType))] };
 }
 
+const isProduct = (node: FlatNode | undefined): boolean => node !== undefined && isProductNode(node);
+
 const epsilonOf = (node: FlatNode): Attribute[] => node.node.attributes.flatMap((own) => (own.name === 'epsilon' && own.kind === 'float' ? [{ name: 'epsilon', kind: 'float', value: own.value }] : []));
 
 /** y = norm(x + skip + bias): Add, Add, norm. */
-function unfuseSkip(draft: Draft, node: FlatNode): void {
+function unfuseSkip({ data }: Analysis, draft: Draft, node: FlatNode): void {
+  const producer = (value: string): FlatNode | undefined => data.producer(value);
   const simplified = node.op.includes('Simplified');
   const [x = '', skip = '', gain = '', fourth = '', fifth = ''] = node.inputs;
   const bias = simplified ? fourth : fifth;
-  const terms = [newNode(draft, node, 'Add', [x, skip])];
-  if (bias !== '') terms.push(newNode(draft, node, 'Add', [terms[0]?.outputs[0] ?? '', bias]));
+  // the bias is that of the product in front; adding it there leaves the stream a plain sum
+  const [branch, stream] = isProduct(producer(skip)) && !isProduct(producer(x)) ? [skip, x] : [x, skip];
+  const terms = bias === '' ? [] : [newNode(draft, node, 'Add', [branch, bias])];
+  terms.push(newNode(draft, node, 'Add', [terms[0]?.outputs[0] ?? branch, stream]));
   const sum = node.outputs[3] ?? '';
   const last = terms.pop() as FlatNode;
   const total: FlatNode = sum === '' ? last : { ...last, outputs: [sum] };

@@ -118,7 +118,7 @@ function demandZeros(analysis: Analysis, growth: AxisGrowth, demands: Demands, r
     const kept = new Set(relation.outputs.flat());
     const summed = new Map<string, number[]>();
     relation.inputs.forEach((labels, input) => {
-      for (const label of labels ?? []) if (label !== '' && !kept.has(label)) summed.set(label, [...(summed.get(label) ?? []), input]);
+      for (const label of labels ?? []) if (label !== '' && !kept.has(label) && relation.sums?.includes(label) !== false) summed.set(label, [...(summed.get(label) ?? []), input]);
     });
     for (const [label, inputs] of summed) {
       const axis = axisOf(analysis, node, relation, inputs[0] ?? 0, label);
