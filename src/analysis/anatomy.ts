@@ -8,7 +8,7 @@ import type { FlatNode } from '../onnx/graph.ts';
 import { type Attention, contractedLabels, findAttention, weightLeaves } from './attention.ts';
 import { type Axis, find, hintOf, leavesOf, sameAxis } from './axes.ts';
 import type { Analysis } from './graph-analysis.ts';
-import { findNorms, isProduct, type Norm } from './norms.ts';
+import { findNorms, isProduct, type Norm, type Operand } from './norms.ts';
 
 export interface Mlp {
   /** Leaves whose product (or sum) is the inner width. */
@@ -111,7 +111,7 @@ function findChains(analysis: Analysis, norms: readonly Norm[]): Chain[] {
     if (facts.values.get(a)?.dims?.length !== facts.values.get(b)?.dims?.length) continue;
     const axis = streamAxis(sum);
     if (axis === undefined) continue;
-    const skip = [a, b].find((x, i) => branches(unscaled(x), i === 0 ? b : a));
+    const skip = [a, b].find((x, i) => branches(unscaled(analysis, x).value, i === 0 ? b : a));
     if (skip === undefined) continue;
     const step: Step = { add, skip, branch: skip === a ? b : a, sum };
     steps.set(sum, step);
@@ -128,15 +128,6 @@ function findChains(analysis: Analysis, norms: readonly Norm[]): Chain[] {
   function streamAxis(value: string): Axis | undefined {
     const own = (axes.of(value) ?? []).filter((axis) => hintOf(axis) > 1 && leavesOf(axis).some((leaf) => weights.has(leaf)));
     return own.length === 0 ? undefined : find(own.at(-1) as Axis);
-  }
-
-  /** The value behind constant scalars (the factors of DeepNorm and ReZero). */
-  function unscaled(value: string): string {
-    const node = data.producer(value);
-    if (node === undefined || (node.op !== 'Mul' && node.op !== 'Div')) return value;
-    const isScalar = (input: number): boolean => facts.values.get(node.inputs[input] ?? '')?.dependence === 'constant' && (facts.values.get(node.inputs[input] ?? '')?.dims ?? [2]).every((size) => size === 1);
-    if (isScalar(1)) return unscaled(node.inputs[0] ?? '');
-    return node.op === 'Mul' && isScalar(0) ? unscaled(node.inputs[1] ?? '') : value;
   }
 
   /** True when `to` is computed from the stream value `from` by products with weights. */
@@ -176,6 +167,18 @@ function findChains(analysis: Analysis, norms: readonly Norm[]): Chain[] {
     }
     return undefined;
   }
+}
+
+/** The value behind constant scalars (the residual factors of DeepNorm and ReZero), and those scalars. */
+export function unscaled(analysis: Analysis, value: string): { value: string; scalars: readonly Operand[] } {
+  const { data, facts } = analysis;
+  const node = data.producer(value);
+  if (node === undefined || (node.op !== 'Mul' && node.op !== 'Div')) return { value, scalars: [] };
+  const isScalar = (input: number): boolean => facts.values.get(node.inputs[input] ?? '')?.dependence === 'constant' && (facts.values.get(node.inputs[input] ?? '')?.dims ?? [2]).every((size) => size === 1);
+  const scalar = isScalar(1) ? 1 : node.op === 'Mul' && isScalar(0) ? 0 : -1;
+  if (scalar < 0) return { value, scalars: [] };
+  const rest = unscaled(analysis, node.inputs[1 - scalar] ?? '');
+  return { value: rest.value, scalars: [{ node, input: scalar }, ...rest.scalars] };
 }
 
 function residualOperands(node: FlatNode): readonly string[] | undefined {

@@ -192,7 +192,8 @@ function describe(analysis: Analysis, score: Score, value: FlatNode, valuesInput
   const heads = candidates.map(find).filter((axis) => axis.form === 'leaf' && axis.size !== 1 && weights.has(axis) && !vLeaves.has(axis) && !qkLeaves.has(axis));
   const key = score.node.inputs[score.keyInput] ?? '';
   const path = pathToProjection(analysis, key);
-  const kvHeads = heads.filter((leaf) => path.every((name) => (axes.of(name) ?? []).some((axis) => leavesOf(axis).includes(leaf))));
+  const carrying = path.filter((name) => (axes.of(name) ?? []).some((axis) => leavesOf(axis).some((leaf) => qkLeaves.has(leaf))));
+  const kvHeads = heads.filter((leaf) => carrying.every((name) => (axes.of(name) ?? []).some((axis) => leavesOf(axis).includes(leaf))));
   return {
     kind: score.kind,
     score: score.node,

@@ -311,7 +311,7 @@ export function findAxes(flat: FlatGraph, facts: Facts): Axes {
       if (before !== undefined) attempt(node, [before, made], () => unify(before, made));
       byLabel.set(label, before ?? made);
     }
-    if (relation.composites !== undefined || relation.attention !== undefined) labelled.set(node, byLabel);
+    if (relation.composites !== undefined || relation.attributes !== undefined) labelled.set(node, byLabel);
     node.outputs.forEach((output, o) => {
       const dims = facts.values.get(output)?.dims;
       const labels = relation.outputs[o];
@@ -366,7 +366,10 @@ export function findAxes(flat: FlatGraph, facts: Facts): Axes {
             return;
           }
           const real = pieces.filter((piece) => find(piece).size !== 0);
-          if (real.every((piece) => find(piece).size === 1)) return;
+          if (real.every((piece) => find(piece).size === 1)) {
+            pin(axisOut, `${nodeLabel(node)}: joined from single elements`);
+            return;
+          }
           first[d] = compose('sum', real.map((piece) => (find(piece).size === 1 ? leaf(1) : piece)));
         });
         return;

@@ -200,7 +200,7 @@ function convolution(site: Site): Relation {
   const input = spatial.map((_, i) => `s${i}`);
   if (groups === 1) return { kind: 'labels', inputs: [['n', 'c', ...input], ['m', 'c', ...own], ...bias], outputs: [['n', 'm', ...outSpatial]], sizes };
   if (perGroup === 1 && equal(m, c)) {
-    return { kind: 'labels', inputs: [['n', 'm', ...input], ['m', 'one', ...own], ...bias], outputs: [['n', 'm', ...outSpatial]], sizes };
+    return { kind: 'labels', inputs: [['n', 'm', ...input], ['m', 'one', ...own], ...bias], outputs: [['n', 'm', ...outSpatial]], sizes, attributes: new Map([['group', ['m']]]) };
   }
   return { kind: 'labels', inputs: [['n', 'gc', ...input], ['gm', 'gi', ...own], ...bias.map(() => ['gm'])], outputs: [['n', 'gm', ...outSpatial]], sizes, mixes: ['gc', 'gi', 'gm'] };
 }

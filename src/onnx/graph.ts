@@ -58,7 +58,7 @@ export function flatten(model: Model): FlatGraph {
   const constants = new Map<string, Constant>();
   visit(model.graph, '', new Map());
   const initializers = new Set(model.graph.initializers.map((tensor) => tensor.name));
-  return { model, nodes, constants, inputs: model.graph.inputs.filter((input) => !initializers.has(input.name)), outputs: model.graph.outputs };
+  return { model, nodes: same(nodes, inExecutionOrder(nodes)) as FlatNode[], constants, inputs: model.graph.inputs.filter((input) => !initializers.has(input.name)), outputs: model.graph.outputs };
 
   function visit(graph: Graph, scope: string, outer: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
     const names = new Map(outer);
@@ -225,4 +225,35 @@ function inOrderOf(list: readonly ValueInfo[], order: readonly ValueInfo[]): Val
 /** The old list when the new one has the same elements, so that it counts as unchanged. */
 export function same<T>(old: readonly T[], now: readonly T[]): readonly T[] {
   return old.length === now.length && old.every((element, i) => element === now[i]) ? old : now;
+}
+
+/** A stable topological order: nodes keep their places unless they read something defined later. */
+export function inExecutionOrder(nodes: readonly FlatNode[]): FlatNode[] {
+  const producer = new Map<string, FlatNode>();
+  for (const node of nodes) for (const output of node.outputs) if (output !== '') producer.set(output, node);
+  const ordered: FlatNode[] = [];
+  const state = new Map<FlatNode, 'open' | 'done'>();
+  for (const start of nodes) {
+    const stack: { node: FlatNode; next: number }[] = [{ node: start, next: 0 }];
+    while (stack.length > 0) {
+      const top = stack[stack.length - 1] as { node: FlatNode; next: number };
+      if (state.get(top.node) === 'done') {
+        stack.pop();
+        continue;
+      }
+      state.set(top.node, 'open');
+      const input = top.node.inputs[top.next++];
+      if (input === undefined) {
+        state.set(top.node, 'done');
+        ordered.push(top.node);
+        stack.pop();
+        continue;
+      }
+      const from = producer.get(input);
+      if (from === undefined || state.get(from) === 'done') continue;
+      assert(state.get(from) !== 'open' || from === top.node, `a cycle through ${from.node.name}: ${stack.slice(stack.findIndex((own) => own.node === from)).map((own) => own.node.node.name).join(' ← ')}`);
+      if (from !== top.node) stack.push({ node: from, next: 0 });
+    }
+  }
+  return ordered;
 }

@@ -4,7 +4,7 @@
  * The only mutable thing in the transforms; it lives inside one transform and ends as a new immutable model.
  */
 import { assert } from '../errors.ts';
-import { type Constant, type FlatGraph, type FlatNode, unflatten } from '../onnx/graph.ts';
+import { type Constant, type FlatGraph, type FlatNode, inExecutionOrder, unflatten } from '../onnx/graph.ts';
 import type { Attribute, Graph, Model, Tensor, ValueInfo } from '../onnx/ir.ts';
 import { tensorFromNumbers } from '../onnx/tensor.ts';
 
@@ -171,35 +171,4 @@ function holding(node: FlatNode, tensor: Tensor): FlatNode {
   const { origin: _, ...plain } = tensor;
   const value: Attribute = { name: 'value', kind: 'tensor', value: { ...plain, name: '' } };
   return { ...node, node: { ...node.node, attributes: [value] } };
-}
-
-/** A stable topological order: nodes keep their places unless they read something defined later. */
-export function inExecutionOrder(nodes: readonly FlatNode[]): FlatNode[] {
-  const producer = new Map<string, FlatNode>();
-  for (const node of nodes) for (const output of node.outputs) if (output !== '') producer.set(output, node);
-  const ordered: FlatNode[] = [];
-  const state = new Map<FlatNode, 'open' | 'done'>();
-  for (const start of nodes) {
-    const stack: { node: FlatNode; next: number }[] = [{ node: start, next: 0 }];
-    while (stack.length > 0) {
-      const top = stack[stack.length - 1] as { node: FlatNode; next: number };
-      if (state.get(top.node) === 'done') {
-        stack.pop();
-        continue;
-      }
-      state.set(top.node, 'open');
-      const input = top.node.inputs[top.next++];
-      if (input === undefined) {
-        state.set(top.node, 'done');
-        ordered.push(top.node);
-        stack.pop();
-        continue;
-      }
-      const from = producer.get(input);
-      if (from === undefined || state.get(from) === 'done') continue;
-      assert(state.get(from) !== 'open' || from === top.node, `a cycle through ${from.node.name}: ${stack.slice(stack.findIndex((own) => own.node === from)).map((own) => own.node.node.name).join(' ← ')}`);
-      if (from !== top.node) stack.push({ node: from, next: 0 });
-    }
-  }
-  return ordered;
 }

@@ -30,7 +30,7 @@ export const isGrouped = (attention: Attention): boolean => attention.kvHeads.le
 function blocks(anatomy: Anatomy, leafOf: (attention: Attention) => Unit['leaf'], leavesOf: (attention: Attention) => Attention['heads']): Unit[] {
   return anatomy.stacks.flatMap((stack: Stack) =>
     stack.layers.flatMap((layer) =>
-      layer.attention.map((attention) => productUnit({ stack, layer: layer.index, block: attention.role }, leavesOf(attention), leafOf(attention), 'one key/value head serves all query heads, so there is no group to add')),
+      layer.attention.map((attention) => productUnit({ stack, layer: layer.index, block: attention.role }, leavesOf(attention), leafOf(attention), attention.heads.length === 0 ? 'attention with one head has no dimension of heads' : 'one key/value head serves all query heads, so there is no group to add')),
     ),
   );
 }

@@ -9,10 +9,10 @@
  * all but the last get gain 1 and bias 0; the last gets the preceding norm's (g·√(1 + t + … + t^q), b). The chain computes the
  * preceding norm exactly.
  */
-import { type Anatomy, findAnatomy, type Layer, type Stack } from '../analysis/anatomy.ts';
+import { type Anatomy, findAnatomy, type Layer, type Stack, unscaled } from '../analysis/anatomy.ts';
 import { leavesOf } from '../analysis/axes.ts';
 import { analyze, type Analysis } from '../analysis/graph-analysis.ts';
-import type { Norm } from '../analysis/norms.ts';
+import type { Norm, Operand } from '../analysis/norms.ts';
 import { GrowError } from '../errors.ts';
 import { nodeLabel } from '../onnx/graph.ts';
 import type { Model } from '../onnx/ir.ts';
@@ -90,8 +90,9 @@ export interface LayerPart {
 
 function part(analysis: Analysis, anatomy: Anatomy, stack: Stack, index: number, before: boolean): LayerPart {
   const layer = stack.layers[index] as Layer;
-  const from = layer.branches[0]?.skip ?? '';
-  const next = stack.layers[index + 1]?.branches[0]?.skip;
+  const from = unscaled(analysis, layer.branches[0]?.skip ?? '').value;
+  const following = stack.layers[index + 1]?.branches[0]?.skip;
+  const next = following === undefined ? undefined : unscaled(analysis, following).value;
   const sum = layer.branches.at(-1)?.sum ?? '';
   const streamLeaves = new Set(leavesOf(stack.axis));
   const norms = anatomy.norms.filter((norm) => leavesOf(norm.axis).some((leaf) => streamLeaves.has(leaf)));
@@ -100,12 +101,16 @@ function part(analysis: Analysis, anatomy: Anatomy, stack: Stack, index: number,
   const zeroed = layer.branches.flatMap((branch) => {
     const own = zeroBranch(analysis, norms, branch.branch);
     if (typeof own === 'string') throw new GrowError('UNSUPPORTED_AXIS', `layers cannot grow: ${own}`, { where: nodeLabel(branch.add) });
-    return own;
+    // a residual factor α would scale the stream once more: the new layer's is 1
+    const factors = unscaled(analysis, branch.skip).scalars.flatMap((operand) => (isOne(analysis, operand) ? [] : [{ operand, value: 1 }]));
+    return [...own, ...factors];
   });
   const at = before ? from : to;
   if (!post) refuseChangedStream(analysis, layer, from, to);
   return { stack, layer, from, to, at, zeroed, merge: post ? mergeNorms(analysis, norms, layer, at, to) : null };
 }
+
+const isOne = ({ facts }: Analysis, { node, input }: Operand): boolean => facts.elements(node.inputs[input] ?? '')?.every((e) => e.value === 1) === true;
 
 const HANDS_ON = new Set(['Identity', 'Dropout', 'Reshape', 'Squeeze', 'Unsqueeze', 'Transpose']);
 
@@ -118,7 +123,7 @@ function refuseChangedStream(analysis: Analysis, layer: Layer, from: string, to:
     const node = data.producer(value);
     const skip = sums.get(value);
     const sameType = node !== undefined && node.op === 'Cast' && facts.values.get(node.inputs[0] ?? '')?.dtype === facts.values.get(value)?.dtype;
-    if (skip !== undefined) value = skip;
+    if (skip !== undefined) value = unscaled(analysis, skip).value;
     else if (node !== undefined && (HANDS_ON.has(node.op) || sameType)) value = node.inputs[0] ?? '';
     else {
       throw new GrowError('UNSUPPORTED_AXIS', 'a layer cannot be inserted here exactly: the stream is changed between its branches', {

@@ -1,5 +1,5 @@
 /** A post-norm layer that adds nothing: a chain of norms that computes the norm before it exactly (see layer-addition.ts). */
-import type { Layer } from '../analysis/anatomy.ts';
+import { type Layer, unscaled } from '../analysis/anatomy.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import type { Norm } from '../analysis/norms.ts';
 import { GrowError } from '../errors.ts';
@@ -34,7 +34,7 @@ export function mergeNorms(analysis: Analysis, norms: readonly Norm[], layer: La
   const chain = copies as Norm[];
   if (chain.at(-1)?.output !== to) throw refuse('the last norm of the layer is not its result', chain.at(-1));
   layer.branches.slice(1).forEach((branch, i) => {
-    if (chain[i]?.output !== branch.skip) throw refuse('the stream is changed between a norm and the next branch', chain[i]);
+    if (chain[i]?.output !== unscaled(analysis, branch.skip).value) throw refuse('the stream is changed between a norm and the next branch', chain[i]);
   });
   if (preceding.gain === null) throw refuse('the preceding norm has no gain', preceding);
   if (chain.some((norm) => norm.gain === null || (preceding.bias !== null) !== (norm.bias !== null))) throw refuse('a norm of the layer lacks a gain or bias', chain[0]);

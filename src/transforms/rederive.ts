@@ -23,7 +23,6 @@ const LIMIT = 256;
 export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrowth): void {
   const { flat, facts, axes, data } = analysis;
   const elements = new Map<string, readonly Element[] | null>();
-  const solved = new Map<string, readonly Element[]>();
   const opset = opsetVersion(flat.model);
 
   const expected = (name: string): readonly Size[] | null => axes.of(name)?.map((axis) => growth.size(axis)) ?? facts.values.get(name)?.dims ?? null;
@@ -78,11 +77,6 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
       });
       return;
     }
-    const known = solved.get(node.outputs[0] ?? '');
-    if (known !== undefined) {
-      elements.set(node.outputs[0] ?? '', known);
-      return;
-    }
     const dims = expected(node.outputs[0] ?? '');
     const compute = ruleOf(node.op)?.compute;
     if (dims === null || compute === undefined || hint(product(dims)) > LIMIT) return;
@@ -126,6 +120,12 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
         return;
       case 'Expand':
         correctVector(node, 1, outputDims, (wanted, found) => found === 1 || equal(wanted, found));
+        return;
+      case 'Resize':
+        correctVector(node, 3, outputDims, equal);
+        return;
+      case 'Tile':
+        if (relation.kind === 'tile') correctVector(node, 1, outputDims.map((size, d) => divideExactly(size, siteDims(node, 0)[d] ?? 1) ?? size), equal);
         return;
       case 'ConstantOfShape':
         correctVector(node, 0, outputDims, equal);
@@ -232,12 +232,14 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
       const range = ranges[d] ?? null;
       startFixes[i] = null;
       endFixes[i] = null;
-      if (axis === undefined || !growth.grows(axis)) return;
+      if (axis === undefined) return;
       const total = growth.size(axis);
       const clamp = (bound: Size | null | undefined): Size | null => (bound == null ? null : hint(bound) < 0 ? add(bound, total) : hint(bound) > hint(total) ? total : bound);
       const wanted = range === null ? { start: 0, end: total } : { start: growth.boundary(axis, hint(range.start)), end: growth.boundary(axis, hint(range.end)) };
       if (range !== null && range.step < 0) return;
       const [start, end] = [clamp(starts?.[i]), clamp(ends?.[i])];
+      // bounds of an axis that stays may be computed from one that grows
+      if (!growth.grows(axis) && (start === null || end === null || !isStatic(total) || !isStatic(start) || !isStatic(end))) return;
       if (start === null || !equal(start, wanted.start)) startFixes[i] = wanted.start;
       if (end === null || !equal(end, wanted.end)) endFixes[i] = wanted.end;
     });
@@ -297,14 +299,12 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
     const name = currentOf(draft, node)?.inputs[input] ?? '';
     const dtype = facts.values.get(node.inputs[input] ?? '')?.dtype ?? DataType.INT64;
     const dims = facts.values.get(node.inputs[input] ?? '')?.dims?.length === 0 ? [] : [fixes.length];
-    const staticFixes = fixes.map((fix) => (fix === null || isStatic(fix) ? fix : undefined));
-    if (staticFixes.includes(undefined)) {
-      fixes.forEach((fix, i) => {
-        if (fix !== null && !isStatic(fix)) solve(node, input, i, fix);
-      });
-      for (const before of flat.nodes.slice(0, data.index.get(node) ?? 0)) if (!flat.constants.has(before.outputs[0] ?? '')) evaluate(before);
-      const rest = fixes.map((fix) => (fix !== null && isStatic(fix) ? fix : null));
-      if (rest.some((fix) => fix !== null)) replaceElements(node, input, found, rest);
+    const maker = data.producer(node.inputs[input] ?? '');
+    const dynamic = fixes.flatMap((fix, i) => (fix !== null && !isStatic(fix) ? [{ fix, i }] : []));
+    const [only] = dynamic;
+    if (only !== undefined && (maker?.op !== 'Concat' || maker.inputs.length !== fixes.length)) {
+      if (fixes.filter((fix) => fix !== null).length > 1) throw unsolved(node, 'several sizes of one shape depend on the input');
+      setInput(draft, node, input, solved(node, node.inputs[input] ?? '', only.i, only.fix));
       return;
     }
     const whole = fixes.map((fix, i) => fix ?? found[i] ?? null);
@@ -312,9 +312,12 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
       setInput(draft, node, input, addConstant(draft, `${node.outputs[0] ?? 'size'}_size`, dtype, dims, whole));
       return;
     }
-    const maker = data.producer(node.inputs[input] ?? '');
     if (maker?.op === 'Concat' && maker.inputs.length === fixes.length) {
-      const pieces = maker.inputs.map((piece, i) => (fixes[i] === null ? (currentOf(draft, maker)?.inputs[i] ?? piece) : addConstant(draft, `${node.outputs[0] ?? 'size'}_size`, dtype, [1], [fixes[i] as number])));
+      const pieces = maker.inputs.map((piece, i) => {
+        const fix = fixes[i] ?? null;
+        if (fix === null) return currentOf(draft, maker)?.inputs[i] ?? piece;
+        return isStatic(fix) ? addConstant(draft, `${node.outputs[0] ?? 'size'}_size`, dtype, [1], [fix]) : solved(node, piece, 0, fix);
+      });
       const joined = newNode(draft, node, 'Concat', pieces, { attributes: maker.node.attributes.map(({ origin: _, ...own }) => own as Attribute) });
       insertBefore(draft, node, joined);
       setInput(draft, node, input, joined.outputs[0] ?? '');
@@ -327,54 +330,59 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
     setInput(draft, node, input, joined.outputs[0] ?? '');
   }
 
-  /** Makes an element of an operand come out as wanted by changing one constant of its expression. */
-  function solve(node: FlatNode, input: number, index: number, wanted: Size): void {
-    const name = node.inputs[input] ?? '';
+  /**
+   * A copy of the expression behind an operand in which one constant is changed so that an element comes out as wanted. Other
+   * readers of the expression keep theirs: layers share such expressions and may grow apart.
+   */
+  function solved(reader: FlatNode, name: string, index: number, wanted: Size): string {
     const maker = data.producer(name);
     const fail = (): never => {
-      throw unsolved(node, `element ${index} of ${name} should be ${keyOf(wanted)}`);
+      throw unsolved(reader, `element ${index} of ${name} should be ${keyOf(wanted)}`);
     };
     if (maker === undefined) return fail();
     const at = (i: number): Size | null => elementsOf(maker.inputs[i] ?? '')?.[0]?.value ?? null;
     const constant = (i: number): boolean => facts.values.get(maker.inputs[i] ?? '')?.dependence === 'constant';
-    const set = (i: number, size: Size | undefined): void => {
-      if (size === undefined || !isStatic(size)) return fail();
-      const own = facts.values.get(maker.inputs[i] ?? '');
-      setInput(draft, maker, i, addConstant(draft, `${maker.outputs[0] ?? 'size'}_size`, own?.dtype ?? DataType.INT64, (own?.dims ?? []).map(hint), [size]));
-      solved.set(maker.outputs[0] ?? '', [{ value: wanted, fromShape: true }]);
+    const copy = (input: number, value: string): string => {
+      const inputs = (currentOf(draft, maker) ?? maker).inputs.map((own, i) => (i === input ? value : own));
+      const made = newNode(draft, reader, maker.op, inputs, { name: `${maker.node.name === '' ? maker.op : maker.node.name}_resized`, attributes: maker.node.attributes.map(({ origin: _, ...own }) => own as Attribute) });
+      insertBefore(draft, reader, made);
+      return made.outputs[0] ?? '';
     };
+    const changed = (input: number, size: Size | undefined): string => {
+      if (size === undefined || !isStatic(size)) return fail();
+      const own = facts.values.get(maker.inputs[input] ?? '');
+      return copy(input, addConstant(draft, `${maker.outputs[0] ?? 'size'}_size`, own?.dtype ?? DataType.INT64, (own?.dims ?? []).map(hint), [size]));
+    };
+    const further = (input: number, size: Size | undefined, i = 0): string => (size === undefined ? fail() : copy(input, solved(reader, maker.inputs[input] ?? '', i, size)));
     switch (maker.op) {
       case 'Unsqueeze':
       case 'Squeeze':
       case 'Reshape':
       case 'Cast':
       case 'Identity':
-        return solve(maker, 0, index, wanted);
+        return further(0, wanted, index);
       case 'Concat': {
         let before = 0;
         for (let i = 0; i < maker.inputs.length; i++) {
           const count = hint(product(expected(maker.inputs[i] ?? '') ?? [1]));
-          if (index < before + count) return solve(maker, i, index - before, wanted);
+          if (index < before + count) return further(i, wanted, index - before);
           before += count;
         }
         return fail();
       }
       case 'Mul': {
-        const free = constant(1) ? 1 : constant(0) ? 0 : -1;
+        const free = [1, 0].find(constant);
         const [a, b] = [at(0), at(1)];
-        if (free >= 0) return set(free, divideExactly(wanted, (free === 1 ? a : b) ?? 0));
-        const other = b === null ? undefined : divideExactly(wanted, b);
-        return other === undefined ? fail() : solve(maker, 0, 0, other);
+        if (free !== undefined) return changed(free, divideExactly(wanted, (free === 1 ? a : b) ?? 0));
+        return further(0, b === null ? undefined : divideExactly(wanted, b));
       }
       case 'Div':
-        if (constant(1)) return set(1, divideExactly(at(0) ?? 0, wanted));
-        return solve(maker, 0, 0, multiply(wanted, at(1) ?? 1));
+        return constant(1) ? changed(1, divideExactly(at(0) ?? 0, wanted)) : further(0, multiply(wanted, at(1) ?? 1));
       case 'Add':
       case 'Sub': {
         const sign = maker.op === 'Add' ? 1 : -1;
-        if (constant(1)) return set(1, multiply(subtract(wanted, at(0) ?? 0), sign));
-        if (constant(0)) return set(0, sign === 1 ? subtract(wanted, at(1) ?? 0) : add(wanted, at(1) ?? 0));
-        return fail();
+        if (constant(1)) return changed(1, multiply(subtract(wanted, at(0) ?? 0), sign));
+        return constant(0) ? changed(0, sign === 1 ? subtract(wanted, at(1) ?? 0) : subtract(at(0) ?? 0, wanted)) : fail();
       }
       default:
         return fail();

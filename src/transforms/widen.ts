@@ -10,9 +10,10 @@ import type { Analysis } from '../analysis/graph-analysis.ts';
 import type { Norm, Operand } from '../analysis/norms.ts';
 import { ruleOf } from '../analysis/op-rules.ts';
 import type { Labels } from '../analysis/relation.ts';
-import { hint, isStatic } from '../analysis/size.ts';
+import { inferFacts } from '../analysis/shapes.ts';
+import { equal, hint, isStatic, keyOf } from '../analysis/size.ts';
 import { GrowError } from '../errors.ts';
-import { type FlatNode, nodeLabel, opsetVersion } from '../onnx/graph.ts';
+import { type FlatNode, flatten, nodeLabel, opsetVersion } from '../onnx/graph.ts';
 import { type Attribute, DataType, type Model, type ValueInfo } from '../onnx/ir.ts';
 import { collectDemands, type Demands, useKey } from './demands.ts';
 import { addConstant, addTensor, currentOf, type Draft, finishDraft, insertAfter, insertBefore, newNode, redirect, setConstant, setInput, setOutput, startDraft } from './draft.ts';
@@ -80,11 +81,32 @@ export function widen(analysis: Analysis, request: WidenRequest): Widened {
   rederiveSizes(analysis, draft, growth);
   const interfaceChanges = [...keepInputs(analysis, draft, growth, request), ...keepOutputs(analysis, draft, growth, request)];
   declareShapes(analysis, draft, growth);
-  return { model: finishDraft(draft), interfaceChanges, corrections: corrections.map((own) => `${own.operand.node.inputs[own.operand.input] ?? ''} × ${own.multiply}`) };
+  const model = finishDraft(draft);
+  refuseOtherShapes(analysis, growth, model, request);
+  return { model, interfaceChanges, corrections: corrections.map((own) => `${own.operand.node.inputs[own.operand.input] ?? ''} × ${own.multiply}`) };
+}
+
+/** Every value must come out with the size its axes say; anything else is a size that was not re-derived. */
+function refuseOtherShapes(analysis: Analysis, growth: AxisGrowth, model: Model, request: WidenRequest): void {
+  const { facts, axes, flat } = analysis;
+  const now = inferFacts(flatten(model), facts);
+  for (const node of flat.nodes) {
+    for (const name of node.outputs) {
+      const [before, after] = [facts.values.get(name)?.dims, now.values.get(name)?.dims];
+      if (before == null || !now.values.has(name) || flat.constants.has(name)) continue;
+      const own = axes.of(name);
+      const isCut = flat.outputs.some((output) => output.name === name) && !request.exposeOutputs;
+      const wanted = before.map((size, d) => (own?.[d] === undefined ? size : growth.size(own[d] as Axis)));
+      const fits = after != null && after.length === before.length && after.every((size, d) => equal(size, wanted[d] ?? size) || (isCut && equal(size, before[d] ?? size)));
+      if (fits) continue;
+      throw new GrowError('UNSUPPORTED_OP', `a size cannot be re-derived: ${name} would be [${after?.map(keyOf).join(', ') ?? '?'}] instead of [${wanted.map(keyOf).join(', ')}]`, { where: nodeLabel(node), hint: 'export the model with constant shapes, or report the graph' });
+    }
+  }
 }
 
 function refusePinned(leaves: LeafSizes): void {
   for (const leaf of leaves.keys()) {
+    if (leaf.size === 1) throw new GrowError('UNSUPPORTED_AXIS', 'an axis of size 1 cannot grow: it is stretched where it meets others', { hint: 'export the model with a size of at least 2' });
     if (leaf.pinned !== null) throw new GrowError('UNSUPPORTED_OP', `an axis of size ${hint(leaf.size)} cannot grow: ${leaf.pinned}`, { hint: 'add a rule for the operator to src/analysis/op-rules.ts' });
   }
 }
