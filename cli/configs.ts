@@ -55,7 +55,9 @@ async function planConfig(request: Request, name: (typeof NAMES)[number]): Promi
   const refusal = await refusalOf(request, source, target);
   if (refusal !== null) return { notes: [`${name} ${refusal}`] };
   const updated: UpdatedConfig =
-    name === 'config.json' ? updateConfig(config, request.change) : updateGenaiConfig(config, request.change, { old: path.basename(request.model), now: path.basename(request.output) });
+    name === 'config.json'
+      ? updateConfig(config, request.change)
+      : updateGenaiConfig(config, request.change, { old: path.basename(request.model), now: path.basename(request.output) });
   const temporary = path.join(path.dirname(target), `.${name}.${process.pid}.tmp`);
   return {
     carried: { target, temporary, text: `${JSON.stringify(updated.config, null, /^\{\r?\n {4}/.test(text) ? 4 : 2)}\n` },
@@ -69,7 +71,8 @@ async function refusalOf({ model, output, force }: Request, source: string, targ
   if (there === null) return null;
   const own = await stat(source);
   const replacesModel = path.resolve(model) === path.resolve(output);
-  if (own.dev === there.dev && own.ino === there.ino && !replacesModel) return 'describes the old model, which stays in the same folder; write the new one to another folder to have it updated';
+  if (own.dev === there.dev && own.ino === there.ino && !replacesModel)
+    return 'describes the old model, which stays in the same folder; write the new one to another folder to have it updated';
   return force ? null : 'exists in the target folder and was left alone (replace it with --force)';
 }
 

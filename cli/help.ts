@@ -1,13 +1,20 @@
 /** Help, made of the plain data of the verbs. */
 import { COMMON, type Option, VERBS, type Verb } from './verbs.ts';
 
-const EXIT_CODES = 'Exit codes: 0 preserved · 1 changed, inconclusive or not proved · 2 usage · 3 bad input file · 4 unsupported · 5 disk, memory, runtime · 70 bug · 130, 143 stopped';
+const EXIT_CODES =
+  'Exit codes: 0 preserved · 1 changed, inconclusive or not proved · 2 usage · 3 bad input file · 4 unsupported · 5 disk, memory, runtime · 70 bug · 130, 143 stopped';
 
 /** Help on all verbs. */
 export function generalHelp(): string {
   const verbs = columns(VERBS.map((verb) => [`grow ${verb.name} ${verb.words}`, verb.help]));
   const examples = VERBS.flatMap((verb) => verb.examples.slice(0, 1).map(([command]) => `  ${command}`));
-  return paragraphs('Makes transformers stored as ONNX bigger without changing what they compute.', verbs, `Examples:\n${examples.join('\n')}`, 'grow <verb> --help shows options; grow apply --help shows what can grow.', EXIT_CODES);
+  return paragraphs(
+    'Makes transformers stored as ONNX bigger without changing what they compute.',
+    verbs,
+    `Examples:\n${examples.join('\n')}`,
+    'grow <verb> --help shows options; grow apply --help shows what can grow.',
+    EXIT_CODES,
+  );
 }
 
 /** Help on one verb. Lines about steps stand behind the options. */

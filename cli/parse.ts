@@ -39,7 +39,10 @@ export async function parseWords(verb: Verb, args: readonly string[]): Promise<W
 export function unknownVerb(word: string): GrowError {
   const names = VERBS.map(({ name }) => name);
   const near = didYouMean(word, names);
-  return usage(word.startsWith('-') ? `${word} stands where the verb belongs` : `'${word}' is no verb`, near === null ? `one of ${names.join(', ')}; see grow --help` : `did you mean ${near}?`);
+  return usage(
+    word.startsWith('-') ? `${word} stands where the verb belongs` : `'${word}' is no verb`,
+    near === null ? `one of ${names.join(', ')}; see grow --help` : `did you mean ${near}?`,
+  );
 }
 
 const usage = (message: string, hint: string): GrowError => new GrowError('USAGE', message, { hint });
@@ -53,7 +56,10 @@ function refuseUnknown(verb: Verb, known: readonly Option[], given: readonly str
   const names = new Set(['_', '$0', ...known.flatMap((option) => [option.name, option.short ?? option.name])]);
   const unknown = given.find((name) => !names.has(name));
   if (unknown === undefined) return;
-  const near = didYouMean(unknown, known.map((option) => option.name));
+  const near = didYouMean(
+    unknown,
+    known.map((option) => option.name),
+  );
   throw usage(`there is no option ${unknown.length === 1 ? '-' : '--'}${unknown}`, near === null ? `grow ${verb.name} --help` : `did you mean --${near}?`);
 }
 
@@ -61,7 +67,8 @@ function checkOption(option: Option, value: unknown): void {
   if (value === undefined) return;
   if (Array.isArray(value) && option.repeated !== true) throw usage(`--${option.name} is given more than once`, 'give it once');
   if (value === '') throw usage(`--${option.name} is empty`, `--${option.name} ${option.value ?? ''}`);
-  if (option.choices !== undefined && !option.choices.includes(String(value))) throw usage(`--${option.name} is '${String(value)}'`, `one of ${option.choices.join(', ')}`);
+  if (option.choices !== undefined && !option.choices.includes(String(value)))
+    throw usage(`--${option.name} is '${String(value)}'`, `one of ${option.choices.join(', ')}`);
 }
 
 function positionals(verb: Verb, given: readonly string[]): Words {

@@ -40,12 +40,16 @@ export async function run(args: readonly string[]): Promise<number> {
 }
 
 async function dispatch(args: readonly string[], terminal: Terminal, signal: AbortSignal): Promise<number> {
-  const at = Math.max(0, args.findIndex((own) => !COMMON_SWITCHES.has(own)));
+  const at = Math.max(
+    0,
+    args.findIndex((own) => !COMMON_SWITCHES.has(own)),
+  );
   const word = args[at];
   const verb = VERBS.find(({ name }) => name === word);
   const wantsHelp = args.includes('--help') || args.includes('-h');
   if (word === '--version') terminal.result(`${await version()}\n`);
-  else if (verb !== undefined && wantsHelp) terminal.result(verbHelp(verb, verb.name === 'apply' ? stepHelp((await import('../src/index.ts')).TRANSFORMS) : []));
+  else if (verb !== undefined && wantsHelp)
+    terminal.result(verbHelp(verb, verb.name === 'apply' ? stepHelp((await import('../src/index.ts')).TRANSFORMS) : []));
   else if (verb !== undefined) {
     const { parseWords } = await import('./parse.ts');
     const words = await parseWords(verb, args.toSpliced(at, 1));

@@ -8,8 +8,10 @@ export async function checkTarget(model: string, output: string, force: boolean)
   const [there, old] = await Promise.all([lstat(output).catch(() => null), stat(model).catch(() => null)]);
   const target = await stat(output).catch(() => null);
   if (there?.isDirectory() || target?.isDirectory()) throw new GrowError('USAGE', 'the output is a folder', { where: output, hint: 'name a file in it' });
-  if (!force && target !== null && old !== null && target.dev === old.dev && target.ino === old.ino) throw new GrowError('OUTPUT_EXISTS', 'the output is the input', { where: output, hint: 'choose another name, or replace it with --force' });
-  if (!force && there !== null) throw new GrowError('OUTPUT_EXISTS', 'the output file exists already', { where: output, hint: 'choose another name, or replace it with --force' });
+  if (!force && target !== null && old !== null && target.dev === old.dev && target.ino === old.ino)
+    throw new GrowError('OUTPUT_EXISTS', 'the output is the input', { where: output, hint: 'choose another name, or replace it with --force' });
+  if (!force && there !== null)
+    throw new GrowError('OUTPUT_EXISTS', 'the output file exists already', { where: output, hint: 'choose another name, or replace it with --force' });
   const folder = path.dirname(output);
   const kind = await stat(folder).catch(() => null);
   if (kind === null || !kind.isDirectory()) throw new GrowError('IO', 'there is no such folder', { where: folder, hint: 'create the folder first' });

@@ -50,7 +50,12 @@ export const VERBS: readonly Verb[] = [
       { name: 'norm', value: 'FORM', choices: ['auto', 'native', 'old-block'], help: 'how norms over a grown hidden width keep their function (default auto)' },
       { name: 'expose-outputs', help: 'outputs on the hidden axis show the wide state' },
       { name: 'force', help: 'replace the output file if it exists' },
-      { name: 'external-data', value: 'WHERE', choices: ['auto', 'always', 'never'], help: 'weights in a data file beside the model (default auto: as they were)' },
+      {
+        name: 'external-data',
+        value: 'WHERE',
+        choices: ['auto', 'always', 'never'],
+        help: 'weights in a data file beside the model (default auto: as they were)',
+      },
       { name: 'scale', value: 'HOW', choices: ['keep', 'weights'], help: 'score scale when qk grows (default keep; weights is not available yet)' },
       { name: 'new-layer', value: 'HOW', choices: ['copy', 'random'], help: 'what new layers hold (default copy; random is not available yet)' },
       { name: 'allow-decompose', help: 'not available yet: rewrite fused operators where growth needs it' },

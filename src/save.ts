@@ -35,7 +35,11 @@ export async function saveGrown(old: ModelSource, grown: Model, file: string, op
   let result: VerifyResult | null = null;
   const compare = async (temporary: string): Promise<void> => {
     if (options.verify ?? true) {
-      const verifying: VerifyOptions = { seed: options.seed ?? 0, onProgress: (what) => options.onProgress?.(`verify: ${what}`, null, null), ...(signal === undefined ? {} : { signal }) };
+      const verifying: VerifyOptions = {
+        seed: options.seed ?? 0,
+        onProgress: (what) => options.onProgress?.(`verify: ${what}`, null, null),
+        ...(signal === undefined ? {} : { signal }),
+      };
       result = await withModelFile(old, (oldFile) => verifyModels(oldFile, temporary, verifying));
       refuseUnpreserved(result, file);
     }
@@ -54,6 +58,14 @@ export async function saveGrown(old: ModelSource, grown: Model, file: string, op
 /** A model is handed over only when it is shown to compute what the old one does. */
 function refuseUnpreserved({ verdict, reason }: VerifyResult, file: string): void {
   const why = reason === null ? '' : `: ${reason}`;
-  if (verdict === 'changed') throw new GrowError('FUNCTION_CHANGED', `the grown model computes something else${why}`, { where: file, hint: 'nothing was written; this is a bug of onnx-grow or of the runtime, please report it' });
-  if (verdict === 'inconclusive') throw new GrowError('INCONCLUSIVE', `the comparison proves nothing${why}`, { where: file, hint: 'nothing was written; --no-verify writes without a comparison' });
+  if (verdict === 'changed')
+    throw new GrowError('FUNCTION_CHANGED', `the grown model computes something else${why}`, {
+      where: file,
+      hint: 'nothing was written; this is a bug of onnx-grow or of the runtime, please report it',
+    });
+  if (verdict === 'inconclusive')
+    throw new GrowError('INCONCLUSIVE', `the comparison proves nothing${why}`, {
+      where: file,
+      hint: 'nothing was written; --no-verify writes without a comparison',
+    });
 }

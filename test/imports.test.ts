@@ -46,8 +46,15 @@ test('the linter refuses imports against the directions and allows those along t
     writeFileSync(path.join(folder, file), `import { one } from '${module}';\n\nexport const all = [one];\n`);
   }
   const linter = path.resolve('node_modules/@biomejs/biome/bin/biome');
-  const { stdout } = spawnSync(process.execPath, [linter, 'lint', '--only=style/noRestrictedImports', '--reporter=github', '--max-diagnostics=none', '.'], { cwd: folder, encoding: 'utf8' });
+  const { stdout } = spawnSync(process.execPath, [linter, 'lint', '--only=style/noRestrictedImports', '--reporter=github', '--max-diagnostics=none', '.'], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
   const said = new Map([...stdout.matchAll(/^::error .*?file=([^,]+),.*?::(.*)$/gm)].map((match) => [path.relative(folder, match[1] ?? ''), match[2] ?? '']));
-  const found = CASES.map(([file, module, message]) => [file, module, message !== null && said.get(file)?.startsWith(message) ? message : (said.get(file) ?? null)]);
+  const found = CASES.map(([file, module, message]) => [
+    file,
+    module,
+    message !== null && said.get(file)?.startsWith(message) ? message : (said.get(file) ?? null),
+  ]);
   expect(found).toEqual(CASES);
 });

@@ -30,7 +30,8 @@ describe('grow', () => {
   test('in a loop, on bytes, keeps the function of the first model', async () => {
     const start = readFileSync(PAPER);
     let checkpoint: Uint8Array = start;
-    for (const [epoch, steps] of [['mlp=+4'], ['heads=+1', 'qk=+2'], ['v=+1', 'layers=+1'], ['mlp[0]=+8']].entries()) checkpoint = grow(checkpoint, steps, { seed: epoch }).bytes();
+    for (const [epoch, steps] of [['mlp=+4'], ['heads=+1', 'qk=+2'], ['v=+1', 'layers=+1'], ['mlp[0]=+8']].entries())
+      checkpoint = grow(checkpoint, steps, { seed: epoch }).bytes();
     expect(await verify(start, checkpoint)).toMatchObject({ verdict: 'bit-exact' });
     expect(inspect(checkpoint)).toMatchObject({ file: null, layers: [{ mlp: { size: 88 } }, { mlp: { size: 80 } }, { mlp: { size: 80 } }] });
   });
@@ -76,22 +77,36 @@ describe('save', () => {
     const before = snapshot(folder);
     // What is saved was grown from this model; the one it is compared with has one weight that differs.
     const other = edited(PAPER, (model) => mapWeight(model, model.graph?.node?.at(-1)?.input?.[1] ?? '', (value, i) => (i === 5 ? value * 1.1 : value)));
-    const error: unknown = await saveGrown(other, grow(PAPER, 'mlp=x2').model, file, { force: true, externalData: 'always' }).catch((caught: unknown) => caught);
-    expect(error).toMatchObject({ code: 'FUNCTION_CHANGED', exitCode: 1, message: expect.stringContaining('output'), hint: expect.stringContaining('nothing was written') });
+    const error: unknown = await saveGrown(other, grow(PAPER, 'mlp=x2').model, file, { force: true, externalData: 'always' }).catch(
+      (caught: unknown) => caught,
+    );
+    expect(error).toMatchObject({
+      code: 'FUNCTION_CHANGED',
+      exitCode: 1,
+      message: expect.stringContaining('output'),
+      hint: expect.stringContaining('nothing was written'),
+    });
     expect(snapshot(folder)).toEqual(before);
   });
 
   test('stops when it is told to, and cleans up', async () => {
     const folder = temporaryFolder();
     const controller = new AbortController();
-    const saving = grow(PAPER, 'mlp=x2').save(path.join(folder, 'out.onnx'), { signal: controller.signal, onProgress: (what) => (what.startsWith('verify') ? controller.abort(new Error('enough')) : undefined) });
+    const saving = grow(PAPER, 'mlp=x2').save(path.join(folder, 'out.onnx'), {
+      signal: controller.signal,
+      onProgress: (what) => (what.startsWith('verify') ? controller.abort(new Error('enough')) : undefined),
+    });
     await expect(saving).rejects.toThrow('enough');
     expect(snapshot(folder)).toEqual({});
   });
 
   test('leaves nothing when the last word is no', async () => {
     const folder = temporaryFolder();
-    const saving = grow(PAPER, 'mlp=x2').save(path.join(folder, 'out.onnx'), { verify: false, externalData: 'always', beforeRename: () => Promise.reject(new Error('no')) });
+    const saving = grow(PAPER, 'mlp=x2').save(path.join(folder, 'out.onnx'), {
+      verify: false,
+      externalData: 'always',
+      beforeRename: () => Promise.reject(new Error('no')),
+    });
     await expect(saving).rejects.toThrow('no');
     expect(snapshot(folder)).toEqual({});
   });

@@ -28,16 +28,24 @@ export async function applyCommand(call: Call): Promise<number> {
   const saved = dryRun || output === null ? null : await save(call, grown, model, output);
   const verifying = saved?.verify?.seconds ?? null;
   const total = (performance.now() - started) / 1000;
-  const seconds = { plan: (planned - started) / 1000, ...(saved === null ? {} : { write: total - (planned - started) / 1000 - (verifying ?? 0) }), ...(verifying === null ? {} : { verify: verifying }), total };
+  const seconds = {
+    plan: (planned - started) / 1000,
+    ...(saved === null ? {} : { write: total - (planned - started) / 1000 - (verifying ?? 0) }),
+    ...(verifying === null ? {} : { verify: verifying }),
+    total,
+  };
   const outcome = { output: saved?.file ?? null, verify: saved?.verify ?? null, configs: saved?.configs ?? [], seconds: rounded(seconds) };
   if (terminal.json) {
     terminal.result(asJson(applyDocument(report, outcome)));
     return 0;
   }
   const paint = terminal.colour ? COLOURS : PLAIN;
-  terminal.result(`${paint.bold(saved === null ? 'would grow' : 'grew')} ${quoted(model)}${saved === null ? '' : ` → ${quoted(saved.file)}`}\n${growthText(report, paint)}`);
+  terminal.result(
+    `${paint.bold(saved === null ? 'would grow' : 'grew')} ${quoted(model)}${saved === null ? '' : ` → ${quoted(saved.file)}`}\n${growthText(report, paint)}`,
+  );
   for (const line of outcome.configs) terminal.result(`  ${line}\n`);
-  if (saved === null) terminal.result(`nothing was written\nnext: grow apply ${quoted(model)} -o ${quoted(output ?? 'bigger.onnx')} ${steps.map(quoted).join(' ')}\n`);
+  if (saved === null)
+    terminal.result(`nothing was written\nnext: grow apply ${quoted(model)} -o ${quoted(output ?? 'bigger.onnx')} ${steps.map(quoted).join(' ')}\n`);
   else if (saved.verify === null) terminal.result(`not verified\nnext: grow verify ${quoted(model)} ${quoted(saved.file)}\n`);
   else terminal.result(`${verifyText(saved.verify, paint)}next: grow inspect ${quoted(saved.file)}\n`);
   return 0;
@@ -53,7 +61,12 @@ function refuseWords(words: Words): void {
 }
 
 /** Writes and verifies the model, then the configurations that were beside the old one. */
-async function save({ words, terminal, signal }: Call, grown: GrownModel, model: string, output: string): Promise<Saved & { readonly configs: readonly string[] }> {
+async function save(
+  { words, terminal, signal }: Call,
+  grown: GrownModel,
+  model: string,
+  output: string,
+): Promise<Saved & { readonly configs: readonly string[] }> {
   const force = isGiven(words, 'force');
   const configs = await carryConfigs({ model, output, force, change: grown.report });
   try {
@@ -76,7 +89,12 @@ async function save({ words, terminal, signal }: Call, grown: GrownModel, model:
 /** Where the comparison cannot run, it can be left out, but never silently. */
 function withVerifyHint(error: unknown): unknown {
   if (!(error instanceof GrowError) || !error.code.startsWith('RUNTIME_') || error.hint?.includes('--no-verify') === true) return error;
-  return new GrowError(error.code, error.message, { ...(error.where === undefined ? {} : { where: error.where }), hint: `${error.hint === undefined ? '' : `${error.hint}; or `}--no-verify`, cause: error });
+  return new GrowError(error.code, error.message, {
+    ...(error.where === undefined ? {} : { where: error.where }),
+    hint: `${error.hint === undefined ? '' : `${error.hint}; or `}--no-verify`,
+    cause: error,
+  });
 }
 
-const rounded = (seconds: Readonly<Record<string, number>>): Record<string, number> => Object.fromEntries(Object.entries(seconds).map(([name, value]) => [name, Math.round(1000 * value) / 1000]));
+const rounded = (seconds: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(seconds).map(([name, value]) => [name, Math.round(1000 * value) / 1000]));

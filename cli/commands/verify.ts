@@ -12,7 +12,8 @@ export async function verifyCommand({ words, terminal, signal }: Call): Promise<
     ['report', null, '--json prints the result as JSON'],
   ]);
   const provider = textOf(words, 'provider') ?? 'cpu';
-  if (provider !== 'cpu') throw new GrowError('RUNTIME_MISSING', `the ${provider} provider is not available in this version`, { where: '--provider', hint: '--provider cpu' });
+  if (provider !== 'cpu')
+    throw new GrowError('RUNTIME_MISSING', `the ${provider} provider is not available in this version`, { where: '--provider', hint: '--provider cpu' });
   const seed = wholeNumber(words, 'seed');
   const tolerance = positiveNumber(words, 'tolerance');
   const result = await verify(String(words.old), String(words.new), {

@@ -23,14 +23,33 @@ type Sizes = Readonly<Record<'hidden' | 'mlp' | 'heads' | 'kvHeads' | 'headDim' 
 /** Keys of config.json by what they say. In a file for encoder and decoder, some speak of one of them. */
 const KEYS: Readonly<Record<keyof Sizes, Readonly<Record<Part, readonly string[]>>>> = {
   hidden: { only: ['hidden_size', 'n_embd', 'd_model', 'dim'], encoder: ['d_model', 'hidden_size'], decoder: ['d_model', 'hidden_size'] },
-  mlp: { only: ['intermediate_size', 'n_inner', 'd_ff', 'ffn_dim', 'hidden_dim', 'ffn_hidden_size'], encoder: ['encoder_ffn_dim', 'd_ff'], decoder: ['decoder_ffn_dim', 'd_ff'] },
-  heads: { only: ['num_attention_heads', 'n_head', 'n_heads', 'num_heads'], encoder: ['encoder_attention_heads', 'num_heads'], decoder: ['decoder_attention_heads', 'num_heads'] },
+  mlp: {
+    only: ['intermediate_size', 'n_inner', 'd_ff', 'ffn_dim', 'hidden_dim', 'ffn_hidden_size'],
+    encoder: ['encoder_ffn_dim', 'd_ff'],
+    decoder: ['decoder_ffn_dim', 'd_ff'],
+  },
+  heads: {
+    only: ['num_attention_heads', 'n_head', 'n_heads', 'num_heads'],
+    encoder: ['encoder_attention_heads', 'num_heads'],
+    decoder: ['decoder_attention_heads', 'num_heads'],
+  },
   kvHeads: { only: ['num_key_value_heads', 'num_kv_heads'], encoder: [], decoder: [] },
   headDim: { only: ['head_dim', 'd_kv'], encoder: ['d_kv'], decoder: ['d_kv'] },
-  layers: { only: ['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers'], encoder: ['encoder_layers', 'num_layers', 'num_hidden_layers'], decoder: ['decoder_layers', 'num_decoder_layers'] },
+  layers: {
+    only: ['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers'],
+    encoder: ['encoder_layers', 'num_layers', 'num_hidden_layers'],
+    decoder: ['decoder_layers', 'num_decoder_layers'],
+  },
 };
 
-const NAMES: Readonly<Record<keyof Sizes, string>> = { hidden: 'hidden width', mlp: 'mlp width', heads: 'number of heads', kvHeads: 'number of key/value heads', headDim: 'head width', layers: 'number of layers' };
+const NAMES: Readonly<Record<keyof Sizes, string>> = {
+  hidden: 'hidden width',
+  mlp: 'mlp width',
+  heads: 'number of heads',
+  kvHeads: 'number of key/value heads',
+  headDim: 'head width',
+  layers: 'number of layers',
+};
 
 /** config.json with the sizes of the grown model. Keys that did not describe the old model are left alone and noted. */
 export function updateConfig(config: Json, change: ConfigChange): UpdatedConfig {
@@ -43,7 +62,8 @@ export function updateConfig(config: Json, change: ConfigChange): UpdatedConfig 
       if (!concerns(size).some((own) => old[own] !== now[own]) || (old[size] === 'differs' && now[size] === 'differs')) continue;
       notes.push(...setSize(updated, size, KEYS[size][part], old[size], now[size], change));
     }
-    if (stack !== null && config.is_encoder_decoder === true && parts.length === 1 && old.hidden !== now.hidden) notes.push('it describes encoder and decoder; grow the other file by the same hidden width');
+    if (stack !== null && config.is_encoder_decoder === true && parts.length === 1 && old.hidden !== now.hidden)
+      notes.push('it describes encoder and decoder; grow the other file by the same hidden width');
   }
   if (change.norm === 'native') notes.push(...setEpsilon(updated, change));
   if (change.norm === 'old-block') notes.push('it cannot say that norms keep their statistics over the old channels');
@@ -61,7 +81,13 @@ export function updateGenaiConfig(config: Json, change: ConfigChange, file: { re
   const notes: string[] = [];
   if (decoder.filename === file.old) updated.filename = file.now;
   const [old, now] = [sizesOf(change.before, null), sizesOf(change.after, null)];
-  const keys: readonly (readonly [keyof Sizes, string])[] = [['hidden', 'hidden_size'], ['headDim', 'head_size'], ['heads', 'num_attention_heads'], ['kvHeads', 'num_key_value_heads'], ['layers', 'num_hidden_layers']];
+  const keys: readonly (readonly [keyof Sizes, string])[] = [
+    ['hidden', 'hidden_size'],
+    ['headDim', 'head_size'],
+    ['heads', 'num_attention_heads'],
+    ['kvHeads', 'num_key_value_heads'],
+    ['layers', 'num_hidden_layers'],
+  ];
   for (const [size, key] of keys) if (old[size] !== now[size]) notes.push(...setSize(updated, size, [key], old[size], now[size], change));
   return { config: { ...config, model: { ...model, decoder: updated } }, notes };
 }
@@ -95,9 +121,21 @@ function sizesOf(model: Inspection, stack: string | null): Sizes {
   };
 }
 
-function setSize(config: Record<string, unknown>, size: keyof Sizes, keys: readonly string[], old: Sizes['hidden'], now: Sizes['hidden'], change: ConfigChange): string[] {
+function setSize(
+  config: Record<string, unknown>,
+  size: keyof Sizes,
+  keys: readonly string[],
+  old: Sizes['hidden'],
+  now: Sizes['hidden'],
+  change: ConfigChange,
+): string[] {
   const present = keys.filter((key) => key in config);
-  if (now === 'differs') return [size === 'headDim' ? 'it has one head width; queries and values (or layers) have different ones now' : `it has one ${NAMES[size]}; layers have different ones now`];
+  if (now === 'differs')
+    return [
+      size === 'headDim'
+        ? 'it has one head width; queries and values (or layers) have different ones now'
+        : `it has one ${NAMES[size]}; layers have different ones now`,
+    ];
   if (present.length === 0) return addSize(config, size, now, change);
   return present.flatMap((key) => {
     // GPT-2 says null for four times the hidden width.

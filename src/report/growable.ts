@@ -25,7 +25,12 @@ function whyNot(model: Model, axis: AxisName): string | null {
     growModel(model, [parseStep(`${axis}=${axis === 'layers' ? '+1' : LEAST}`)], { seed: 0, norm: 'auto', exposeOutputs: false });
     return null;
   } catch (error) {
-    if (error instanceof GrowError) return [error.message, ...(error.where?.startsWith('step ') === false ? [`at ${error.where}`] : []), ...(error.hint === undefined ? [] : [error.hint])].join('; ');
+    if (error instanceof GrowError)
+      return [
+        error.message,
+        ...(error.where?.startsWith('step ') === false ? [`at ${error.where}`] : []),
+        ...(error.hint === undefined ? [] : [error.hint]),
+      ].join('; ');
     // A bug in planning one axis says nothing about the others, and the rest of the inspection stands.
     return `a bug in onnx-grow stops the planning: ${error instanceof Error ? error.message : String(error)}`;
   }

@@ -1,7 +1,7 @@
-import { type Inspection, inspectModel } from './inspect.ts';
-import { judgePortability, type Portable } from './portable.ts';
 import type { Model } from '../onnx/ir.ts';
 import type { Grown } from '../transforms/grow.ts';
+import { type Inspection, inspectModel } from './inspect.ts';
+import { judgePortability, type Portable } from './portable.ts';
 
 /** What growth did, found by inspecting both models. */
 export interface GrowthReport {
@@ -23,7 +23,12 @@ export interface GrowthReport {
 }
 
 /** Reports on a grown model. */
-export function reportGrowth(old: Model, file: string | null, grown: Grown, request: { readonly seed: number; readonly steps: readonly string[] }): GrowthReport {
+export function reportGrowth(
+  old: Model,
+  file: string | null,
+  grown: Grown,
+  request: { readonly seed: number; readonly steps: readonly string[] },
+): GrowthReport {
   const before = inspectModel(old, file);
   const after = inspectModel(grown.model);
   return {

@@ -130,4 +130,7 @@ function isTwin(a: Stack, b: Stack): boolean {
 }
 
 const axesOf = (stack: Stack): Axis[] =>
-  [stack.axis, ...stack.layers.flatMap((layer) => [...layer.mlps.map((mlp) => mlp.axis), ...layer.attention.flatMap((block) => [...block.heads, block.qk, block.v])])].map(find);
+  [
+    stack.axis,
+    ...stack.layers.flatMap((layer) => [...layer.mlps.map((mlp) => mlp.axis), ...layer.attention.flatMap((block) => [...block.heads, block.qk, block.v])]),
+  ].map(find);

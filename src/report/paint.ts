@@ -6,7 +6,10 @@ export interface Paint {
   readonly bad: (text: string) => string;
 }
 
-const ansi = (start: number, end: number) => (text: string): string => `\u001b[${start}m${text}\u001b[${end}m`;
+const ansi =
+  (start: number, end: number) =>
+  (text: string): string =>
+    `\u001b[${start}m${text}\u001b[${end}m`;
 const same = (text: string): string => text;
 
 /** Colours for a terminal that shows them. */

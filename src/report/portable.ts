@@ -35,6 +35,13 @@ const headsLeaveHidden = (model: Inspection): boolean =>
   model.streams.some((stream) => layersOf(model, stream.name).some((layer) => layer.attention.some((block) => block.heads * block.v !== stream.hidden)));
 
 const layersDiffer = (model: Inspection): boolean =>
-  model.streams.some((stream) => new Set(layersOf(model, stream.name).map((layer) => JSON.stringify([layer.mlp?.size, layer.attention.map((block) => [block.role, block.heads, block.kvHeads, block.qk, block.v])]))).size > 1);
+  model.streams.some(
+    (stream) =>
+      new Set(
+        layersOf(model, stream.name).map((layer) =>
+          JSON.stringify([layer.mlp?.size, layer.attention.map((block) => [block.role, block.heads, block.kvHeads, block.qk, block.v])]),
+        ),
+      ).size > 1,
+  );
 
 const layersOf = (model: Inspection, stack: string): LayerReport[] => model.layers.filter((layer) => layer.stack === stack);

@@ -15,7 +15,9 @@ function branchMatrices(analysis: Analysis, branch: Branch): string[] {
   const { data, facts } = analysis;
   return data.ancestors(branch.branch).flatMap((node) => {
     if (!isProduct(node) || data.isAncestor(node, branch.skip)) return [];
-    const constants = node.inputs.slice(0, 2).filter((name) => facts.values.get(name)?.dependence === 'constant' && (facts.values.get(name)?.dims?.length ?? 0) >= 2);
+    const constants = node.inputs
+      .slice(0, 2)
+      .filter((name) => facts.values.get(name)?.dependence === 'constant' && (facts.values.get(name)?.dims?.length ?? 0) >= 2);
     return constants.flatMap((name) => weightSource(analysis, name) ?? []);
   });
 }

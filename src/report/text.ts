@@ -37,7 +37,9 @@ export function growthText(report: GrowthReport, paint: Paint): string {
     ...(report.norm === null ? [] : [`  norms: ${report.norm} form`]),
     ...listed('  interface', report.interfaceChanges),
     ...listed('  note', report.notes),
-    ...(report.portable.ok ? [] : [paint.dim('  the weights do not fit the standard module of this size:'), ...report.portable.why.map((why) => paint.dim(`    ${why}`))]),
+    ...(report.portable.ok
+      ? []
+      : [paint.dim('  the weights do not fit the standard module of this size:'), ...report.portable.why.map((why) => paint.dim(`    ${why}`))]),
   );
 }
 
@@ -71,17 +73,36 @@ function sizeChanges(before: Inspection, after: Inspection): string[] {
     const old = before.layers.filter((layer) => layer.stack === stream.name);
     const now = after.layers.filter((layer) => layer.stack === stream.name);
     const prefix = after.streams.length > 1 ? `${stream.name} ` : '';
-    const each = (size: (layer: LayerReport) => (number | undefined)[]) => (layers: readonly LayerReport[]): string => summary(layers.flatMap(size));
-    const compare = (what: string, size: (layer: LayerReport) => (number | undefined)[]): string[] => changed(`${prefix}${what}`, each(size)(old), each(size)(now));
-    const ofBlocks = (size: (block: AttentionReport) => number) => (layer: LayerReport): number[] => layer.attention.map(size);
+    const each =
+      (size: (layer: LayerReport) => (number | undefined)[]) =>
+      (layers: readonly LayerReport[]): string =>
+        summary(layers.flatMap(size));
+    const compare = (what: string, size: (layer: LayerReport) => (number | undefined)[]): string[] =>
+      changed(`${prefix}${what}`, each(size)(old), each(size)(now));
+    const ofBlocks =
+      (size: (block: AttentionReport) => number) =>
+      (layer: LayerReport): number[] =>
+        layer.attention.map(size);
     return [
       ...changed(`${prefix}hidden`, String(before.streams.find((own) => own.name === stream.name)?.hidden ?? 0), String(stream.hidden)),
       ...changed(`${prefix}layers`, String(old.length), String(now.length)),
       ...compare('mlp', (layer) => [layer.mlp?.size]),
-      ...compare('heads', ofBlocks((block) => block.heads)),
-      ...compare('kv-heads', ofBlocks((block) => block.kvHeads)),
-      ...compare('qk', ofBlocks((block) => block.qk)),
-      ...compare('v', ofBlocks((block) => block.v)),
+      ...compare(
+        'heads',
+        ofBlocks((block) => block.heads),
+      ),
+      ...compare(
+        'kv-heads',
+        ofBlocks((block) => block.kvHeads),
+      ),
+      ...compare(
+        'qk',
+        ofBlocks((block) => block.qk),
+      ),
+      ...compare(
+        'v',
+        ofBlocks((block) => block.v),
+      ),
     ];
   });
 }
@@ -96,7 +117,10 @@ function summary(sizes: readonly (number | undefined)[]): string {
 function layerLines(layers: readonly LayerReport[]): string[] {
   const groups: { first: number; last: number; text: string }[] = [];
   for (const layer of layers) {
-    const text = [...layer.attention.map(blockText), ...(layer.mlp === null ? [] : [`mlp ${layer.mlp.size} ${layer.mlp.gated ? 'gated ' : ''}${layer.mlp.activation}`])].join(' · ');
+    const text = [
+      ...layer.attention.map(blockText),
+      ...(layer.mlp === null ? [] : [`mlp ${layer.mlp.size} ${layer.mlp.gated ? 'gated ' : ''}${layer.mlp.activation}`]),
+    ].join(' · ');
     const last = groups.at(-1);
     if (last?.text === text) last.last = layer.index;
     else groups.push({ first: layer.index, last: layer.index, text });
@@ -106,7 +130,12 @@ function layerLines(layers: readonly LayerReport[]): string[] {
 
 function blockText(block: AttentionReport): string {
   const heads = block.heads === block.kvHeads ? `${block.heads} heads` : `${block.heads} heads in ${block.kvHeads} groups`;
-  const traits = [...(block.kind === 'softmax' ? [] : [block.kind]), ...(block.rope ? ['rope'] : []), ...(block.qkNorm === null ? [] : [`${block.qkNorm} norm on q and k`]), ...(block.fused === null ? [] : [printable(block.fused)])];
+  const traits = [
+    ...(block.kind === 'softmax' ? [] : [block.kind]),
+    ...(block.rope ? ['rope'] : []),
+    ...(block.qkNorm === null ? [] : [`${block.qkNorm} norm on q and k`]),
+    ...(block.fused === null ? [] : [printable(block.fused)]),
+  ];
   return `${block.role} ${heads} × qk ${block.qk}, v ${block.v}${traits.length === 0 ? '' : ` (${traits.join(', ')})`}`;
 }
 

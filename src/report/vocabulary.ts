@@ -36,9 +36,12 @@ const KEEPS_IDS: ReadonlySet<string> = new Set(['Cast', 'Identity', 'Reshape', '
 /** Tables of rows that an integer input picks from, in the order of the inputs: token ids come before types and positions. */
 function tokenTables(analysis: Analysis): Table[] {
   const { flat, facts } = analysis;
-  const integers = new Map(flat.inputs.flatMap((input, i) => (input.type?.elemType === DataType.INT64 || input.type?.elemType === DataType.INT32 ? [[input.name, i] as const] : [])));
+  const integers = new Map(
+    flat.inputs.flatMap((input, i) => (input.type?.elemType === DataType.INT64 || input.type?.elemType === DataType.INT32 ? [[input.name, i] as const] : [])),
+  );
   const tables = flat.nodes.flatMap((node): Table[] => {
-    const [table = '', ids = ''] = node.op === 'Gather' ? node.inputs : node.op === 'com.microsoft.EmbedLayerNormalization' ? [node.inputs[2] ?? '', node.inputs[0] ?? ''] : [];
+    const [table = '', ids = ''] =
+      node.op === 'Gather' ? node.inputs : node.op === 'com.microsoft.EmbedLayerNormalization' ? [node.inputs[2] ?? '', node.inputs[0] ?? ''] : [];
     const dims = facts.values.get(table)?.dims;
     const name = facts.values.get(table)?.dependence === 'constant' && dims?.length === 2 ? weightSource(analysis, table) : undefined;
     const order = name === undefined ? undefined : idsInput(analysis, ids, integers);
@@ -68,8 +71,10 @@ function logitsWidth({ flat, facts, axes, data }: Analysis, main: Stack): number
     const dims = facts.values.get(output.name)?.dims;
     const size = dims?.at(-1);
     const axis = axes.of(output.name)?.at(-1);
-    if (dims == null || dims.length < 3 || size === undefined || !isStatic(size) || axis === undefined || leavesOf(axis).some((leaf) => stream.has(leaf))) continue;
-    const makes = (node: FlatNode): boolean => isProduct(node) && sameAxis(axes.of(node.outputs[0] ?? '')?.at(-1), axis) && node.inputs.slice(0, 2).some((name) => readsStream(axes.of(name), stream));
+    if (dims == null || dims.length < 3 || size === undefined || !isStatic(size) || axis === undefined || leavesOf(axis).some((leaf) => stream.has(leaf)))
+      continue;
+    const makes = (node: FlatNode): boolean =>
+      isProduct(node) && sameAxis(axes.of(node.outputs[0] ?? '')?.at(-1), axis) && node.inputs.slice(0, 2).some((name) => readsStream(axes.of(name), stream));
     if (data.ancestors(output.name).some(makes)) return size;
   }
   return null;
@@ -77,7 +82,8 @@ function logitsWidth({ flat, facts, axes, data }: Analysis, main: Stack): number
 
 const sameAxis = (a: Axis | undefined, b: Axis): boolean => a !== undefined && find(a) === find(b);
 
-const readsStream = (axes: readonly Axis[] | undefined, stream: ReadonlySet<Axis>): boolean => (axes ?? []).some((axis) => leavesOf(axis).some((leaf) => stream.has(leaf)));
+const readsStream = (axes: readonly Axis[] | undefined, stream: ReadonlySet<Axis>): boolean =>
+  (axes ?? []).some((axis) => leavesOf(axis).some((leaf) => stream.has(leaf)));
 
 /** True when a table, or a copy of it, is a factor of a product. */
 function isMultiplied(analysis: Analysis, table: string): boolean {

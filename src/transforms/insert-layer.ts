@@ -274,7 +274,7 @@ function cacheNames(analysis: Analysis, parts: readonly LayerPart[]): Caches {
   const widths = layers.map((layer) => new Set(parts.flatMap((part) => part.stack.layers[layer]?.attention.flatMap((own) => [...leavesOf(own.qk), ...leavesOf(own.v)]) ?? [])));
   const belongs = (info: ValueInfo, layer: number): boolean => (axes.of(info.name) ?? []).some((axis) => leavesOf(axis).some((leaf) => widths[layer]?.has(leaf)));
   const reads = (info: ValueInfo, layer: number): boolean =>
-    parts.some((part) => part.stack.layers[layer]?.attention.some((own) => [own.key, own.values].some((value) => value === info.name || data.ancestors(value).some((node) => node.inputs.includes(info.name)))));
+    parts.some((part) => part.stack.layers[layer]?.attention.some((own) => (own.fused !== null && own.value.inputs.includes(info.name)) || [own.key, own.values].some((value) => value === info.name || data.ancestors(value).some((node) => node.inputs.includes(info.name)))));
   const reader = new Map(flat.inputs.map((info) => [info, layers.findIndex((layer) => belongs(info, layer) && reads(info, layer))]));
   const maker = new Map(flat.outputs.map((info) => [info, Math.max(-1, ...parts.map((part) => fromLayer(analysis, part, info.name)))]));
   return {

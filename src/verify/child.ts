@@ -2,7 +2,7 @@
 import { fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { GrowError, assert } from '../errors.ts';
+import { assert, GrowError } from '../errors.ts';
 import type { Judgement, Request } from './conclude.ts';
 import type { Answer, Stage } from './messages.ts';
 
@@ -53,7 +53,13 @@ export function judgeInChild(request: Request, { seconds, onStage, signal }: Wat
       answered = true;
       if (answer.kind === 'judgement') resolve(answer);
       else if (answer.kind === 'bug') reject(new Error(answer.message));
-      else reject(new GrowError(answer.code, answer.message, { ...(answer.where === undefined ? {} : { where: answer.where }), ...(answer.hint === undefined ? {} : { hint: answer.hint }) }));
+      else
+        reject(
+          new GrowError(answer.code, answer.message, {
+            ...(answer.where === undefined ? {} : { where: answer.where }),
+            ...(answer.hint === undefined ? {} : { hint: answer.hint }),
+          }),
+        );
     });
     child.once('error', reject);
     child.once('close', (code, killedBy) => {

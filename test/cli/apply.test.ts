@@ -15,7 +15,25 @@ describe('the document', () => {
     const { code, document } = await runJson(['apply', GPT2, '-o', 'out.onnx', 'mlp=x1.5', 'heads=+1', '--seed', '7'], { cwd: folder });
     expect(code).toBe(0);
     expect(Object.keys(document).sort()).toEqual(
-      ['ok', 'output', 'seed', 'steps', 'before', 'after', 'parametersAdded', 'interfaceChanges', 'portable', 'norm', 'corrections', 'notes', 'configs', 'check', 'verify', 'alive', 'seconds'].sort(),
+      [
+        'ok',
+        'output',
+        'seed',
+        'steps',
+        'before',
+        'after',
+        'parametersAdded',
+        'interfaceChanges',
+        'portable',
+        'norm',
+        'corrections',
+        'notes',
+        'configs',
+        'check',
+        'verify',
+        'alive',
+        'seconds',
+      ].sort(),
     );
     const before = inspect(GPT2);
     const after = inspect(path.join(folder, 'out.onnx'));
@@ -41,12 +59,18 @@ describe('the document', () => {
   test('of a dry run has the plan and no output', async () => {
     const folder = temporaryFolder();
     const { code, document } = await runJson(['apply', PAPER, '--dry-run', 'hidden=x1.5', 'mlp=+3'], { cwd: folder });
-    expect({ code, document }).toMatchObject({ code: 0, document: { ok: true, output: null, after: { file: null, hidden: 66 }, verify: null, seconds: { plan: expect.any(Number) } } });
+    expect({ code, document }).toMatchObject({
+      code: 0,
+      document: { ok: true, output: null, after: { file: null, hidden: 66 }, verify: null, seconds: { plan: expect.any(Number) } },
+    });
     expect(snapshot(folder)).toEqual({});
   });
 
   test('without a comparison says so', async () => {
-    expect(await runJson(['apply', PAPER, '-o', 'out.onnx', 'mlp=+3', '--no-verify'], { cwd: temporaryFolder() })).toMatchObject({ code: 0, document: { ok: true, verify: null } });
+    expect(await runJson(['apply', PAPER, '-o', 'out.onnx', 'mlp=+3', '--no-verify'], { cwd: temporaryFolder() })).toMatchObject({
+      code: 0,
+      document: { ok: true, verify: null },
+    });
   });
 });
 
@@ -73,7 +97,8 @@ describe('the text', () => {
 describe('same seed, same bytes', () => {
   test('and other bytes for another seed', async () => {
     const folder = temporaryFolder();
-    const grow = (output: string, ...more: readonly string[]) => runGrow(['apply', PAPER, '-o', output, 'mlp=x2', 'qk=+2', 'layers=+1', '--no-verify', ...more], { cwd: folder });
+    const grow = (output: string, ...more: readonly string[]) =>
+      runGrow(['apply', PAPER, '-o', output, 'mlp=x2', 'qk=+2', 'layers=+1', '--no-verify', ...more], { cwd: folder });
     await Promise.all([grow('a.onnx'), grow('b.onnx', '--seed', '0'), grow('c.onnx', '--seed', '1')]);
     const [a, b, c] = ['a', 'b', 'c'].map((name) => readFileSync(path.join(folder, `${name}.onnx`)));
     expect(a?.equals(b as Buffer)).toBe(true);
@@ -85,14 +110,20 @@ describe('what is at the target', () => {
   test('is replaced with --force, the input as well', async () => {
     const folder = temporaryFolder();
     copyFileSync(PAPER, path.join(folder, 'a.onnx'));
-    expect(await runJson(['apply', 'a.onnx', '-o', 'a.onnx', 'mlp=x2', '--force'], { cwd: folder })).toMatchObject({ code: 0, document: { verify: { verdict: 'bit-exact' } } });
+    expect(await runJson(['apply', 'a.onnx', '-o', 'a.onnx', 'mlp=x2', '--force'], { cwd: folder })).toMatchObject({
+      code: 0,
+      document: { verify: { verdict: 'bit-exact' } },
+    });
     expect(inspect(path.join(folder, 'a.onnx')).layers[0]?.mlp?.size).toBe(152);
     expect(readdirSync(folder)).toEqual(['a.onnx']);
   });
 
   test('gets a data file when that is wanted', async () => {
     const folder = temporaryFolder();
-    expect(await runJson(['apply', PAPER, '-o', 'out.onnx', 'mlp=x2', '--external-data', 'always'], { cwd: folder })).toMatchObject({ code: 0, document: { verify: { verdict: 'bit-exact' } } });
+    expect(await runJson(['apply', PAPER, '-o', 'out.onnx', 'mlp=x2', '--external-data', 'always'], { cwd: folder })).toMatchObject({
+      code: 0,
+      document: { verify: { verdict: 'bit-exact' } },
+    });
     expect(readdirSync(folder)).toHaveLength(2);
     // Grown again from there, it still computes what the first model does.
     expect(await runJson(['apply', 'out.onnx', '-o', 'again.onnx', 'heads=+1', '--external-data', 'never'], { cwd: folder })).toMatchObject({ code: 0 });
@@ -111,7 +142,10 @@ describe('nothing is handed over that is not shown to be preserved', () => {
     const folder = temporaryFolder();
     writeFileSync(path.join(folder, 'in.onnx'), constant());
     const before = snapshot(folder);
-    expect(await runJson(['apply', 'in.onnx', '-o', 'out.onnx', 'mlp=x2'], { cwd: folder })).toMatchObject({ code: 1, document: { ok: false, error: { code: 'INCONCLUSIVE', hint: expect.stringContaining('--no-verify') } } });
+    expect(await runJson(['apply', 'in.onnx', '-o', 'out.onnx', 'mlp=x2'], { cwd: folder })).toMatchObject({
+      code: 1,
+      document: { ok: false, error: { code: 'INCONCLUSIVE', hint: expect.stringContaining('--no-verify') } },
+    });
     expect(await runJson(['apply', 'in.onnx', '-o', 'out.onnx', 'mlp=x2', '--external-data', 'always'], { cwd: folder })).toMatchObject({ code: 1 });
     expect(snapshot(folder)).toEqual(before);
   });
@@ -140,7 +174,10 @@ describe('verify', () => {
       edited(PAPER, (model) => mapWeight(model, model.graph?.node?.at(-1)?.input?.[1] ?? '', (value, i) => (i === 5 ? value * 1.1 : value))),
     );
     expect(await runJson(['verify', PAPER, PAPER])).toMatchObject({ code: 0, document: { verdict: 'bit-exact', maxRelative: 0, provider: 'cpu' } });
-    expect(await runJson(['verify', PAPER, 'other.onnx'], { cwd: folder })).toMatchObject({ code: 1, document: { verdict: 'changed', reason: expect.stringContaining('output') } });
+    expect(await runJson(['verify', PAPER, 'other.onnx'], { cwd: folder })).toMatchObject({
+      code: 1,
+      document: { verdict: 'changed', reason: expect.stringContaining('output') },
+    });
     expect(await runJson(['verify', PAPER, 'other.onnx', '--tolerance', '0.9'], { cwd: folder })).toMatchObject({ code: 0, document: { verdict: 'rounding' } });
     const { code, stdout } = await runGrow(['verify', PAPER, 'other.onnx'], { cwd: folder });
     expect(code).toBe(1);

@@ -8,7 +8,10 @@ import { temporaryFolder } from '../support/temp-folder.ts';
 const MODEL = fixture('torchscript_paper');
 
 /** A folder with a file of these bytes, and what `apply` answers to it. */
-async function answerTo(bytes: Uint8Array | string, ...steps: readonly string[]): Promise<{ readonly code: number | null; readonly error: unknown; readonly touched: boolean }> {
+async function answerTo(
+  bytes: Uint8Array | string,
+  ...steps: readonly string[]
+): Promise<{ readonly code: number | null; readonly error: unknown; readonly touched: boolean }> {
   const folder = temporaryFolder();
   writeFileSync(path.join(folder, 'in.onnx'), bytes);
   const before = snapshot(folder);
@@ -50,14 +53,21 @@ describe('bad input: exit code 3', () => {
   test('inspect and verify answer alike', async () => {
     const file = path.join(temporaryFolder(), 'in.onnx');
     writeFileSync(file, 'no model');
-    for (const args of [['inspect', file], ['verify', file, MODEL], ['verify', MODEL, file]]) {
+    for (const args of [
+      ['inspect', file],
+      ['verify', file, MODEL],
+      ['verify', MODEL, file],
+    ]) {
       expect(await runJson(args)).toMatchObject({ code: 3, document: { ok: false, error: { code: 'NOT_ONNX', where: file } } });
     }
   });
 
   test('a missing file is exit code 5, a folder 3', async () => {
     const folder = temporaryFolder();
-    expect(await runJson(['inspect', path.join(folder, 'none.onnx')])).toMatchObject({ code: 5, document: { error: { code: 'IO', message: 'there is no such file' } } });
+    expect(await runJson(['inspect', path.join(folder, 'none.onnx')])).toMatchObject({
+      code: 5,
+      document: { error: { code: 'IO', message: 'there is no such file' } },
+    });
     expect(await runJson(['inspect', folder])).toMatchObject({ code: 3, document: { error: { code: 'NOT_ONNX' } } });
   });
 });
@@ -114,7 +124,10 @@ describe('the output', () => {
     symlinkSync('a.onnx', path.join(folder, 'link.onnx'));
     const before = snapshot(folder);
     for (const output of ['a.onnx', './a.onnx', 'link.onnx']) {
-      expect(await runJson(['apply', 'a.onnx', '-o', output, 'mlp=x2'], { cwd: folder })).toMatchObject({ code: 2, document: { error: { code: 'OUTPUT_EXISTS', message: 'the output is the input' } } });
+      expect(await runJson(['apply', 'a.onnx', '-o', output, 'mlp=x2'], { cwd: folder })).toMatchObject({
+        code: 2,
+        document: { error: { code: 'OUTPUT_EXISTS', message: 'the output is the input' } },
+      });
     }
     expect(snapshot(folder)).toEqual(before);
   });
@@ -124,7 +137,10 @@ describe('the output', () => {
     writeFileSync(path.join(folder, 'there.onnx'), 'precious');
     const before = snapshot(folder);
     for (const more of [[], ['--dry-run']]) {
-      expect(await runJson(['apply', MODEL, '-o', 'there.onnx', 'mlp=x2', ...more], { cwd: folder })).toMatchObject({ code: 2, document: { error: { code: 'OUTPUT_EXISTS', hint: expect.stringContaining('--force') } } });
+      expect(await runJson(['apply', MODEL, '-o', 'there.onnx', 'mlp=x2', ...more], { cwd: folder })).toMatchObject({
+        code: 2,
+        document: { error: { code: 'OUTPUT_EXISTS', hint: expect.stringContaining('--force') } },
+      });
     }
     expect(snapshot(folder)).toEqual(before);
   });
@@ -133,13 +149,19 @@ describe('the output', () => {
     const folder = temporaryFolder();
     mkdirSync(path.join(folder, 'sub'));
     expect(await runJson(['apply', MODEL, '-o', 'sub', 'mlp=x2'], { cwd: folder })).toMatchObject({ code: 2, document: { error: { code: 'USAGE' } } });
-    expect(await runJson(['apply', MODEL, '-o', 'none/out.onnx', 'mlp=x2'], { cwd: folder })).toMatchObject({ code: 5, document: { error: { code: 'IO', message: 'there is no such folder' } } });
+    expect(await runJson(['apply', MODEL, '-o', 'none/out.onnx', 'mlp=x2'], { cwd: folder })).toMatchObject({
+      code: 5,
+      document: { error: { code: 'IO', message: 'there is no such folder' } },
+    });
     expect(snapshot(folder)).toEqual({});
   });
 
   test('cannot be in a folder that takes no files', async ({ skip }) => {
     skip(process.platform !== 'linux', 'needs /proc, which takes no files from anybody');
-    expect(await runJson(['apply', MODEL, '-o', '/proc/out.onnx', 'mlp=x2'])).toMatchObject({ code: 5, document: { error: { code: 'IO', hint: expect.any(String) } } });
+    expect(await runJson(['apply', MODEL, '-o', '/proc/out.onnx', 'mlp=x2'])).toMatchObject({
+      code: 5,
+      document: { error: { code: 'IO', hint: expect.any(String) } },
+    });
   });
 
   test.for(['new', 'replaced'])('on a disk that is full is not written (%s)', async (target, { skip }) => {
@@ -164,7 +186,6 @@ test('names from files do not reach the terminal as they are', async () => {
   for (const more of [[], ['--json']]) {
     const { stdout, stderr } = await runGrow(['inspect', 'in.onnx', ...more], { cwd: folder });
     expect(stdout).toContain('\\u001b[2J\\u202e\\u0007');
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: the test is about them
     expect(stdout + stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
   }
 });

@@ -28,9 +28,15 @@ test('a configuration goes along with the new sizes', async () => {
 
 test('in the same folder it stays that of the old model, in another one nothing is replaced without --force', async () => {
   const folder = exported();
-  expect(await runJson(['apply', 'old/model.onnx', '-o', 'old/bigger.onnx', 'mlp=x2', '--force'], { cwd: folder })).toMatchObject({ code: 0, document: { configs: [expect.stringContaining('same folder')] } });
+  expect(await runJson(['apply', 'old/model.onnx', '-o', 'old/bigger.onnx', 'mlp=x2', '--force'], { cwd: folder })).toMatchObject({
+    code: 0,
+    document: { configs: [expect.stringContaining('same folder')] },
+  });
   writeFileSync(path.join(folder, 'new/config.json'), '{"mine": 1}');
-  expect(await runJson(['apply', 'old/model.onnx', '-o', 'new/a.onnx', 'mlp=x2'], { cwd: folder })).toMatchObject({ code: 0, document: { configs: [expect.stringContaining('--force')] } });
+  expect(await runJson(['apply', 'old/model.onnx', '-o', 'new/a.onnx', 'mlp=x2'], { cwd: folder })).toMatchObject({
+    code: 0,
+    document: { configs: [expect.stringContaining('--force')] },
+  });
   expect([configAt(folder, 'old/config.json'), configAt(folder, 'new/config.json')]).toEqual([CONFIG, { mine: 1 }]);
   expect(await runJson(['apply', 'old/model.onnx', '-o', 'new/b.onnx', 'mlp=x2', '--force'], { cwd: folder })).toMatchObject({ code: 0 });
   expect(configAt(folder, 'new/config.json')).toEqual({ ...CONFIG, n_inner: 136 });

@@ -37,7 +37,8 @@ describe('help', () => {
 
   test('lists the transforms of the registry', async () => {
     const { stdout } = await runGrow(['apply', '--help']);
-    for (const { axis, summary, theorem } of TRANSFORMS) expect(stdout).toMatch(new RegExp(`^  ${axis} +${summary.replaceAll(/[()]/g, '\\$&')} \\(theorem ${theorem}\\)$`, 'm'));
+    for (const { axis, summary, theorem } of TRANSFORMS)
+      expect(stdout).toMatch(new RegExp(`^  ${axis} +${summary.replaceAll(/[()]/g, '\\$&')} \\(theorem ${theorem}\\)$`, 'm'));
   });
 
   test.each(VERBS.flatMap((verb) => verb.examples.map(([command]) => [command])))('%s', async (command) => {
@@ -48,7 +49,10 @@ describe('help', () => {
 
 describe('the README', () => {
   test('starts with the two commands', () => {
-    expect(blocks('sh').slice(0, 2)).toEqual(['npm ci && npx grow apply fixtures/optimum_gpt2_past.onnx -o bigger.onnx mlp=x2 heads=+2 layers=+1\n', 'npm ci && npm test\n']);
+    expect(blocks('sh').slice(0, 2)).toEqual([
+      'npm ci && npx grow apply fixtures/optimum_gpt2_past.onnx -o bigger.onnx mlp=x2 heads=+2 layers=+1\n',
+      'npm ci && npm test\n',
+    ]);
   });
 
   test('has commands that work', async () => {

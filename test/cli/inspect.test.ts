@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { inspect, type Inspection } from '../../src/index.ts';
+import { type Inspection, inspect } from '../../src/index.ts';
 import { fixture, runGrow, runJson } from '../support/command.ts';
 import { realModels } from '../support/real-models.ts';
 
@@ -87,7 +87,11 @@ describe('the document', () => {
   test('gives a reason for every axis that cannot grow', () => {
     for (const file of fixtures) {
       const { growable, reasons }: Inspection = inspect(file);
-      expect(Object.keys(reasons).sort()).toEqual(Object.entries(growable).flatMap(([axis, can]) => (can ? [] : [axis])).sort());
+      expect(Object.keys(reasons).sort()).toEqual(
+        Object.entries(growable)
+          .flatMap(([axis, can]) => (can ? [] : [axis]))
+          .sort(),
+      );
     }
   });
 

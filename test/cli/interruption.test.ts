@@ -13,15 +13,18 @@ test.for([
   writeFileSync(path.join(folder, 'out.onnx'), 'precious');
   writeFileSync(path.join(folder, 'config.json'), '{}');
   const before = snapshot(folder);
-  const ended = await runGrow(['apply', fixture('optimum_t5_decoder_with_past'), '-o', 'out.onnx', 'mlp=x2', '--force', '--external-data', 'always', '--json'], {
-    cwd: folder,
-    during: (child) => {
-      const listen = (text: string): void => {
-        if (text.includes('verify:')) child.kill(signal);
-      };
-      child.stderr?.on('data', listen);
+  const ended = await runGrow(
+    ['apply', fixture('optimum_t5_decoder_with_past'), '-o', 'out.onnx', 'mlp=x2', '--force', '--external-data', 'always', '--json'],
+    {
+      cwd: folder,
+      during: (child) => {
+        const listen = (text: string): void => {
+          if (text.includes('verify:')) child.kill(signal);
+        };
+        child.stderr?.on('data', listen);
+      },
     },
-  });
+  );
   expect(ended.code).toBe(code);
   expect(JSON.parse(ended.stdout)).toMatchObject({ ok: false, error: { code: 'INTERRUPTED' } });
   expect(snapshot(folder)).toEqual(before);

@@ -5,10 +5,29 @@ import { fixture } from '../support/command.ts';
 
 const change = (name: string, ...steps: readonly string[]) => grow(fixture(name), steps).report;
 
-const LLAMA = { model_type: 'llama', hidden_size: 40, intermediate_size: 68, num_attention_heads: 6, num_key_value_heads: 2, head_dim: 8, num_hidden_layers: 2, rms_norm_eps: 1e-5 };
+const LLAMA = {
+  model_type: 'llama',
+  hidden_size: 40,
+  intermediate_size: 68,
+  num_attention_heads: 6,
+  num_key_value_heads: 2,
+  head_dim: 8,
+  num_hidden_layers: 2,
+  rms_norm_eps: 1e-5,
+};
 const GPT2 = { model_type: 'gpt2', n_embd: 40, n_inner: 68, n_head: 5, n_layer: 2 };
 const T5 = { model_type: 't5', is_encoder_decoder: true, d_model: 36, d_ff: 52, d_kv: 10, num_heads: 3, num_layers: 2, num_decoder_layers: 2 };
-const BART = { model_type: 'bart', is_encoder_decoder: true, d_model: 32, encoder_layers: 2, decoder_layers: 2, encoder_ffn_dim: 60, decoder_ffn_dim: 52, encoder_attention_heads: 4, decoder_attention_heads: 4 };
+const BART = {
+  model_type: 'bart',
+  is_encoder_decoder: true,
+  d_model: 32,
+  encoder_layers: 2,
+  decoder_layers: 2,
+  encoder_ffn_dim: 60,
+  decoder_ffn_dim: 52,
+  encoder_attention_heads: 4,
+  decoder_attention_heads: 4,
+};
 
 describe('config.json', () => {
   test('of a Llama says every size', () => {
@@ -74,23 +93,39 @@ describe('config.json', () => {
   });
 
   test('with a list of layer kinds says that it is not extended', () => {
-    expect(updateConfig({ ...LLAMA, layer_types: ['a', 'b'] }, change('dynamo_llama_gqa', 'layers=+1')).notes).toEqual([expect.stringContaining('layer_types')]);
+    expect(updateConfig({ ...LLAMA, layer_types: ['a', 'b'] }, change('dynamo_llama_gqa', 'layers=+1')).notes).toEqual([
+      expect.stringContaining('layer_types'),
+    ]);
   });
 });
 
 describe('genai_config.json', () => {
-  const decoder = { filename: 'model.onnx', hidden_size: 40, head_size: 8, num_attention_heads: 6, num_key_value_heads: 2, num_hidden_layers: 2, inputs: { input_ids: 'input_ids' } };
+  const decoder = {
+    filename: 'model.onnx',
+    hidden_size: 40,
+    head_size: 8,
+    num_attention_heads: 6,
+    num_key_value_heads: 2,
+    num_hidden_layers: 2,
+    inputs: { input_ids: 'input_ids' },
+  };
   const config = { model: { type: 'llama', vocab_size: 81, decoder }, search: { max_length: 20 } };
 
   test('says the decoder’s sizes and the new file', () => {
     const updated = updateGenaiConfig(config, change('dynamo_llama_gqa', 'kv-heads=+1', 'layers=+1', 'mlp=x2'), { old: 'model.onnx', now: 'bigger.onnx' });
     expect(updated).toEqual({
-      config: { ...config, model: { ...config.model, decoder: { ...decoder, filename: 'bigger.onnx', num_attention_heads: 9, num_key_value_heads: 3, num_hidden_layers: 3 } } },
+      config: {
+        ...config,
+        model: { ...config.model, decoder: { ...decoder, filename: 'bigger.onnx', num_attention_heads: 9, num_key_value_heads: 3, num_hidden_layers: 3 } },
+      },
       notes: [],
     });
   });
 
   test('without a decoder is left alone', () => {
-    expect(updateGenaiConfig({ model: {} }, change('dynamo_llama_gqa', 'mlp=x2'), { old: 'a', now: 'b' })).toEqual({ config: { model: {} }, notes: ['it has no model.decoder'] });
+    expect(updateGenaiConfig({ model: {} }, change('dynamo_llama_gqa', 'mlp=x2'), { old: 'a', now: 'b' })).toEqual({
+      config: { model: {} },
+      notes: ['it has no model.decoder'],
+    });
   });
 });

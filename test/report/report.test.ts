@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { didYouMean } from '../../src/did-you-mean.ts';
 import { GrowError } from '../../src/errors.ts';
 import { grow, inspect } from '../../src/index.ts';
 import { errorDocument } from '../../src/report/documents.ts';
 import { COLOURS, PLAIN } from '../../src/report/paint.ts';
 import { asJson, printable } from '../../src/report/printable.ts';
 import { errorText, growthText, inspectionText } from '../../src/report/text.ts';
-import { didYouMean } from '../../src/did-you-mean.ts';
 import { fixture } from '../support/command.ts';
 import { edited } from '../support/proto-model.ts';
 
@@ -30,7 +30,9 @@ describe('inspect', () => {
     const file = fixture('optimum_gpt2_past');
     expect(inspect(file).tiedEmbeddings).toBe(true);
     const untied = edited(file, (model) => {
-      for (const tensor of model.graph?.initializer ?? []) if (tensor.dims?.map(Number).join() === '40,83' && tensor.rawData) tensor.rawData = Uint8Array.from(tensor.rawData, (byte, i) => (i % 4 === 0 ? byte ^ 1 : byte));
+      for (const tensor of model.graph?.initializer ?? [])
+        if (tensor.dims?.map(Number).join() === '40,83' && tensor.rawData)
+          tensor.rawData = Uint8Array.from(tensor.rawData, (byte, i) => (i % 4 === 0 ? byte ^ 1 : byte));
     });
     expect(inspect(untied).tiedEmbeddings).toBe(false);
   });
@@ -73,7 +75,9 @@ describe('text', () => {
   });
 
   test('of errors', () => {
-    expect(errorText(new GrowError('UNSUPPORTED_OP', 'no', { where: 'node \u001b[31m', hint: 'h' }), PLAIN)).toBe('error: no\n  where: node \\u001b[31m\n  hint: h\n');
+    expect(errorText(new GrowError('UNSUPPORTED_OP', 'no', { where: 'node \u001b[31m', hint: 'h' }), PLAIN)).toBe(
+      'error: no\n  where: node \\u001b[31m\n  hint: h\n',
+    );
     expect(errorText(new TypeError('x is not a function'), COLOURS)).toBe('\u001b[31mbug in onnx-grow\u001b[39m: x is not a function\n');
     expect(errorDocument(new TypeError('x'))).toMatchObject({ ok: false, error: { code: 'BUG', message: 'x' } });
   });
@@ -85,6 +89,12 @@ describe('text', () => {
   });
 
   test('suggests what was meant', () => {
-    expect(['hedas', 'kvheads', 'MLP', 'xyz', 'q'].map((word) => didYouMean(word, ['mlp', 'heads', 'kv-heads', 'v', 'qk']))).toEqual(['heads', 'kv-heads', 'mlp', null, null]);
+    expect(['hedas', 'kvheads', 'MLP', 'xyz', 'q'].map((word) => didYouMean(word, ['mlp', 'heads', 'kv-heads', 'v', 'qk']))).toEqual([
+      'heads',
+      'kv-heads',
+      'mlp',
+      null,
+      null,
+    ]);
   });
 });

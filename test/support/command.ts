@@ -28,7 +28,11 @@ interface Running {
 export function runGrow(args: readonly string[], options: Running = {}): Promise<Ended> {
   const [program = '', ...before] = options.program ?? [process.execPath, MAIN];
   return new Promise((resolve, reject) => {
-    const child = spawn(program, [...before, ...args], { cwd: options.cwd, env: { ...process.env, NO_COLOR: '', LANG: 'de_DE.UTF-8', ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, [...before, ...args], {
+      cwd: options.cwd,
+      env: { ...process.env, NO_COLOR: '', LANG: 'de_DE.UTF-8', ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -44,7 +48,10 @@ export function runGrow(args: readonly string[], options: Running = {}): Promise
 }
 
 /** Runs `grow … --json` and reads the one document on stdout. */
-export async function runJson(args: readonly string[], options: Running = {}): Promise<{ readonly code: number | null; readonly document: Readonly<Record<string, unknown>> }> {
+export async function runJson(
+  args: readonly string[],
+  options: Running = {},
+): Promise<{ readonly code: number | null; readonly document: Readonly<Record<string, unknown>> }> {
   const { code, stdout } = await runGrow([...args, '--json'], options);
   return { code, document: JSON.parse(stdout) as Record<string, unknown> };
 }
@@ -52,5 +59,7 @@ export async function runJson(args: readonly string[], options: Running = {}): P
 /** Everything in a folder: names with contents, hidden files included. */
 export function snapshot(folder: string): Readonly<Record<string, string>> {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return Object.fromEntries(files.map((entry) => [path.join(entry.parentPath, entry.name), readFileSync(path.join(entry.parentPath, entry.name)).toString('latin1')]).sort());
+  return Object.fromEntries(
+    files.map((entry) => [path.join(entry.parentPath, entry.name), readFileSync(path.join(entry.parentPath, entry.name)).toString('latin1')]).sort(),
+  );
 }
