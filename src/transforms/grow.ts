@@ -8,7 +8,8 @@ import { planWidths, type WidthPlan } from './plan.ts';
 import type { Step } from './recipe.ts';
 import { splitStacked } from './split-stacked.ts';
 import { unfuse } from './unfuse.ts';
-import { type NormForm, type Widened, widen } from './widen.ts';
+import { type Widened, widen } from './widen.ts';
+import type { NormForm } from './widen-request.ts';
 
 export interface GrowOptions {
   /** Seed of new random elements; same seed, same bytes. */

@@ -5,14 +5,14 @@
  * (LayerNorm). Exact in real numbers. Old-block: the statistics are taken over the old channels only; exact in any precision.
  * Source: growth of norms with epsilon is derived in ARCHITECTURE.md; Gesmundo & Maile 2023, theorem 3.5, has no epsilon.
  */
-import type { Axis } from '../analysis/axes.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import type { Norm, Operand } from '../analysis/norms.ts';
 import { hint } from '../analysis/size.ts';
 import { type FlatNode, opsetVersion } from '../onnx/graph.ts';
 import { type Attribute, DataType } from '../onnx/ir.ts';
-import { addConstant, currentOf, type Draft, insertAfter, insertBefore, newNode, setAttribute, setInput, setOutput } from './draft.ts';
+import { addConstant, currentOf, type Draft, insertAfter, newNode, setAttribute, setInput, setOutput } from './draft.ts';
 import type { AxisGrowth } from './grow-axis.ts';
+import { gatherOf, int, ints, sliceOf, takeOld, vector } from './old-elements.ts';
 
 /** A constant whose old elements become old · multiply + add. */
 export interface Correction {
@@ -72,32 +72,6 @@ export function sourceOf({ flat, data, facts }: Analysis, operand: Operand, fact
   return null;
 }
 
-/** The old elements of an operand along one dimension, as a new value in front of the node that reads them. */
-export function takeOld(analysis: Analysis, draft: Draft, growth: AxisGrowth, before: FlatNode, name: string, dim: number, rank: number, axis: Axis): string {
-  const map = growth.map(axis);
-  const old = hint(axis.size);
-  const prefix = map?.every((own, i) => own === (i < old ? i : -1)) ?? true;
-  return prefix ? sliceOf(analysis, draft, before, name, dim, rank, 0, old) : gatherOf(draft, before, name, dim, [...(map ?? [])].flatMap((own, i) => (own >= 0 ? [i] : [])));
-}
-
-function sliceOf(analysis: Analysis, draft: Draft, before: FlatNode, name: string, dim: number, rank: number, start: number, end: number): string {
-  const slice = opsetVersion(analysis.flat.model) < 10
-    ? newNode(draft, before, 'Slice', [name], { attributes: [ints('axes', [dim]), ints('starts', [start]), ints('ends', [end])] })
-    : newNode(draft, before, 'Slice', [name, constant(draft, 'old_start', [start]), constant(draft, 'old_end', [end]), constant(draft, 'old_axis', [dim < 0 ? dim + rank : dim])]);
-  insertBefore(draft, before, slice);
-  return slice.outputs[0] ?? '';
-}
-
-function gatherOf(draft: Draft, before: FlatNode, name: string, dim: number, indices: readonly number[]): string {
-  const gather = newNode(draft, before, 'Gather', [name, constant(draft, 'old_indices', indices)], { attributes: [int('axis', dim)] });
-  insertBefore(draft, before, gather);
-  return gather.outputs[0] ?? '';
-}
-
-const constant = (draft: Draft, name: string, values: readonly number[]): string => addConstant(draft, name, DataType.INT64, [values.length], values);
-const ints = (name: string, value: readonly number[]): Attribute => ({ name, kind: 'ints', value });
-const int = (name: string, value: number): Attribute => ({ name, kind: 'int', value });
-
 /**
  * A fused norm over the old channels: y = [norm(x_old) · γ_old + β_old, x_new / σ_old · γ_new + β_new]. Gain and bias stay whole
  * tensors of the new width and are cut where they are read.
@@ -138,7 +112,7 @@ export function oldBlockFused(analysis: Analysis, draft: Draft, growth: AxisGrow
   chain.push(newNode(draft, node, 'Concat', [normed, last()], { attributes: [int('axis', rank - 1)] }));
   if (!contiguous) {
     const order = indices.map((index, i) => (index >= 0 ? index : old + added.indexOf(i)));
-    chain.push(newNode(draft, node, 'Gather', [last(), constant(draft, 'order', order)], { attributes: [int('axis', rank - 1)] }));
+    chain.push(newNode(draft, node, 'Gather', [last(), vector(draft, 'order', order)], { attributes: [int('axis', rank - 1)] }));
   }
   const end = chain.pop() as FlatNode;
   insertAfter(draft, node, ...chain, { ...end, outputs: [y] });
@@ -159,7 +133,7 @@ function inverseDeviation(draft: Draft, node: FlatNode, xOld: string, dtype: num
   const square = newNode(draft, node, 'Mul', [xOld, xOld]);
   const mean = opsetVersion(draft.flat.model) < 18
     ? newNode(draft, node, 'ReduceMean', [square.outputs[0] ?? ''], { attributes: [ints('axes', [-1]), int('keepdims', 1)] })
-    : newNode(draft, node, 'ReduceMean', [square.outputs[0] ?? '', constant(draft, 'norm_axis', [-1])], { attributes: [int('keepdims', 1)] });
+    : newNode(draft, node, 'ReduceMean', [square.outputs[0] ?? '', vector(draft, 'norm_axis', [-1])], { attributes: [int('keepdims', 1)] });
   const shifted = newNode(draft, node, 'Add', [mean.outputs[0] ?? '', addConstant(draft, 'norm_epsilon', dtype, [], [epsilon?.kind === 'float' ? epsilon.value : 1e-5])]);
   const root = newNode(draft, node, 'Sqrt', [shifted.outputs[0] ?? '']);
   return { op: 'Div', value: root.outputs[0] ?? '', nodes: [square, mean, shifted, root] };

@@ -73,7 +73,7 @@ function assignmentOf(model: ModelInterface, groups: readonly Group[], chosen: r
     }
     groups.forEach((group, i) => {
       const values = group.candidates[chosen[i] ?? 0]?.(context) ?? [];
-      group.symbols.forEach((symbol, j) => sizes.set(symbol, values[j] ?? 1));
+      for (const [j, symbol] of group.symbols.entries()) sizes.set(symbol, values[j] ?? 1);
     });
     return sizes;
   };

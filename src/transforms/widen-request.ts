@@ -1,0 +1,19 @@
+import type { Attention } from '../analysis/attention.ts';
+import type { Axis } from '../analysis/axes.ts';
+import type { Norm } from '../analysis/norms.ts';
+import type { LeafSizes } from './grow-axis.ts';
+
+/** How norms keep their function when their axis grows, see norm-forms.ts. */
+export type NormForm = 'native' | 'old-block';
+
+/** What to grow, with the facts of the graph that decide how. */
+export interface WidenRequest {
+  readonly leaves: LeafSizes;
+  /** Leaves of residual streams among them: their new channels are zero (or means), not the weights that read them. */
+  readonly streams: ReadonlySet<Axis>;
+  readonly norms: readonly Norm[];
+  readonly attention: readonly Attention[];
+  readonly form: NormForm;
+  readonly seed: number;
+  readonly exposeOutputs: boolean;
+}
