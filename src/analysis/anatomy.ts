@@ -37,7 +37,7 @@ export interface Layer {
 }
 
 export interface Stack {
-  name: string;
+  readonly name: string;
   readonly axis: Axis;
   readonly layers: readonly Layer[];
   readonly branches: readonly Branch[];
@@ -64,7 +64,7 @@ export function findAnatomy(analysis: Analysis): Anatomy {
   const chains = findChains(analysis, norms);
   const owned = assignAttention(analysis, chains, attention);
   const attentionLeaves = new Set(attention.flatMap((a) => [...a.heads, ...leavesOf(a.qk), ...leavesOf(a.v)]));
-  const stacks = chains.flatMap((chain): Stack[] => {
+  const stacks = chains.flatMap((chain): Omit<Stack, 'name'>[] => {
     const streamLeaves = new Set(leavesOf(chain.axis));
     const branches = chain.adds.map((step): Branch => {
       const own = owned.get(step) ?? [];
@@ -75,9 +75,10 @@ export function findAnatomy(analysis: Analysis): Anatomy {
     if (!useful.some((branch) => branch.attention.length > 0)) return [];
     const layers = groupLayers(branches);
     const own = norms.filter((norm) => leavesOf(norm.axis).some((leaf) => streamLeaves.has(leaf)));
-    return [{ name: '', axis: chain.axis, layers, branches, norm: own[0]?.kind ?? null, normPlacement: placement(analysis, useful, own) }];
+    return [{ axis: chain.axis, layers, branches, norm: own[0]?.kind ?? null, normPlacement: placement(analysis, useful, own) }];
   });
-  const anatomy: Anatomy = { stacks: nameStacks(stacks), norms, attention, main: stacks.at(-1) };
+  const named = nameStacks(analysis, stacks);
+  const anatomy: Anatomy = { stacks: named, norms, attention, main: named.at(-1) };
   cache.set(analysis, anatomy);
   return anatomy;
 }
@@ -350,16 +351,33 @@ function placement(analysis: Analysis, branches: readonly Branch[], norms: reado
   return isPost ? 'post' : 'none';
 }
 
-/** Stacks are called encoder and decoder by what they do: a decoder attends to another stream or comes last. */
-function nameStacks(stacks: readonly Stack[]): readonly Stack[] {
+/** Stacks are called encoder and decoder by what they do: a decoder attends to another stream, keeps caches or predicts a token per position. */
+function nameStacks(analysis: Analysis, stacks: readonly Omit<Stack, 'name'>[]): readonly Stack[] {
+  const { flat, axes } = analysis;
   const names = new Map<string, number>();
-  for (const stack of stacks) {
-    const decodes = stack.layers.some((layer) => layer.attention.some((a) => a.role === 'cross'));
-    const base = decodes || (stacks.length === 1 && stack.normPlacement !== 'post') ? 'decoder' : 'encoder';
+  const taken = new Map<unknown, string>();
+  return stacks.map((stack) => {
+    const widths = new Set(stack.layers.flatMap((layer) => layer.attention.flatMap((own) => [...leavesOf(own.qk), ...leavesOf(own.v)])));
+    const caches = flat.inputs.some((input) => (axes.of(input.name) ?? []).some((axis) => leavesOf(axis).some((leaf) => widths.has(leaf))));
+    const perToken = flat.outputs.some((output) => {
+      const own = axes.of(output.name) ?? [];
+      return own.length === 3 && !sameAxis(own[2] as Axis, stack.axis);
+    });
+    const decodes = stack.layers.some((layer) => layer.attention.some((own) => own.role === 'cross'));
+    const base = decodes || (stacks.length === 1 && (caches || (perToken && stack.normPlacement !== 'post'))) ? 'decoder' : 'encoder';
+    const twin = stacks.find((own) => own !== stack && isTwin(own, stack));
+    const known = twin === undefined ? undefined : taken.get(twin);
+    if (known !== undefined) return { ...stack, name: known };
     const count = names.get(base) ?? 0;
     names.set(base, count + 1);
-    stack.name = count === 0 ? base : `${base}${count + 1}`;
-  }
-  return stacks;
+    const name = count === 0 ? base : `${base}${count + 1}`;
+    taken.set(stack, name);
+    return { ...stack, name };
+  });
 }
 
+/** Two stacks with the same weights: the branches of an `If` that runs with or without caches. */
+export function isTwin(a: Omit<Stack, 'name'>, b: Omit<Stack, 'name'>): boolean {
+  const first = (stack: Omit<Stack, 'name'>): unknown => stack.layers[0]?.mlps[0]?.axis ?? stack.layers[0]?.attention[0]?.qk;
+  return a.layers.length === b.layers.length && first(a) !== undefined && first(a) === first(b);
+}

@@ -9,7 +9,7 @@
  * all but the last get gain 1 and bias 0; the last gets the preceding norm's (g·√(1 + t + … + t^q), b). The chain computes the
  * preceding norm exactly.
  */
-import { type Anatomy, findAnatomy, type Layer, type Stack, unscaled } from '../analysis/anatomy.ts';
+import { type Anatomy, findAnatomy, isTwin, type Layer, type Stack, unscaled } from '../analysis/anatomy.ts';
 import { leavesOf } from '../analysis/axes.ts';
 import { analyze, type Analysis } from '../analysis/graph-analysis.ts';
 import type { Norm, Operand } from '../analysis/norms.ts';
@@ -67,12 +67,6 @@ function addOne(model: Model, name: string, step: Step): LayersAdded {
   const source = step.place.kind === 'before' && given > 0 ? given - 1 : given;
   const parts = [stack, ...twins].map((own) => part(analysis, anatomy, own, source, before));
   return { ...insertLayer(analysis, parts), notes: [] };
-}
-
-/** Two stacks with the same weights: the branches of an `If` that runs with or without caches. */
-export function isTwin(a: Stack, b: Stack): boolean {
-  const first = (stack: Stack): unknown => stack.layers[0]?.mlps[0]?.axis ?? stack.layers[0]?.attention[0]?.qk;
-  return a.layers.length === b.layers.length && first(a) !== undefined && first(a) === first(b);
 }
 
 /** What one copy of a layer needs to know. */

@@ -41,9 +41,9 @@ export function planWidths(anatomy: Anatomy, steps: readonly Step[]): WidthPlan 
       const shared = step.axis === 'qk' || step.axis === 'v' ? asked.get(key) : undefined;
       const target = targetOf(step, unit, notes, shared ?? unit.size(step.axis === 'qk' || step.axis === 'v' ? new Map() : before));
       if (target === null) continue;
-      asked.set(key, target);
       if (unit.leaf === null) throw new GrowError('UNSUPPORTED_AXIS', `${step.axis} of ${unitName(unit)} cannot grow: ${unit.reason}`, { where: `step ${step.text}` });
       planned.set(unit.leaf, leafSize(step, unit, unit.leaf, target, before, notes));
+      asked.set(key, unit.size(planned));
       if (step.axis === 'hidden') streams.add(unit.leaf);
     }
   }

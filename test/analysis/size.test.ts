@@ -1,0 +1,105 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { add, asSymbol, divide, divideExactly, equal, evaluate, hint, isolate, isStatic, keyOf, multiply, opaque, product, type Size, substitute, subtract, symbol, symbolsOf } from '../../src/analysis/size.ts';
+
+const NAMES = ['a', 'b', 'c'] as const;
+const HINTS: Readonly<Record<string, number>> = { a: 2, b: 5, c: 7 };
+const of = (name: string): Size => symbol(name, HINTS[name] ?? 3);
+
+/** Random polynomials: integers and symbols joined by +, − and ·. */
+const { size: sizes } = fc.letrec<{ size: Size }>((tie) => ({
+  size: fc.oneof(
+    { maxDepth: 3 },
+    fc.integer({ min: -6, max: 9 }),
+    fc.constantFrom(...NAMES).map(of),
+    fc.tuple(fc.constantFrom(add, subtract, multiply), tie('size'), tie('size')).map(([op, x, y]) => op(x, y)),
+  ),
+}));
+const assignments = fc.record({ a: fc.nat(20), b: fc.nat(20), c: fc.nat(20) }).map((values) => new Map(Object.entries(values)));
+const law = (left: Size, right: Size): void => expect(keyOf(left)).toBe(keyOf(right));
+
+describe('sizes', () => {
+  it('are a commutative ring', () => {
+    fc.assert(
+      fc.property(sizes, sizes, sizes, (x, y, z) => {
+        law(add(x, y), add(y, x));
+        law(multiply(x, y), multiply(y, x));
+        law(add(add(x, y), z), add(x, add(y, z)));
+        law(multiply(multiply(x, y), z), multiply(x, multiply(y, z)));
+        law(multiply(x, add(y, z)), add(multiply(x, y), multiply(x, z)));
+        law(add(x, 0), x);
+        law(multiply(x, 1), x);
+        law(multiply(x, 0), 0);
+        law(subtract(x, x), 0);
+      }),
+      { seed: 1 },
+    );
+  });
+
+  it('evaluate as the arithmetic they stand for, hints included', () => {
+    fc.assert(
+      fc.property(sizes, sizes, assignments, (x, y, at) => {
+        const value = (size: Size): number => evaluate(size, at);
+        expect(value(add(x, y))).toBe(value(x) + value(y));
+        expect(value(subtract(x, y))).toBe(value(x) - value(y));
+        expect(value(multiply(x, y))).toBe(value(x) * value(y));
+        expect(evaluate(x, new Map())).toBe(hint(x));
+      }),
+      { seed: 2 },
+    );
+  });
+
+  it('divide exactly what is a product, and nothing else', () => {
+    fc.assert(
+      fc.property(sizes, sizes.filter((y) => y !== 0), (x, y) => {
+        const quotient = divideExactly(multiply(x, y), y);
+        expect(quotient).toBeDefined();
+        law(quotient ?? 0, x);
+        const other = divideExactly(x, y);
+        if (other !== undefined) law(multiply(other, y), x);
+      }),
+      { seed: 3 },
+    );
+    expect(divideExactly(of('a'), 2)).toBeUndefined();
+    expect(divideExactly(7, 2)).toBeUndefined();
+    expect(divideExactly(add(of('a'), 1), of('a'))).toBeUndefined();
+    expect(divideExactly(of('a'), 0)).toBeUndefined();
+  });
+
+  it('keep a truncated division as a function that can be evaluated, equal for equal operands', () => {
+    const half = divide(add(of('b'), 1), 2);
+    expect(hint(half)).toBe(3);
+    expect(evaluate(half, new Map([['b', 8]]))).toBe(4);
+    expect(equal(half, divide(add(1, of('b')), 2))).toBe(true);
+    expect(equal(half, divide(of('b'), 2))).toBe(false);
+    expect(divide(-7, 2)).toBe(-3);
+    expect(symbolsOf(half)).toEqual(['b']);
+  });
+
+  it('substitute symbols everywhere, inside functions too', () => {
+    fc.assert(
+      fc.property(sizes, sizes, assignments, (x, by, at) => {
+        const inside = add(opaque('max', [x, of('a')], Math.max), x);
+        const replaced = substitute(inside, 'a', by);
+        expect(evaluate(replaced, at)).toBe(evaluate(inside, new Map([...at, ['a', evaluate(by, at)]])));
+      }),
+      { seed: 4 },
+    );
+  });
+
+  it('solve for a symbol that stands alone', () => {
+    const size = subtract(add(of('a'), multiply(2, of('b'))), 3);
+    expect(keyOf(isolate(size, 'a') ?? 0)).toBe(keyOf(subtract(3, multiply(2, of('b')))));
+    expect(isolate(size, 'b')).toBeUndefined();
+    expect(isolate(multiply(of('a'), of('b')), 'a')).toBeUndefined();
+    expect(isolate(5, 'a')).toBeUndefined();
+  });
+
+  it('tell symbols, numbers and products apart', () => {
+    expect(asSymbol(of('a'))).toBe('a');
+    expect(asSymbol(add(of('a'), 1))).toBeUndefined();
+    expect(isStatic(subtract(of('a'), of('a')))).toBe(true);
+    expect(product([])).toBe(1);
+    expect(keyOf(product([2, of('b'), of('a')]))).toBe('2·a·b');
+  });
+});
