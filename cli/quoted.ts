@@ -1,2 +1,7 @@
-/** A path as it is typed in a POSIX shell. */
-export const quoted = (word: string): string => (/^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+import { printable } from '../src/index.ts';
+
+/** A path as it is typed in a POSIX shell; one that could drive a terminal is only shown. */
+export function quoted(word: string): string {
+  if (/^[\w./:@%+=,-]+$/.test(word)) return word;
+  return `'${printable(word).replaceAll("'", "'\\''")}'`;
+}

@@ -75,12 +75,19 @@ async function version(): Promise<string> {
 async function fail(error: unknown, terminal: Terminal, stopped: number | null): Promise<number> {
   const { asJson, COLOURS, errorDocument, errorText, GrowError, PLAIN } = await import('../src/index.ts');
   terminal.endProgress();
-  const told = stopped === null ? error : new GrowError('INTERRUPTED', 'stopped by a signal; nothing was left behind');
+  const told =
+    stopped !== null
+      ? new GrowError('INTERRUPTED', 'stopped by a signal; nothing was left behind')
+      : isOutOfMemory(error)
+        ? new GrowError('IO', 'there is not enough memory', { cause: error })
+        : error;
   if (terminal.json) terminal.result(asJson(errorDocument(told)));
   else terminal.remark(errorText(told, terminal.errorColour ? COLOURS : PLAIN));
   if (stopped !== null) return stopped;
-  if (error instanceof GrowError) return error.exitCode;
+  if (told instanceof GrowError) return told.exitCode;
   const frames = error instanceof Error ? (error.stack ?? '').split('\n').slice(1, 5) : [];
   terminal.remark(`${[...frames, 'please report this with the command and, if you can, the model'].join('\n')}\n`);
   return BUG;
 }
+
+const isOutOfMemory = (error: unknown): boolean => error instanceof RangeError && /allocation failed|could not be created/.test(error.message);

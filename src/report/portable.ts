@@ -14,7 +14,7 @@ export function judgePortability(before: Inspection, after: Inspection, norm: 'n
   const reasons: readonly (readonly [boolean, string])[] = [
     [norm === 'old-block', 'norms keep their statistics over the old channels (old-block form), a standard module takes them over all'],
     [appears(before, after, differentWidths), 'query/key width and value width differ (k ≠ v)'],
-    [qkGrew, 'the score scale is kept as it was (1/√k of the old k), a standard module scales by the new width'],
+    [qkGrew, 'scores stay scaled as for the old query/key width, a standard module scales by the new one'],
     [qkGrew && now.some((block) => block.rope), 'new rotary frequencies are not those of the standard formula'],
     [appears(before, after, headsLeaveHidden), 'heads × width is not the hidden width: only modules that take the head width as a setting fit'],
     [appears(before, after, layersDiffer), 'layers have different widths'],

@@ -87,6 +87,9 @@ function layerNodes(analysis: Analysis, part: LayerPart, caches: Caches): Set<Fl
     const feeds = node.outputs.some((output) => data.consumers(output).some((reader) => own.has(reader.node)));
     if (feeds && facts.values.get(node.outputs[0] ?? '')?.dependence === 'constant' && node.op !== 'Constant') collectConstantNodes(node);
   }
+  for (const node of [...own]) {
+    for (const branch of node.branches ?? []) for (const inner of flat.nodes) if (inner.scope === branch || inner.scope.startsWith(`${branch}/`)) own.add(inner);
+  }
   return own;
 
   function reachesOnly(node: FlatNode): boolean {
@@ -142,22 +145,28 @@ function copyPart(analysis: Analysis, draft: Draft, part: LayerPart, shared: Map
   const zeroed = new Map(part.zeroed.map((own) => [keyOf(own.operand), own.value]));
   const edits = new Map((part.merge?.copies ?? []).flatMap((edit) => normOperands(analysis, edit)));
   const ordered = flat.nodes.filter((node) => nodes.has(node));
+  // a copied `If` has branches of its own
+  const scopes = new Map(ordered.flatMap((node) => (node.branches ?? []).map((branch) => [branch, freshName(draft, `${branch}_copy`)] as const)));
+  const scopeOf = (scope: string): string => [...scopes].reduce((own, [from, to]) => (own === from || own.startsWith(`${from}/`) ? `${to}${own.slice(from.length)}` : own), scope);
   const clones: FlatNode[] = [];
   for (const node of ordered) {
     for (const output of node.outputs) {
       if (output === '' || flat.constants.has(output)) continue;
-      copies.set(output, scoped(node.scope, freshName(draft, rename(output))));
+      copies.set(output, scoped(scopeOf(node.scope), freshName(draft, rename(output))));
     }
   }
   for (const node of ordered) {
     if (node.op === 'Constant') continue;
     const inputs = node.inputs.map((name, input) => {
       if (name === '' || !flat.constants.has(name)) return copies.get(name) ?? name;
-      return constantCopy({ node, input }, name);
+      const copy = constantCopy({ node, input }, name);
+      // a branch hands out values of its own only
+      const branch = node.branches?.[Math.floor((input - 1) / node.outputs.length)];
+      return branch === undefined || copy === name ? copy : aliasIn(draft, node, scopeOf(branch), copy, name);
     });
     const { origin: _, ...plain } = node.node;
     const attributes = epsilonAttribute(node, part.merge?.copies ?? []);
-    clones.push({ ...node, inputs, outputs: node.outputs.map((output) => copies.get(output) ?? output), node: { ...plain, name: freshName(draft, rename(node.node.name === '' ? `${node.op}_copy` : node.node.name)), attributes } });
+    clones.push({ ...node, scope: scopeOf(node.scope), ...(node.branches && { branches: node.branches.map(scopeOf) }), inputs, outputs: node.outputs.map((output) => copies.get(output) ?? output), node: { ...plain, name: freshName(draft, rename(node.node.name === '' ? `${node.op}_copy` : node.node.name)), attributes } });
   }
   place(clones);
   return { copies };
@@ -166,7 +175,8 @@ function copyPart(analysis: Analysis, draft: Draft, part: LayerPart, shared: Map
     const tensor = flat.constants.get(name)?.tensor as Tensor;
     const edit = edits.get(keyOf(operand));
     const value = zeroed.get(keyOf(operand));
-    const owns = edit !== undefined || value !== undefined || isParameter(analysis, operand, tensor, nodes);
+    const hidden = scopeOf(flat.constants.get(name)?.scope ?? '') !== (flat.constants.get(name)?.scope ?? '');
+    const owns = hidden || edit !== undefined || value !== undefined || isParameter(analysis, operand, tensor, nodes);
     if (!owns) return name;
     const key = `${name}\u0000${value ?? ''}\u0000${edit === undefined ? '' : edit.label}`;
     const known = shared.get(key);

@@ -13,6 +13,7 @@ import { type Anatomy, findAnatomy, isTwin, type Layer, type Stack, unscaled } f
 import { leavesOf } from '../analysis/axes.ts';
 import { analyze, type Analysis } from '../analysis/graph-analysis.ts';
 import type { Norm, Operand } from '../analysis/norms.ts';
+import { equal } from '../analysis/size.ts';
 import { GrowError } from '../errors.ts';
 import { nodeLabel } from '../onnx/graph.ts';
 import type { Model } from '../onnx/ir.ts';
@@ -20,6 +21,8 @@ import { insertLayer } from './insert-layer.ts';
 import { mergeNorms } from './post-norm.ts';
 import type { Step } from './recipe.ts';
 import { zeroBranch, type Zeroed } from './zero-branch.ts';
+
+const HANDS_ON = new Set(['Identity', 'Dropout', 'Reshape', 'Squeeze', 'Unsqueeze', 'Transpose']);
 
 export interface LayersAdded {
   readonly model: Model;
@@ -91,7 +94,7 @@ function part(analysis: Analysis, anatomy: Anatomy, stack: Stack, index: number,
   const streamLeaves = new Set(leavesOf(stack.axis));
   const norms = anatomy.norms.filter((norm) => leavesOf(norm.axis).some((leaf) => streamLeaves.has(leaf)));
   const post = stack.normPlacement === 'post';
-  const to = next ?? (post ? (normOf(analysis, norms, sum)?.output ?? sum) : sum);
+  const to = sameShape(analysis, from, next ?? (post ? (normOf(analysis, norms, sum)?.output ?? sum) : sum));
   const zeroed = layer.branches.flatMap((branch) => {
     const own = zeroBranch(analysis, norms, branch.branch);
     if (typeof own === 'string') throw new GrowError('UNSUPPORTED_AXIS', `layers cannot grow: ${own}`, { where: nodeLabel(branch.add) });
@@ -104,9 +107,23 @@ function part(analysis: Analysis, anatomy: Anatomy, stack: Stack, index: number,
   return { stack, layer, from, to, at, zeroed, merge: post ? mergeNorms(analysis, norms, layer, at, to) : null };
 }
 
-const isOne = ({ facts }: Analysis, { node, input }: Operand): boolean => facts.elements(node.inputs[input] ?? '')?.every((e) => e.value === 1) === true;
+/** The value in the shape of another one: some exporters flatten the stream inside a layer and reshape it behind. */
+function sameShape({ data, facts }: Analysis, like: string, value: string): string {
+  const wanted = facts.values.get(like)?.dims ?? [];
+  const fits = (own: string): boolean => {
+    const dims = facts.values.get(own)?.dims ?? [];
+    return dims.length === wanted.length && dims.every((size, d) => equal(size, wanted[d] ?? -1));
+  };
+  for (let at = value, hop = 0; hop < 4; hop++) {
+    if (fits(at)) return at;
+    const next = data.consumers(at).find(({ node, input }) => input === 0 && HANDS_ON.has(node.op))?.node.outputs[0];
+    if (next === undefined) break;
+    at = next;
+  }
+  throw new GrowError('UNSUPPORTED_AXIS', 'a layer cannot be inserted here exactly: the stream changes its shape between the ends of the layer', { where: `value ${value}` });
+}
 
-const HANDS_ON = new Set(['Identity', 'Dropout', 'Reshape', 'Squeeze', 'Unsqueeze', 'Transpose']);
+const isOne = ({ facts }: Analysis, { node, input }: Operand): boolean => facts.elements(node.inputs[input] ?? '')?.every((e) => e.value === 1) === true;
 
 /** With zero branches the layer must hand its input on as it is: nothing but sums and moves between its ends. */
 function refuseChangedStream(analysis: Analysis, layer: Layer, from: string, to: string): void {

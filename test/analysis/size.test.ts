@@ -40,10 +40,10 @@ describe('sizes', () => {
     fc.assert(
       fc.property(sizes, sizes, assignments, (x, y, at) => {
         const value = (size: Size): number => evaluate(size, at);
-        expect(value(add(x, y))).toBe(value(x) + value(y));
-        expect(value(subtract(x, y))).toBe(value(x) - value(y));
-        expect(value(multiply(x, y))).toBe(value(x) * value(y));
-        expect(evaluate(x, new Map())).toBe(hint(x));
+        expect(value(add(x, y)) === value(x) + value(y)).toBe(true);
+        expect(value(subtract(x, y)) === value(x) - value(y)).toBe(true);
+        expect(value(multiply(x, y)) === value(x) * value(y)).toBe(true);
+        expect(evaluate(x, new Map()) === hint(x)).toBe(true);
       }),
       { seed: 2 },
     );
@@ -81,7 +81,7 @@ describe('sizes', () => {
       fc.property(sizes, sizes, assignments, (x, by, at) => {
         const inside = add(opaque('max', [x, of('a')], Math.max), x);
         const replaced = substitute(inside, 'a', by);
-        expect(evaluate(replaced, at)).toBe(evaluate(inside, new Map([...at, ['a', evaluate(by, at)]])));
+        expect(evaluate(replaced, at) === evaluate(inside, new Map([...at, ['a', evaluate(by, at)]]))).toBe(true);
       }),
       { seed: 4 },
     );

@@ -45,6 +45,11 @@ describe('words that mean nothing', () => {
     expect(stderr).toContain('grow apply <model>');
   });
 
+  test('common switches may stand before the verb', async () => {
+    expect(await runJson(['--quiet', 'inspect', MODEL])).toMatchObject({ code: 0, document: { hidden: 44 } });
+    expect((await runGrow(['--json', 'inspect', MODEL])).stdout).toMatch(/^\{/);
+  });
+
   test('as text: what, where and how to fix it on stderr', async () => {
     const { code, stdout, stderr } = await runGrow([...apply('mpl=x2'), '--quiet'], { cwd: temporaryFolder() });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
