@@ -119,7 +119,7 @@ function complete(analysis: Analysis, found: { axis: Axis; base: string; core: s
   const origin = skip(analysis, found.base);
   const centred = data.producer(origin);
   const mean = centred?.op === 'Sub' ? data.producer(unmasked(analysis, skip(analysis, centred.inputs[1] ?? ''))) : undefined;
-  const isLayer = centred !== undefined && mean?.op === 'ReduceMean' && skip(analysis, uncut(analysis, mean.inputs[0] ?? '')) === skip(analysis, centred.inputs[0] ?? '');
+  const isLayer = centred !== undefined && mean?.op === 'ReduceMean' && [mean.inputs[0] ?? '', uncut(analysis, mean.inputs[0] ?? '')].some((own) => skip(analysis, own) === skip(analysis, centred.inputs[0] ?? ''));
   const gain = nextAffine(analysis, found.core, found.axis, 'Mul');
   const afterGain = gain === null ? found.core : (gain.node.outputs[0] ?? '');
   const bias = isLayer ? nextAffine(analysis, afterGain, found.axis, 'Add') : null;
@@ -161,9 +161,9 @@ function squareOf({ facts }: Analysis, node: FlatNode): string | undefined {
 }
 
 /** The value a statistic over a block of channels is cut from (old-block form). */
-function uncut({ data }: Analysis, value: string): string {
+function uncut({ data, facts }: Analysis, value: string): string {
   const node = data.producer(value);
-  return node?.op === 'Slice' || node?.op === 'Gather' ? (node.inputs[0] ?? '') : value;
+  return node?.op === 'Slice' || (node?.op === 'Gather' && facts.relations.get(node)?.kind === 'gather') ? (node.inputs[0] ?? '') : value;
 }
 
 /** The mean behind a mask that keeps it to a block of channels (old-block form). */

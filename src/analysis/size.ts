@@ -133,7 +133,7 @@ export function divide(a: Size, b: Size): Size {
 /** A function of sizes that is no polynomial; the same function of equal arguments gives equal sizes. */
 export function opaque(name: string, args: readonly Size[], apply: (...args: number[]) => number): Size {
   const value = apply(...args.map(hint));
-  return args.every(isStatic) ? value : single(`${name}(${args.map(keyOf).join(',')})`, { hint: value, args, apply });
+  return args.every(isStatic) ? value : single(`${name}(${args.map((arg) => keyOf(arg).replaceAll(TIMES, '*')).join(',')})`, { hint: value, args, apply });
 }
 
 /** Replaces an input dimension by another size, inside functions too. */

@@ -20,14 +20,17 @@ export function findGrowable(model: Model): Growable {
   const anatomy = findAnatomy(analyze(model));
   const planned = smallest.map(({ axis, step }) => ({ axis, step, reason: axis === 'layers' ? null : failureOf(() => planWidths(anatomy, [step])) }));
   const grows = (steps: readonly Step[]): string | null => failureOf(() => growModel(model, steps, { seed: 0, norm: 'auto', exposeOutputs: false }));
-  const widths = planned.filter(({ axis, reason }) => axis !== 'layers' && reason === null);
+  const widths = planned.filter(({ axis, reason }) => !ALONE.has(axis) && reason === null);
   const together = widths.length > 1 && grows(widths.map(({ step }) => step)) === null;
-  const answers = planned.map(({ axis, step, reason }) => [axis, reason ?? (together && axis !== 'layers' ? null : grows([step]))] as const);
+  const answers = planned.map(({ axis, step, reason }) => [axis, reason ?? (together && !ALONE.has(axis) ? null : grows([step]))] as const);
   return {
     growable: Object.fromEntries(answers.map(([axis, reason]) => [axis, reason === null])) as Record<AxisName, boolean>,
     reasons: Object.fromEntries(answers.filter(([, reason]) => reason !== null)) as Partial<Record<AxisName, string>>,
   };
 }
+
+/** Axes that are tried alone: where q, k and v must have one width, `qk` and `v` can only grow in one run, so they must not meet. */
+const ALONE: ReadonlySet<AxisName> = new Set<AxisName>(['v', 'layers']);
 
 /** The smallest factor that grows any size, so that sizes are rounded up to the next legal one. */
 const LEAST = 'x1.000001';

@@ -4,7 +4,7 @@
  * A new random element is a function of (seed, tensor name, its index in the grown tensor), so streaming, the order of steps
  * and sharding do not matter.
  */
-import type { ByteSource, Tensor } from '../onnx/ir.ts';
+import { type ByteSource, DataType, type Tensor } from '../onnx/ir.ts';
 import { elementBytes } from '../onnx/data-types.ts';
 import { encodeNumbers, readNumbers } from '../onnx/tensor.ts';
 
@@ -84,6 +84,9 @@ function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): B
         for (let i = 0; i < numbers.length; i++) if (last?.[from + i] === 1) numbers[i] = 0;
       }
     }
+    // 0 · Infinity is no number: new elements stay finite in the stored type
+    const limit = LARGEST.get(tensor.dataType) ?? Infinity;
+    for (let i = 0; i < numbers.length; i++) if (Math.abs(numbers[i] ?? 0) > limit) numbers[i] = Math.sign(numbers[i] ?? 0) * limit;
     target.set(encodeNumbers(tensor.dataType, numbers), offset);
   }
 
@@ -137,6 +140,9 @@ function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): B
     },
   };
 }
+
+/** Largest finite numbers of the float types. */
+const LARGEST = new Map<number, number>([[DataType.FLOAT16, 65504], [DataType.BFLOAT16, 3.3895313892515355e38], [DataType.FLOAT, 3.4028234663852886e38]]);
 
 interface Run {
   readonly from: number;

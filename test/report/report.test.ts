@@ -37,6 +37,23 @@ describe('inspect', () => {
     expect(inspect(untied).tiedEmbeddings).toBe(false);
   });
 
+  test('says where widths can only grow in one run', () => {
+    const { growable, reasons } = inspect(fixture('genai_llama_gqa'));
+    expect(growable).toEqual({ mlp: true, heads: true, 'kv-heads': true, v: false, qk: false, hidden: true, layers: true });
+    for (const axis of ['qk', 'v'] as const) expect(reasons[axis]).toMatch(/one size.*grow both in one run/);
+  });
+
+  test('says of every axis what growing it alone says', () => {
+    for (const name of ['genai_llama_gqa', 'optimum_llama_gqa_past', 'torchscript_encoder_post', 'optimum_bart_decoder']) {
+      const { growable } = inspect(fixture(name));
+      for (const [axis, can] of Object.entries(growable)) {
+        const alone = (): unknown => grow(fixture(name), `${axis}=${axis === 'layers' ? '+1' : 'x1.01'}`);
+        if (can) expect(alone, `${axis} of ${name}`).not.toThrow();
+        else expect(alone, `${axis} of ${name}`).toThrow();
+      }
+    }
+  });
+
   test('of a graph that is no transformer says why nothing grows', () => {
     const bytes = edited(fixture('torchscript_paper'), (model) => {
       if (model.graph?.node == null) return;
