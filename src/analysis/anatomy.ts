@@ -142,7 +142,12 @@ function findChains(analysis: Analysis, norms: readonly Norm[]): Chain[] {
 
   function productBetween(from: string, to: string): boolean {
     const producer = data.producer(from);
-    return data.ancestors(to).some((node) => isProduct(node) && node !== producer && node.inputs.some((name) => name === from || (producer !== undefined && data.isAncestor(producer, name))));
+    return data
+      .ancestors(to)
+      .some(
+        (node) =>
+          isProduct(node) && node !== producer && node.inputs.some((name) => name === from || (producer !== undefined && data.isAncestor(producer, name))),
+      );
   }
 
   function inputReaches(from: string, to: string): boolean {
@@ -162,7 +167,9 @@ function findChains(analysis: Analysis, norms: readonly Norm[]): Chain[] {
       }
       const node = data.producer(value);
       if (node === undefined || isProduct(node)) return undefined;
-      const next = data.dataInputs(node).find((i) => facts.values.get(node.inputs[i] ?? '')?.dependence === 'data' && (axes.ofInput(node, i) ?? []).some((own) => sameAxis(own, axis)));
+      const next = data
+        .dataInputs(node)
+        .find((i) => facts.values.get(node.inputs[i] ?? '')?.dependence === 'data' && (axes.ofInput(node, i) ?? []).some((own) => sameAxis(own, axis)));
       if (next === undefined) return undefined;
       value = node.inputs[next] ?? '';
     }
@@ -175,7 +182,9 @@ export function unscaled(analysis: Analysis, value: string): { value: string; sc
   const { data, facts } = analysis;
   const node = data.producer(value);
   if (node === undefined || (node.op !== 'Mul' && node.op !== 'Div')) return { value, scalars: [] };
-  const isScalar = (input: number): boolean => facts.values.get(node.inputs[input] ?? '')?.dependence === 'constant' && (facts.values.get(node.inputs[input] ?? '')?.dims ?? [2]).every((size) => size === 1);
+  const isScalar = (input: number): boolean =>
+    facts.values.get(node.inputs[input] ?? '')?.dependence === 'constant' &&
+    (facts.values.get(node.inputs[input] ?? '')?.dims ?? [2]).every((size) => size === 1);
   const scalar = isScalar(1) ? 1 : node.op === 'Mul' && isScalar(0) ? 0 : -1;
   if (scalar < 0) return { value, scalars: [] };
   const rest = unscaled(analysis, node.inputs[1 - scalar] ?? '');
@@ -184,7 +193,9 @@ export function unscaled(analysis: Analysis, value: string): { value: string; sc
 
 function residualOperands(node: FlatNode): readonly string[] | undefined {
   if (node.op === 'Add' || node.op === 'Sum') return node.inputs.length === 2 ? node.inputs : undefined;
-  return node.op === 'com.microsoft.SkipLayerNormalization' || node.op === 'com.microsoft.SkipSimplifiedLayerNormalization' ? node.inputs.slice(0, 2) : undefined;
+  return node.op === 'com.microsoft.SkipLayerNormalization' || node.op === 'com.microsoft.SkipSimplifiedLayerNormalization'
+    ? node.inputs.slice(0, 2)
+    : undefined;
 }
 
 /** Every block belongs to the branch with the fewest nodes that contains it. */
@@ -216,14 +227,30 @@ function roleOf({ data }: Analysis, attention: Attention, chain: Chain): 'self' 
 }
 
 const ACTIVATIONS: readonly (readonly [string, string])[] = [
-  ['com.microsoft.QuickGelu', 'quick_gelu'], ['Erf', 'gelu'], ['Gelu', 'gelu'], ['com.microsoft.Gelu', 'gelu'], ['com.microsoft.BiasGelu', 'gelu'], ['com.microsoft.FastGelu', 'gelu'],
-  ['Tanh', 'gelu'], ['Relu', 'relu'], ['Sigmoid', 'silu'], ['HardSwish', 'hard_swish'], ['Swish', 'silu'], ['Mish', 'mish'], ['Elu', 'elu'], ['LeakyRelu', 'leaky_relu'], ['Softplus', 'softplus'], ['Selu', 'selu'],
+  ['com.microsoft.QuickGelu', 'quick_gelu'],
+  ['Erf', 'gelu'],
+  ['Gelu', 'gelu'],
+  ['com.microsoft.Gelu', 'gelu'],
+  ['com.microsoft.BiasGelu', 'gelu'],
+  ['com.microsoft.FastGelu', 'gelu'],
+  ['Tanh', 'gelu'],
+  ['Relu', 'relu'],
+  ['Sigmoid', 'silu'],
+  ['HardSwish', 'hard_swish'],
+  ['Swish', 'silu'],
+  ['Mish', 'mish'],
+  ['Elu', 'elu'],
+  ['LeakyRelu', 'leaky_relu'],
+  ['Softplus', 'softplus'],
+  ['Selu', 'selu'],
 ];
 
 /** Products with weights whose inner axis was made by other products with weights, with a non-linear function between. */
 function findMlps(analysis: Analysis, step: Step, exclude: ReadonlySet<Axis>, chains: readonly Chain[]): Mlp[] {
   const { data, facts, axes } = analysis;
-  const others = chains.flatMap((chain) => chain.adds).filter((own) => own !== step && data.isAncestor(own.add, step.branch) && !data.isAncestor(own.add, step.skip));
+  const others = chains
+    .flatMap((chain) => chain.adds)
+    .filter((own) => own !== step && data.isAncestor(own.add, step.branch) && !data.isAncestor(own.add, step.skip));
   const inBranch = data.ancestors(step.branch).filter((node) => {
     const before = data.producer(step.skip);
     return (before === undefined || !data.isAncestor(node, step.skip)) && !others.some((own) => data.isAncestor(node, own.sum));
@@ -236,7 +263,7 @@ function findMlps(analysis: Analysis, step: Step, exclude: ReadonlySet<Axis>, ch
     const [label] = contractedLabels(relation);
     if (weight === undefined || label === undefined) return [];
     const axis = axes.ofInput(writer, weight)?.[relation.inputs[weight]?.indexOf(label) ?? -1];
-    if (axis === undefined || leavesOf(axis).some((leaf) => exclude.has(leaf) || leaf.pinned !== null)) return [];
+    if (axis === undefined || leavesOf(axis).some((leaf) => exclude.has(leaf))) return [];
     const found = innerPath(analysis, writer.inputs[1 - weight] ?? '', find(axis));
     return found === undefined || found.sources === 0 ? [] : [{ axis: find(axis), gated: found.gated, activation: found.activation, writer }];
   });
@@ -282,7 +309,12 @@ function innerPath({ data, facts, axes }: Analysis, start: string, axis: Axis): 
     const inputs = data.dataInputs(node).map((i) => node.inputs[i] ?? '');
     if (node.op === 'Mul' && inputs.length === 2 && !gated) {
       const [left, right] = inputs.map(reach);
-      gated = [...(left ?? [])].some((value) => !right?.has(value)) && [...(right ?? [])].some((value) => !left?.has(value)) && (left?.size ?? 0) > 0 && (right?.size ?? 0) > 0 && ![...(left ?? [])].some((value) => right?.has(value));
+      gated =
+        [...(left ?? [])].some((value) => !right?.has(value)) &&
+        [...(right ?? [])].some((value) => !left?.has(value)) &&
+        (left?.size ?? 0) > 0 &&
+        (right?.size ?? 0) > 0 &&
+        ![...(left ?? [])].some((value) => right?.has(value));
     }
     queue.push(...inputs);
   }
@@ -305,13 +337,19 @@ function groupLayers(branches: readonly Branch[]): Layer[] {
       else last.push(branch);
     }
   }
-  return groups.map((own, index) => ({ index, branches: own, attention: own.flatMap((branch) => branch.attention), mlps: own.flatMap((branch) => branch.mlps) }));
+  return groups.map((own, index) => ({
+    index,
+    branches: own,
+    attention: own.flatMap((branch) => branch.attention),
+    mlps: own.flatMap((branch) => branch.mlps),
+  }));
 }
 
 function shortestPeriod(signature: readonly string[]): number | undefined {
   for (let period = 1; period <= signature.length; period++) {
     if (signature.length % period !== 0 || !signature.slice(0, period).some((s) => s.includes('self') || s.includes('cross'))) continue;
-    if (signature.every((s, i) => s === signature[i % period])) return signature.slice(0, period).filter((s) => s.includes('self')).length <= 1 ? period : undefined;
+    if (signature.every((s, i) => s === signature[i % period]))
+      return signature.slice(0, period).filter((s) => s.includes('self')).length <= 1 ? period : undefined;
   }
   return undefined;
 }
@@ -329,7 +367,10 @@ function placement(analysis: Analysis, branches: readonly Branch[], norms: reado
     };
     const own = norms.filter((norm) => inside(norm.core));
     const before = data.producer(branch.skip);
-    const joint = norms.some((norm) => norm.input === branch.skip && norm.fused && data.producer(norm.output) === before && before !== undefined && data.isAncestor(before, branch.branch));
+    const joint = norms.some(
+      (norm) =>
+        norm.input === branch.skip && norm.fused && data.producer(norm.output) === before && before !== undefined && data.isAncestor(before, branch.branch),
+    );
     if (joint || own.some((norm) => isFirst(norm))) pre++;
     if (own.some((norm) => isLast(norm))) out++;
     if (norms.some((norm) => norm.input === branch.sum || norm.core === branch.sum) && !own.some(isFirst)) post++;
@@ -340,7 +381,9 @@ function placement(analysis: Analysis, branches: readonly Branch[], norms: reado
     }
     function isLast(norm: Norm): boolean {
       const node = data.producer(norm.core);
-      const productsAfter = data.ancestors(branch.branch).some((other) => isProduct(other) && node !== undefined && data.isAncestor(node, other.outputs[0] ?? ''));
+      const productsAfter = data
+        .ancestors(branch.branch)
+        .some((other) => isProduct(other) && node !== undefined && data.isAncestor(node, other.outputs[0] ?? ''));
       return !productsAfter;
     }
   }

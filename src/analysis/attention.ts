@@ -54,7 +54,8 @@ export function findAttention(analysis: Analysis): Attention[] {
 
 function fusedAttention(analysis: Analysis, node: FlatNode, own: FusedAttention, norms: readonly Norm[]): Attention[] {
   const { axes } = analysis;
-  const leaves = (labels: readonly string[]): Axis[] => labels.flatMap((label) => (axes.ofLabel(node, label) === undefined ? [] : leavesOf(axes.ofLabel(node, label) as Axis))).filter((leaf) => leaf.size !== 1);
+  const leaves = (labels: readonly string[]): Axis[] =>
+    labels.flatMap((label) => (axes.ofLabel(node, label) === undefined ? [] : leavesOf(axes.ofLabel(node, label) as Axis))).filter((leaf) => leaf.size !== 1);
   const [qk, v] = [axes.ofLabel(node, own.qk), axes.ofLabel(node, own.v)];
   if (qk === undefined || v === undefined) return [];
   const input = (i: number): string => ((node.inputs[i] ?? '') === '' ? (node.inputs[own.query] ?? '') : (node.inputs[i] ?? ''));
@@ -98,7 +99,8 @@ export function weightLeaves(analysis: Analysis): ReadonlySet<Axis> {
 }
 
 /** True when both factors of a product are computed from the model's inputs. */
-const activations = ({ facts }: Analysis, node: FlatNode): boolean => node.inputs.slice(0, 2).every((name) => facts.values.get(name)?.dependence === 'data') && node.inputs.length >= 2;
+const activations = ({ facts }: Analysis, node: FlatNode): boolean =>
+  node.inputs.slice(0, 2).every((name) => facts.values.get(name)?.dependence === 'data') && node.inputs.length >= 2;
 
 function spelledOut(analysis: Analysis, value: FlatNode, weights: ReadonlySet<Axis>, norms: readonly Norm[]): Attention | undefined {
   const relation = analysis.facts.relations.get(value);
@@ -168,7 +170,14 @@ function normaliser(node: FlatNode, dim: number, relation: Labels | undefined): 
   return null;
 }
 
-function describe(analysis: Analysis, score: Score, value: FlatNode, valuesInput: number, weights: ReadonlySet<Axis>, norms: readonly Norm[]): Attention | undefined {
+function describe(
+  analysis: Analysis,
+  score: Score,
+  value: FlatNode,
+  valuesInput: number,
+  weights: ReadonlySet<Axis>,
+  norms: readonly Norm[],
+): Attention | undefined {
   const { axes, facts } = analysis;
   const scoreRelation = facts.relations.get(score.node);
   const valueRelation = facts.relations.get(value);
@@ -186,10 +195,12 @@ function describe(analysis: Analysis, score: Score, value: FlatNode, valuesInput
   const keyLabels = scoreRelation.inputs[score.keyInput] ?? [];
   const queryAxes = axes.ofInput(score.node, 1 - score.keyInput) ?? [];
   const isBatch = (label: string): boolean => (scoreRelation.outputs[0] ?? []).includes(label) && label !== 'm' && label !== contracted;
-  const candidates = queryLabels.flatMap((label, d) => (isBatch(label) || (label === '' || !keyLabels.includes(label)) ? factorsOf(queryAxes[d] as Axis) : []));
+  const candidates = queryLabels.flatMap((label, d) => (isBatch(label) || label === '' || !keyLabels.includes(label) ? factorsOf(queryAxes[d] as Axis) : []));
   const vLeaves = new Set(leavesOf(v));
   const qkLeaves = new Set(leavesOf(qk));
-  const heads = candidates.map(find).filter((axis) => axis.form === 'leaf' && axis.size !== 1 && weights.has(axis) && !vLeaves.has(axis) && !qkLeaves.has(axis));
+  const heads = candidates
+    .map(find)
+    .filter((axis) => axis.form === 'leaf' && axis.size !== 1 && weights.has(axis) && !vLeaves.has(axis) && !qkLeaves.has(axis));
   const key = score.node.inputs[score.keyInput] ?? '';
   const path = pathToProjection(analysis, key);
   const carrying = path.filter((name) => (axes.of(name) ?? []).some((axis) => leavesOf(axis).some((leaf) => qkLeaves.has(leaf))));
@@ -266,7 +277,12 @@ function rotated(analysis: Analysis, path: readonly string[], qkLeaves: Readonly
       if (path.includes(name)) return false;
       const own = axes.ofInput(node, input) ?? [];
       const wide = own.filter((axis) => find(axis).size !== 1);
-      return wide.length >= 2 && wide.some((axis) => leavesOf(axis).some((leaf) => qkLeaves.has(leaf))) && (facts.values.get(name)?.dims?.length ?? 0) >= 2 && !descendsFromProduct(analysis, name);
+      return (
+        wide.length >= 2 &&
+        wide.some((axis) => leavesOf(axis).some((leaf) => qkLeaves.has(leaf))) &&
+        (facts.values.get(name)?.dims?.length ?? 0) >= 2 &&
+        !descendsFromProduct(analysis, name)
+      );
     });
   });
 }

@@ -120,7 +120,10 @@ function unify(first: Axis, second: Axis): void {
   else if (a.form === 'sum' && b.form === 'sum') joinSums(a, b);
   else {
     const [whole, sum] = a.form === 'product' ? [a, b] : [b, a];
-    const pieces = cut(whole, segmentsOf(sum).map((segment) => segment.size));
+    const pieces = cut(
+      whole,
+      segmentsOf(sum).map((segment) => segment.size),
+    );
     segmentsOf(sum).forEach((segment, i) => {
       const piece = pieces[i];
       if (piece !== undefined) unify(piece, segment);
@@ -136,7 +139,12 @@ function joinSums(a: Axis, b: Axis): void {
   const aligned = left.length === right.length && left.every((segment, i) => equal(segment.size, right[i]?.size ?? -1));
   // halves that change places (rotate-half) become one axis; a copy shifted by less than a segment would be cut for ever
   if (!aligned && left.some((segment) => right.includes(segment))) throw new Misaligned('a shifted copy of itself');
-  const pieces = aligned ? right : cut(b, left.map((segment) => segment.size));
+  const pieces = aligned
+    ? right
+    : cut(
+        b,
+        left.map((segment) => segment.size),
+      );
   pieces.forEach((piece, i) => {
     const segment = left[i];
     if (segment !== undefined) unify(segment, piece);
@@ -316,19 +324,26 @@ export function findAxes(flat: FlatGraph, facts: Facts): Axes {
       const dims = facts.values.get(output)?.dims;
       const labels = relation.outputs[o];
       if (output === '' || dims == null || labels === undefined) return;
-      values.set(output, labels.map((label, d) => {
-        const size = dims[d] ?? 1;
-        const axis = byLabel.get(label);
-        if (axis !== undefined) return axis;
-        const made = leaf(size);
-        byLabel.set(label, made);
-        return made;
-      }));
+      values.set(
+        output,
+        labels.map((label, d) => {
+          const size = dims[d] ?? 1;
+          const axis = byLabel.get(label);
+          if (axis !== undefined) return axis;
+          const made = leaf(size);
+          byLabel.set(label, made);
+          return made;
+        }),
+      );
     });
   }
 
   function composed(part: string | Composite, relation: Labels, byLabel: Map<string, Axis>): Axis {
-    if (typeof part !== 'string') return compose(part.form, part.of.map((own) => composed(own, relation, byLabel)));
+    if (typeof part !== 'string')
+      return compose(
+        part.form,
+        part.of.map((own) => composed(own, relation, byLabel)),
+      );
     const known = byLabel.get(part);
     if (known !== undefined) return known;
     const made = leaf(relation.sizes?.get(part) ?? 1);
@@ -370,7 +385,10 @@ export function findAxes(flat: FlatGraph, facts: Facts): Axes {
             pin(axisOut, `${nodeLabel(node)}: joined from single elements`);
             return;
           }
-          first[d] = compose('sum', real.map((piece) => (find(piece).size === 1 ? leaf(1) : piece)));
+          first[d] = compose(
+            'sum',
+            real.map((piece) => (find(piece).size === 1 ? leaf(1) : piece)),
+          );
         });
         return;
       }
@@ -414,7 +432,10 @@ export function findAxes(flat: FlatGraph, facts: Facts): Axes {
           const size = find(whole).size;
           if (!isStatic(size)) return;
           const pieces = cut(whole, [start, indices.length, size - start - indices.length]);
-          values.set(name, out.map((own, d) => (d === axis ? (pieces[1] ?? own) : own)));
+          values.set(
+            name,
+            out.map((own, d) => (d === axis ? (pieces[1] ?? own) : own)),
+          );
         });
         return;
       }
@@ -491,4 +512,3 @@ export function findAxes(flat: FlatGraph, facts: Facts): Axes {
 
 /** The sizes of dims as hints, for index arithmetic on masks and maps. */
 export const hintOf = (axis: Axis): number => hint(find(axis).size);
-

@@ -10,7 +10,14 @@ const sum = (...of: readonly (string | Composite)[]): Composite => ({ form: 'sum
 function rotaryWidth(width: number, cache: number, interleaved: boolean): { composite: Composite; sizes: [string, Size][] } {
   const rest = width - 2 * cache;
   const pairs: (string | Composite)[] = interleaved ? [product('c', 'two')] : ['c', 'c'];
-  return { composite: sum(...pairs, ...(rest > 0 ? ['pass'] : [])), sizes: [['c', cache], ['two', 2], ['pass', Math.max(rest, 0)]] };
+  return {
+    composite: sum(...pairs, ...(rest > 0 ? ['pass'] : [])),
+    sizes: [
+      ['c', cache],
+      ['two', 2],
+      ['pass', Math.max(rest, 0)],
+    ],
+  };
 }
 
 function whole(size: Size | undefined, by: number): number {
@@ -19,7 +26,8 @@ function whole(size: Size | undefined, by: number): number {
   return result;
 }
 
-const scaleOf = (site: Site, width: number): ReadonlyMap<string, number> => new Map([['scale', site.int('scale', 0) === 0 ? 1 / Math.sqrt(width) : site.int('scale', 0)]]);
+const scaleOf = (site: Site, width: number): ReadonlyMap<string, number> =>
+  new Map([['scale', site.int('scale', 0) === 0 ? 1 / Math.sqrt(width) : site.int('scale', 0)]]);
 
 /** GroupQueryAttention: q [b, s, E·k] or packed [b, s, E·k + G·k + G·k]; k, v [b, s, G·k]; caches [b, G, t, k]. */
 function groupQueryAttention(site: Site): Labels {
@@ -38,18 +46,43 @@ function groupQueryAttention(site: Site): Labels {
     ['y', queries],
   ]);
   const past = site.has(3) ? site.dims(3)[2] : undefined;
-  const sizes = new Map<string, Size>([['G', G], ['r', E / G], ['k', k], ['y', E * k], ['t', past === undefined ? length : add(past, length)], ['b', batch], ...(rotated?.sizes ?? [])]);
+  const sizes = new Map<string, Size>([
+    ['G', G],
+    ['r', E / G],
+    ['k', k],
+    ['y', E * k],
+    ['t', past === undefined ? length : add(past, length)],
+    ['b', batch],
+    ...(rotated?.sizes ?? []),
+  ]);
   const cacheLabels = ['b', 'G', 'p', 'k'];
   const table = ['max', 'c'];
-  const inputs: (readonly string[] | null)[] = [['b', 's', packed ? 'qkv' : 'q'], packed ? null : ['b', 's', 'kv'], packed ? null : ['b', 's', 'kv'], cacheLabels, cacheLabels, null, null, rotary ? table : null, rotary ? table : null];
+  const inputs: (readonly string[] | null)[] = [
+    ['b', 's', packed ? 'qkv' : 'q'],
+    packed ? null : ['b', 's', 'kv'],
+    packed ? null : ['b', 's', 'kv'],
+    cacheLabels,
+    cacheLabels,
+    null,
+    null,
+    rotary ? table : null,
+    rotary ? table : null,
+  ];
   return {
     kind: 'labels',
     inputs: site.flat.inputs.map((_, i) => (site.has(i) ? (inputs[i] ?? null) : null)),
-    outputs: [['b', 's', 'y'], ['b', 'G', 't', 'k'], ['b', 'G', 't', 'k']],
+    outputs: [
+      ['b', 's', 'y'],
+      ['b', 'G', 't', 'k'],
+      ['b', 'G', 't', 'k'],
+    ],
     sizes,
     sums: [],
     composites,
-    attributes: new Map([['num_heads', ['G', 'r']], ['kv_num_heads', ['G']]]),
+    attributes: new Map([
+      ['num_heads', ['G', 'r']],
+      ['kv_num_heads', ['G']],
+    ]),
     keeps: scaleOf(site, k),
     attention: {
       heads: ['G', 'r'],
@@ -86,10 +119,38 @@ function packedAttention(site: Site): Labels {
   return {
     kind: 'labels',
     inputs: site.flat.inputs.map((_, i) => (site.has(i) ? (inputs[i] ?? null) : null)),
-    outputs: [['b', 's', 'y'], ['two', 'b', 'E', 't', 'k']],
-    sizes: new Map<string, Size>([['E', E], ['k', k], ['v', v], ['y', E * v], ['two', 2], ['t', past ? add(site.dims(4)[3] ?? 0, length) : length], ['b', batch]]),
-    composites: new Map([['qkv', projection], ['y', product('E', vLabel)]]),
-    attributes: new Map<string, readonly string[] | readonly (readonly string[])[]>([['num_heads', ['E']], ...(past && shared ? [] : [['qkv_hidden_sizes', [['E', 'k'], ['E', 'k'], ['E', vLabel]]] as const])]),
+    outputs: [
+      ['b', 's', 'y'],
+      ['two', 'b', 'E', 't', 'k'],
+    ],
+    sizes: new Map<string, Size>([
+      ['E', E],
+      ['k', k],
+      ['v', v],
+      ['y', E * v],
+      ['two', 2],
+      ['t', past ? add(site.dims(4)[3] ?? 0, length) : length],
+      ['b', batch],
+    ]),
+    composites: new Map([
+      ['qkv', projection],
+      ['y', product('E', vLabel)],
+    ]),
+    attributes: new Map<string, readonly string[] | readonly (readonly string[])[]>([
+      ['num_heads', ['E']],
+      ...(past && shared
+        ? []
+        : [
+            [
+              'qkv_hidden_sizes',
+              [
+                ['E', 'k'],
+                ['E', 'k'],
+                ['E', vLabel],
+              ],
+            ] as const,
+          ]),
+    ]),
     keeps: scaleOf(site, k),
     sums: ['d'],
     attention: {
@@ -114,12 +175,22 @@ function multiHeadAttention(site: Site): Relation {
   const k = whole(site.dims(0)[2], E);
   const valueDims = site.dims(2);
   const v = valueDims.length === 4 ? hint(valueDims[3] ?? 1) : whole(valueDims[2], E);
-  const perHead = (input: number, width: string): string[] => (site.dims(input).length === 4 ? ['b', 'E', 't', width] : ['b', 't', width === 'k' ? 'ek' : 'ev']);
+  const perHead = (input: number, width: string): string[] =>
+    site.dims(input).length === 4 ? ['b', 'E', 't', width] : ['b', 't', width === 'k' ? 'ek' : 'ev'];
   const bias = site.has(5) ? site.dims(5).map((size, i, dims) => (size === 1 ? '' : (['b', 'E', 's', 'u'][i + 4 - dims.length] ?? ''))) : null;
   const past = site.has(6) ? site.dims(6)[2] : undefined;
   const [batch = 1, length = 1] = site.dims(0);
   const keyLength = site.dims(1)[site.dims(1).length === 4 ? 2 : 1] ?? length;
-  const inputs: (readonly string[] | null)[] = [['b', 's', 'ek'], perHead(1, 'k'), perHead(2, 'v'), ['qkv'], null, bias, ['b', 'E', 'p', 'k'], ['b', 'E', 'p', 'v']];
+  const inputs: (readonly string[] | null)[] = [
+    ['b', 's', 'ek'],
+    perHead(1, 'k'),
+    perHead(2, 'v'),
+    ['qkv'],
+    null,
+    bias,
+    ['b', 'E', 'p', 'k'],
+    ['b', 'E', 'p', 'v'],
+  ];
   const keys: FusedAttention['keys'] = [
     site.dims(1).length === 4 ? { input: 1, dim: 3, start: 0, end: k } : { input: 1, dim: 2, start: 0, end: E * k },
     ...(site.has(3) ? [{ input: 3, dim: 0, start: E * k, end: 2 * E * k }] : []),
@@ -127,10 +198,26 @@ function multiHeadAttention(site: Site): Relation {
   return {
     kind: 'labels',
     inputs: site.flat.inputs.map((_, i) => (site.has(i) ? (inputs[i] ?? null) : null)),
-    outputs: [['b', 's', 'y'], ['b', 'E', 'u', 'k'], ['b', 'E', 'u', 'v']],
-    sizes: new Map<string, Size>([['E', E], ['k', k], ['v', v], ['y', E * v], ['u', past === undefined ? keyLength : add(past, keyLength)], ['b', batch]]),
+    outputs: [
+      ['b', 's', 'y'],
+      ['b', 'E', 'u', 'k'],
+      ['b', 'E', 'u', 'v'],
+    ],
+    sizes: new Map<string, Size>([
+      ['E', E],
+      ['k', k],
+      ['v', v],
+      ['y', E * v],
+      ['u', past === undefined ? keyLength : add(past, keyLength)],
+      ['b', batch],
+    ]),
     sums: [],
-    composites: new Map([['ek', product('E', 'k')], ['ev', product('E', 'v')], ['qkv', sum(product('E', 'k'), product('E', 'k'), product('E', 'v'))], ['y', product('E', 'v')]]),
+    composites: new Map([
+      ['ek', product('E', 'k')],
+      ['ev', product('E', 'v')],
+      ['qkv', sum(product('E', 'k'), product('E', 'k'), product('E', 'v'))],
+      ['y', product('E', 'v')],
+    ]),
     attributes: new Map([['num_heads', ['E']]]),
     keeps: scaleOf(site, k),
     attention: { heads: ['E'], kvHeads: ['E'], qk: 'k', v: 'v', keys, query: 0, key: 1, value: 2, rope: false, multipleOf: 1 },
@@ -152,15 +239,35 @@ function standardAttention(site: Site): Labels {
     ? [['b', 's', 'q'], ['b', 't', 'gk'], ['b', 't', 'gv'], mask, ['b', 'G', 'p', 'k'], ['b', 'G', 'p', 'v']]
     : [['b', 'h', 's', 'k'], ['b', 'G', 't', 'k'], ['b', 'G', 't', 'v'], mask, ['b', 'G', 'p', 'k'], ['b', 'G', 'p', 'v']];
   const composites = new Map<string, Composite>([['h', heads]]);
-  if (flat3) for (const [label, own] of [['q', product('G', 'r', 'k')], ['gk', product('G', 'k')], ['gv', product('G', 'v')], ['y', product('G', 'r', 'v')]] as const) composites.set(label, own);
+  if (flat3)
+    for (const [label, own] of [
+      ['q', product('G', 'r', 'k')],
+      ['gk', product('G', 'k')],
+      ['gv', product('G', 'v')],
+      ['y', product('G', 'r', 'v')],
+    ] as const)
+      composites.set(label, own);
   return {
     kind: 'labels',
     inputs: site.flat.inputs.map((_, i) => (site.has(i) ? (inputs[i] ?? null) : null)),
     outputs: [flat3 ? ['b', 's', 'y'] : ['b', 'h', 's', 'v'], ['b', 'G', 'u', 'k'], ['b', 'G', 'u', 'v'], ['b', 'h', 's', 'u']],
-    sizes: new Map<string, Size>([['G', G], ['r', E / G], ['h', E], ['k', k], ['v', v], ['y', E * v], ['u', past === undefined ? length : add(past, length)]]),
+    sizes: new Map<string, Size>([
+      ['G', G],
+      ['r', E / G],
+      ['h', E],
+      ['k', k],
+      ['v', v],
+      ['y', E * v],
+      ['u', past === undefined ? length : add(past, length)],
+    ]),
     sums: [],
     composites,
-    ...(flat3 && { attributes: new Map([['q_num_heads', ['G', 'r']], ['kv_num_heads', ['G']]]) }),
+    ...(flat3 && {
+      attributes: new Map([
+        ['q_num_heads', ['G', 'r']],
+        ['kv_num_heads', ['G']],
+      ]),
+    }),
     keeps: scaleOf(site, k),
     attention: {
       heads: ['G', 'r'],
@@ -203,7 +310,8 @@ const rotaryEmbedding = (cosAt: number): OpRule => ({
   zero: 'keeps',
 });
 
-const lastLabels = (site: Site, input: number, label: string): string[] | null => (site.has(input) ? site.dims(input).map((size) => (size === 1 ? '' : label)) : null);
+const lastLabels = (site: Site, input: number, label: string): string[] | null =>
+  site.has(input) ? site.dims(input).map((size) => (size === 1 ? '' : label)) : null;
 
 /** Skip norms: y = norm(x + skip + bias); the sum is result 3. */
 const skipNorm = (affine: readonly number[]): OpRule => ({
@@ -211,7 +319,9 @@ const skipNorm = (affine: readonly number[]): OpRule => ({
     const labels = range(site.dims(0).length);
     const last = labels.at(-1) ?? '';
     const statistics = [...labels.slice(0, -1), 'one'];
-    const skip = site.dims(1).map((size, i, dims) => (size === 1 && site.dims(0)[i + labels.length - dims.length] !== 1 ? '' : (labels[i + labels.length - dims.length] ?? '')));
+    const skip = site
+      .dims(1)
+      .map((size, i, dims) => (size === 1 && site.dims(0)[i + labels.length - dims.length] !== 1 ? '' : (labels[i + labels.length - dims.length] ?? '')));
     return {
       kind: 'labels',
       inputs: site.flat.inputs.map((_, i) => (i === 0 ? labels : i === 1 ? skip : affine.includes(i) ? lastLabels(site, i, last) : null)),
@@ -262,7 +372,16 @@ function fusedMatMul(site: Site): Relation {
 const relativePositionBias: OpRule = {
   relate: (site) => {
     const [q, k] = [1, 2].map((input) => site.elements(input)?.[0]?.value ?? site.fresh(`length${input}`, 6));
-    return { kind: 'labels', inputs: [['buckets', 'E'], null, null], outputs: [['one', 'E', 'q', 'k']], sizes: new Map<string, Size>([['one', 1], ['q', q ?? 1], ['k', k ?? 1]]) };
+    return {
+      kind: 'labels',
+      inputs: [['buckets', 'E'], null, null],
+      outputs: [['one', 'E', 'q', 'k']],
+      sizes: new Map<string, Size>([
+        ['one', 1],
+        ['q', q ?? 1],
+        ['k', k ?? 1],
+      ]),
+    };
   },
   zero: 'never',
 };
@@ -284,4 +403,3 @@ export const FUSED_RULES: Readonly<Record<string, OpRule>> = {
   Attention: { relate: standardAttention, zero: 'never' },
   RotaryEmbedding: rotaryEmbedding(1),
 };
-

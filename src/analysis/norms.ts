@@ -44,7 +44,11 @@ const FUSED = new Map<string, { kind: 'layer' | 'rms'; gain: number; bias: numbe
 ]);
 
 /** Norms that add their operands first: the normalised sum is their last result. */
-const SUMS: ReadonlyMap<string, number> = new Map([['com.microsoft.SkipLayerNormalization', 3], ['com.microsoft.SkipSimplifiedLayerNormalization', 3], ['com.microsoft.EmbedLayerNormalization', 2]]);
+const SUMS: ReadonlyMap<string, number> = new Map([
+  ['com.microsoft.SkipLayerNormalization', 3],
+  ['com.microsoft.SkipSimplifiedLayerNormalization', 3],
+  ['com.microsoft.EmbedLayerNormalization', 2],
+]);
 
 /** Finds every normalisation over a single axis. */
 export function findNorms(analysis: Analysis): Norm[] {
@@ -65,7 +69,11 @@ function fusedNorm({ axes, facts, data }: Analysis, node: FlatNode, form: { kind
   const operand = (input: number): Operand | null => (input >= 0 && (node.inputs[input] ?? '') !== '' ? { node, input } : null);
   const cut = data.producer(node.inputs[0] ?? '');
   const joined = data.consumers(output).find((reader) => reader.node.op === 'Concat')?.node;
-  const block = summed === undefined && cut?.op === 'Slice' && joined !== undefined && facts.values.get(cut.inputs[0] ?? '')?.dims?.length === facts.values.get(joined.outputs[0] ?? '')?.dims?.length;
+  const block =
+    summed === undefined &&
+    cut?.op === 'Slice' &&
+    joined !== undefined &&
+    facts.values.get(cut.inputs[0] ?? '')?.dims?.length === facts.values.get(joined.outputs[0] ?? '')?.dims?.length;
   return [
     {
       kind: form.kind,
@@ -98,7 +106,12 @@ function spelledOut(analysis: Analysis, reduce: FlatNode): Norm | undefined {
     const { node, input } = reader;
     const other = node.inputs[1 - input];
     const scales = (node.op === 'Div' && input === 1) || node.op === 'Mul';
-    if (scales && other !== undefined && sameValue(analysis, other, base) && facts.values.get(node.outputs[0] ?? '')?.dims?.length === facts.values.get(base)?.dims?.length) {
+    if (
+      scales &&
+      other !== undefined &&
+      sameValue(analysis, other, base) &&
+      facts.values.get(node.outputs[0] ?? '')?.dims?.length === facts.values.get(base)?.dims?.length
+    ) {
       return complete(analysis, { axis, base, core: node.outputs[0] ?? '', reduce, epsilon });
     }
     if (!STATISTIC_CHAIN.has(node.op)) return undefined;
@@ -119,7 +132,10 @@ function complete(analysis: Analysis, found: { axis: Axis; base: string; core: s
   const origin = skip(analysis, found.base);
   const centred = data.producer(origin);
   const mean = centred?.op === 'Sub' ? data.producer(unmasked(analysis, skip(analysis, centred.inputs[1] ?? ''))) : undefined;
-  const isLayer = centred !== undefined && mean?.op === 'ReduceMean' && [mean.inputs[0] ?? '', uncut(analysis, mean.inputs[0] ?? '')].some((own) => skip(analysis, own) === skip(analysis, centred.inputs[0] ?? ''));
+  const isLayer =
+    centred !== undefined &&
+    mean?.op === 'ReduceMean' &&
+    [mean.inputs[0] ?? '', uncut(analysis, mean.inputs[0] ?? '')].some((own) => skip(analysis, own) === skip(analysis, centred.inputs[0] ?? ''));
   const gain = nextAffine(analysis, found.core, found.axis, 'Mul');
   const afterGain = gain === null ? found.core : (gain.node.outputs[0] ?? '');
   const bias = isLayer ? nextAffine(analysis, afterGain, found.axis, 'Add') : null;

@@ -73,8 +73,14 @@ function broadcastIndex(flat: number, out: readonly number[], dims: readonly num
   return index;
 }
 
-const real = (name: string, apply: (...args: number[]) => number): Fn => (args) => opaque(name, args, apply);
-const test = (apply: (a: number, b: number) => boolean): Fn => ([a = 0, b = 0]) => (apply(hint(a), hint(b)) ? 1 : 0);
+const real =
+  (name: string, apply: (...args: number[]) => number): Fn =>
+  (args) =>
+    opaque(name, args, apply);
+const test =
+  (apply: (a: number, b: number) => boolean): Fn =>
+  ([a = 0, b = 0]) =>
+    apply(hint(a), hint(b)) ? 1 : 0;
 
 const unary = (zero: Zero, fn?: Fn): OpRule => ({ relate: (site) => likeInput(site), zero, ...(fn && { compute: elementwise(fn, 1) }) });
 const pointwise = (zero: Zero, fn?: Fn, more: Partial<OpRule> = {}): OpRule => ({
@@ -88,7 +94,8 @@ const comparison = (fn?: Fn): OpRule => pointwise('never', fn, { dtype: () => BO
 const choose: Fn = ([condition = 0, a = 0, b = 0]) => (hint(condition) !== 0 ? a : b);
 const smaller: Fn = (args) => args.reduce((a, b) => (hint(b) < hint(a) ? b : a));
 const larger: Fn = (args) => args.reduce((a, b) => (hint(b) > hint(a) ? b : a));
-const quotient: Fn = ([a = 0, b = 1], float) => (float ? (isStatic(a) && isStatic(b) ? a / b : (divideExactly(a, b) ?? opaque('fdiv', [a, b], (x, y) => x / y))) : divide(a, b));
+const quotient: Fn = ([a = 0, b = 1], float) =>
+  float ? (isStatic(a) && isStatic(b) ? a / b : (divideExactly(a, b) ?? opaque('fdiv', [a, b], (x, y) => x / y))) : divide(a, b);
 
 // ---------------------------------------------------------------------------------------------- products and reductions
 
@@ -118,10 +125,15 @@ function einsum(site: Site): Relation {
   const ellipsis = Math.max(0, ...terms.split(',').map((term, i) => (term.includes('...') ? site.dims(i).length - term.replace('...', '').length : 0)));
   const labels = (term: string, rank: number): string[] =>
     term.split('...').flatMap((part, i) => [...(i === 1 ? range(ellipsis, '.').slice(ellipsis - (rank - term.length + 3)) : []), ...part]);
-  const inputs = terms.split(',').map((term, i) => labels(term, site.dims(i).length).map((label, d) => (site.dims(i)[d] === 1 && label.startsWith('.') ? '' : label)));
+  const inputs = terms
+    .split(',')
+    .map((term, i) => labels(term, site.dims(i).length).map((label, d) => (site.dims(i)[d] === 1 && label.startsWith('.') ? '' : label)));
   if (inputs.some((list) => new Set(list).size !== list.length)) return unknown('Einsum with a repeated index');
   const all = [...terms.replaceAll(/[.,]/g, '')];
-  const implicit = `${ellipsis > 0 ? '...' : ''}${[...new Set(all)].filter((c) => all.indexOf(c) === all.lastIndexOf(c)).sort().join('')}`;
+  const implicit = `${ellipsis > 0 ? '...' : ''}${[...new Set(all)]
+    .filter((c) => all.indexOf(c) === all.lastIndexOf(c))
+    .sort()
+    .join('')}`;
   const out = result ?? implicit;
   return { kind: 'labels', inputs, outputs: [labels(out, out.replace('...', '').length + ellipsis)] };
 }
@@ -139,7 +151,12 @@ const reduction = (zero: Zero, inputSince = 18, fn?: (values: readonly Size[]) =
     const labels = range(site.dims(0).length);
     const keep = site.int('keepdims', 1) !== 0;
     const out = labels.flatMap((label, i) => (axes.has(i) ? (keep ? [`one${i}`] : []) : [label]));
-    return { kind: 'labels', inputs: [labels, ...site.flat.inputs.slice(1).map(() => null)], outputs: [out], sizes: new Map(labels.map((_, i) => [`one${i}`, 1])) };
+    return {
+      kind: 'labels',
+      inputs: [labels, ...site.flat.inputs.slice(1).map(() => null)],
+      outputs: [out],
+      sizes: new Map(labels.map((_, i) => [`one${i}`, 1])),
+    };
   },
   zero,
   compute: (site) => {
@@ -176,7 +193,8 @@ function norm(site: Site): Labels {
   const axis = at(site.int('axis', -1), rank);
   const labels = range(rank);
   const statistics = labels.map((label, i) => (i < axis ? label : `one${i}`));
-  const affine = (input: number): string[] | null => (site.has(input) ? site.dims(input).map((size, i, dims) => (size === 1 ? '' : `d${rank - dims.length + i}`)) : null);
+  const affine = (input: number): string[] | null =>
+    site.has(input) ? site.dims(input).map((size, i, dims) => (size === 1 ? '' : `d${rank - dims.length + i}`)) : null;
   return {
     kind: 'labels',
     inputs: site.flat.inputs.map((_, i) => (i === 0 ? labels : affine(i))),
@@ -200,9 +218,21 @@ function convolution(site: Site): Relation {
   const input = spatial.map((_, i) => `s${i}`);
   if (groups === 1) return { kind: 'labels', inputs: [['n', 'c', ...input], ['m', 'c', ...own], ...bias], outputs: [['n', 'm', ...outSpatial]], sizes };
   if (perGroup === 1 && equal(m, c)) {
-    return { kind: 'labels', inputs: [['n', 'm', ...input], ['m', 'one', ...own], ...bias], outputs: [['n', 'm', ...outSpatial]], sizes, attributes: new Map([['group', ['m']]]) };
+    return {
+      kind: 'labels',
+      inputs: [['n', 'm', ...input], ['m', 'one', ...own], ...bias],
+      outputs: [['n', 'm', ...outSpatial]],
+      sizes,
+      attributes: new Map([['group', ['m']]]),
+    };
   }
-  return { kind: 'labels', inputs: [['n', 'gc', ...input], ['gm', 'gi', ...own], ...bias.map(() => ['gm'])], outputs: [['n', 'gm', ...outSpatial]], sizes, mixes: ['gc', 'gi', 'gm'] };
+  return {
+    kind: 'labels',
+    inputs: [['n', 'gc', ...input], ['gm', 'gi', ...own], ...bias.map(() => ['gm'])],
+    outputs: [['n', 'gm', ...outSpatial]],
+    sizes,
+    mixes: ['gc', 'gi', 'gm'],
+  };
 }
 
 /** Sizes after sliding windows. Source: the Conv and pooling operators' pages. */
@@ -225,15 +255,28 @@ const pool = (zero: Zero): OpRule => ({
   relate: (site) => {
     const spatial = site.dims(0).slice(2);
     const sizes = new Map(windows(site, spatial, site.ints('kernel_shape') ?? []).map((size, i) => [`o${i}`, size]));
-    return { kind: 'labels', inputs: [['n', 'c', ...spatial.map((_, i) => `s${i}`)]], outputs: site.flat.outputs.map(() => ['n', 'c', ...spatial.map((_, i) => `o${i}`)]), sizes };
+    return {
+      kind: 'labels',
+      inputs: [['n', 'c', ...spatial.map((_, i) => `s${i}`)]],
+      outputs: site.flat.outputs.map(() => ['n', 'c', ...spatial.map((_, i) => `o${i}`)]),
+      sizes,
+    };
   },
   zero,
 });
 
 const globalPool = (zero: Zero): OpRule => ({
   relate: (site) => {
-    const ones = site.dims(0).slice(2).map((_, i) => `one${i}`);
-    return { kind: 'labels', inputs: [['n', 'c', ...ones.map((_, i) => `s${i}`)]], outputs: [['n', 'c', ...ones]], sizes: new Map(ones.map((one) => [one, 1])) };
+    const ones = site
+      .dims(0)
+      .slice(2)
+      .map((_, i) => `one${i}`);
+    return {
+      kind: 'labels',
+      inputs: [['n', 'c', ...ones.map((_, i) => `s${i}`)]],
+      outputs: [['n', 'c', ...ones]],
+      sizes: new Map(ones.map((one) => [one, 1])),
+    };
   },
   zero,
 });
@@ -333,7 +376,9 @@ function expand(site: Site): Labels {
 function concat(site: Site): Relation {
   const shapes = site.flat.inputs.map((_, i) => site.dims(i));
   const axis = at(site.int('axis', 0), shapes[0]?.length ?? 0);
-  const out = (shapes[0] ?? []).map((size, d) => (d === axis ? shapes.reduce<Size>((sum, dims) => add(sum, dims[d] ?? 0), 0) : (shapes.map((dims) => dims[d] ?? 0).find(isStatic) ?? size)));
+  const out = (shapes[0] ?? []).map((size, d) =>
+    d === axis ? shapes.reduce<Size>((sum, dims) => add(sum, dims[d] ?? 0), 0) : (shapes.map((dims) => dims[d] ?? 0).find(isStatic) ?? size),
+  );
   return { kind: 'concat', axis, outputs: [out] };
 }
 
@@ -353,7 +398,11 @@ function slice(site: Site): Relation {
   const dims = site.dims(0);
   const dynamic = site.opset >= 10;
   const read = (input: number, name: string): readonly (Size | null)[] | undefined =>
-    dynamic ? (site.has(input) ? (site.elements(input)?.map((e) => e.value) ?? site.dims(input).flatMap((n) => Array.from({ length: hint(n) }, () => null))) : undefined) : site.ints(name);
+    dynamic
+      ? site.has(input)
+        ? (site.elements(input)?.map((e) => e.value) ?? site.dims(input).flatMap((n) => Array.from({ length: hint(n) }, () => null)))
+        : undefined
+      : site.ints(name);
   const starts = read(1, 'starts') ?? [];
   const ends = read(2, 'ends') ?? [];
   const axes = read(3, 'axes') ?? starts.map((_, i) => i);
@@ -483,7 +532,12 @@ const NOTHING: Element = { value: null, fromShape: false };
 
 // ---------------------------------------------------------------------------------------------- making tensors
 
-const filled = (sizes: readonly Size[]): Labels => ({ kind: 'labels', inputs: [null, null, null], outputs: [range(sizes.length, 'o')], sizes: new Map(sizes.map((size, i) => [`o${i}`, size])) });
+const filled = (sizes: readonly Size[]): Labels => ({
+  kind: 'labels',
+  inputs: [null, null, null],
+  outputs: [range(sizes.length, 'o')],
+  sizes: new Map(sizes.map((size, i) => [`o${i}`, size])),
+});
 
 function constantOfShape(site: Site): Labels {
   const empty = site.dims(0)[0] === 0;
@@ -508,7 +562,9 @@ const shape: OpRule = {
   zero: 'never',
   compute: (site) => {
     const dims = site.dims(0);
-    return dims.slice(boundOf(site.int('start', 0), dims.length), boundOf(site.int('end', dims.length), dims.length)).map((value) => ({ value, fromShape: true }));
+    return dims
+      .slice(boundOf(site.int('start', 0), dims.length), boundOf(site.int('end', dims.length), dims.length))
+      .map((value) => ({ value, fromShape: true }));
   },
   dtype: () => INT64,
 };
@@ -520,7 +576,12 @@ const dataDependent = (rank: (site: Site) => number, outputs = 1): OpRule => ({
   relate: (site) => {
     const labels = range(rank(site), 'o');
     const sizes = new Map<string, Size>(labels.map((label, i) => [label, site.fresh(`data${i}`, 5)]));
-    return { kind: 'labels', inputs: site.flat.inputs.map(() => null), outputs: site.flat.outputs.map((_, i) => (i < outputs ? labels : labels.slice(-1))), sizes };
+    return {
+      kind: 'labels',
+      inputs: site.flat.inputs.map(() => null),
+      outputs: site.flat.outputs.map((_, i) => (i < outputs ? labels : labels.slice(-1))),
+      sizes,
+    };
   },
   zero: 'never',
   dtype: () => INT64,
@@ -550,7 +611,10 @@ const NEVER: OpRule = unary('never');
 
 const RULES: Readonly<Record<string, OpRule>> = {
   // element by element, f(0) = 0
-  Relu: unary('keeps', real('relu', (x) => Math.max(x, 0))),
+  Relu: unary(
+    'keeps',
+    real('relu', (x) => Math.max(x, 0)),
+  ),
   Neg: unary('keeps', ([a = 0]) => multiply(a, -1)),
   Abs: unary('keeps', real('abs', Math.abs)),
   Sqrt: unary('keeps', real('sqrt', Math.sqrt)),
@@ -561,15 +625,45 @@ const RULES: Readonly<Record<string, OpRule>> = {
   Identity: unary('keeps', ([a = 0]) => a),
   Cast: { ...unary('keeps'), compute: castElements, dtype: (site) => site.int('to', FLOAT) },
   CastLike: { ...unary('keeps'), compute: (site) => site.elements(0), dtype: (site) => site.dtype(1) },
-  Tanh: KEEP, Erf: KEEP, Gelu: KEEP, Sin: KEEP, Tan: KEEP, Atan: KEEP, Asin: KEEP, Asinh: KEEP, Sinh: KEEP, LeakyRelu: KEEP, Elu: KEEP, Selu: KEEP, Celu: KEEP,
-  Softsign: KEEP, Mish: KEEP, HardSwish: KEEP, Swish: KEEP, ThresholdedRelu: KEEP, Shrink: KEEP, Trilu: KEEP, Dropout: KEEP, BitwiseNot: NEVER,
+  Tanh: KEEP,
+  Erf: KEEP,
+  Gelu: KEEP,
+  Sin: KEEP,
+  Tan: KEEP,
+  Atan: KEEP,
+  Asin: KEEP,
+  Asinh: KEEP,
+  Sinh: KEEP,
+  LeakyRelu: KEEP,
+  Elu: KEEP,
+  Selu: KEEP,
+  Celu: KEEP,
+  Softsign: KEEP,
+  Mish: KEEP,
+  HardSwish: KEEP,
+  Swish: KEEP,
+  ThresholdedRelu: KEEP,
+  Shrink: KEEP,
+  Trilu: KEEP,
+  Dropout: KEEP,
+  BitwiseNot: NEVER,
   PRelu: pointwise('first'),
   Clip: { relate: (site) => likeInput(site), zero: 'first', compute: clip },
   // element by element, f(0) ≠ 0
   Exp: unary('never', real('exp', Math.exp)),
   Log: unary('never', real('log', Math.log)),
-  Sigmoid: NEVER, Softplus: NEVER, HardSigmoid: NEVER, Cos: NEVER, Cosh: NEVER, Acos: NEVER, Acosh: NEVER, Atanh: KEEP,
-  Reciprocal: unary('never', real('reciprocal', (x) => 1 / x)),
+  Sigmoid: NEVER,
+  Softplus: NEVER,
+  HardSigmoid: NEVER,
+  Cos: NEVER,
+  Cosh: NEVER,
+  Acos: NEVER,
+  Acosh: NEVER,
+  Atanh: KEEP,
+  Reciprocal: unary(
+    'never',
+    real('reciprocal', (x) => 1 / x),
+  ),
   Not: unary('never', ([a = 0]) => (hint(a) === 0 ? 1 : 0)),
   IsNaN: { ...NEVER, dtype: () => BOOL },
   IsInf: { ...NEVER, dtype: () => BOOL },
@@ -582,8 +676,14 @@ const RULES: Readonly<Record<string, OpRule>> = {
   Min: pointwise('all', smaller),
   Mul: pointwise('any', ([a = 0, b = 0]) => multiply(a, b)),
   Div: pointwise('first', quotient),
-  Mod: pointwise('first', real('mod', (a, b) => (b === 0 ? 0 : a - Math.floor(a / b) * b))),
-  Pow: pointwise('first', real('pow', (a, b) => a ** b)),
+  Mod: pointwise(
+    'first',
+    real('mod', (a, b) => (b === 0 ? 0 : a - Math.floor(a / b) * b)),
+  ),
+  Pow: pointwise(
+    'first',
+    real('pow', (a, b) => a ** b),
+  ),
   And: pointwise('never', ([a = 0, b = 0]) => (hint(a) !== 0 && hint(b) !== 0 ? 1 : 0), { dtype: () => BOOL }),
   Or: pointwise('never', ([a = 0, b = 0]) => (hint(a) !== 0 || hint(b) !== 0 ? 1 : 0), { dtype: () => BOOL }),
   Xor: comparison(),
@@ -592,7 +692,10 @@ const RULES: Readonly<Record<string, OpRule>> = {
   LessOrEqual: comparison(test((a, b) => a <= b)),
   Greater: comparison(test((a, b) => a > b)),
   GreaterOrEqual: comparison(test((a, b) => a >= b)),
-  BitwiseAnd: pointwise('never'), BitwiseOr: pointwise('never'), BitwiseXor: pointwise('never'), BitShift: pointwise('first'),
+  BitwiseAnd: pointwise('never'),
+  BitwiseOr: pointwise('never'),
+  BitwiseXor: pointwise('never'),
+  BitShift: pointwise('first'),
   Where: pointwise('branches', choose, { dtype: (site) => site.dtype(1) }),
   // sums of products
   MatMul: { relate: (site) => matmul(site), zero: 'product' },
@@ -606,28 +709,50 @@ const RULES: Readonly<Record<string, OpRule>> = {
   ReduceProd: reduction('never', 18, product),
   ReduceMax: reduction('keeps', 18, (values) => larger(values, false) ?? 0),
   ReduceMin: reduction('keeps', 18, (values) => smaller(values, false) ?? 0),
-  ReduceL1: reduction('keeps'), ReduceL2: reduction('keeps'), ReduceSumSquare: reduction('keeps'), ReduceLogSum: reduction('never'), ReduceLogSumExp: reduction('never'),
-  ArgMax: arg, ArgMin: arg,
-  Softmax: softmax, LogSoftmax: softmax, Hardmax: softmax,
-  CumSum: { relate: (site) => likeInput(site, [`d${at(site.elements(1)?.[0]?.value as number ?? 0, site.dims(0).length)}`]), zero: 'keeps' },
+  ReduceL1: reduction('keeps'),
+  ReduceL2: reduction('keeps'),
+  ReduceSumSquare: reduction('keeps'),
+  ReduceLogSum: reduction('never'),
+  ReduceLogSumExp: reduction('never'),
+  ArgMax: arg,
+  ArgMin: arg,
+  Softmax: softmax,
+  LogSoftmax: softmax,
+  Hardmax: softmax,
+  CumSum: { relate: (site) => likeInput(site, [`d${at((site.elements(1)?.[0]?.value as number) ?? 0, site.dims(0).length)}`]), zero: 'keeps' },
   LpNormalization: { relate: (site) => likeInput(site, [`d${at(site.int('axis', -1), site.dims(0).length)}`]), zero: 'keeps' },
   LayerNormalization: { relate: norm, zero: 'never', gains: [1] },
   RMSNormalization: { relate: norm, zero: 'keeps', gains: [1] },
   SimplifiedLayerNormalization: { relate: norm, zero: 'keeps', gains: [1] },
   BatchNormalization: {
     relate: (site) => {
-      const labels = ['n', 'c', ...site.dims(0).slice(2).map((_, i) => `s${i}`)].slice(0, site.dims(0).length);
+      const labels = [
+        'n',
+        'c',
+        ...site
+          .dims(0)
+          .slice(2)
+          .map((_, i) => `s${i}`),
+      ].slice(0, site.dims(0).length);
       return { kind: 'labels', inputs: [labels, ['c'], ['c'], ['c'], ['c']], outputs: [labels] };
     },
     zero: 'never',
     gains: [1, 4],
   },
-  InstanceNormalization: { relate: (site) => ({ ...likeInput(site, range(site.dims(0).length).slice(1)), inputs: [range(site.dims(0).length), ['d1'], ['d1']] }), zero: 'never', gains: [1] },
+  InstanceNormalization: {
+    relate: (site) => ({ ...likeInput(site, range(site.dims(0).length).slice(1)), inputs: [range(site.dims(0).length), ['d1'], ['d1']] }),
+    zero: 'never',
+    gains: [1],
+  },
   GroupNormalization: { relate: (site) => likeInput(site, range(site.dims(0).length).slice(1)), zero: 'never' },
   LRN: { relate: (site) => likeInput(site, ['d1']), zero: 'keeps' },
   // windows
-  AveragePool: pool('keeps'), MaxPool: pool('keeps'), GlobalAveragePool: globalPool('keeps'), GlobalMaxPool: globalPool('keeps'),
-  Resize: resize, Upsample: resize,
+  AveragePool: pool('keeps'),
+  MaxPool: pool('keeps'),
+  GlobalAveragePool: globalPool('keeps'),
+  GlobalMaxPool: globalPool('keeps'),
+  Resize: resize,
+  Upsample: resize,
   // moving elements
   Reshape: { relate: reshape, zero: 'moved', compute: moved },
   Flatten: { relate: flattenTo2d, zero: 'moved', compute: moved },
@@ -663,7 +788,9 @@ const RULES: Readonly<Record<string, OpRule>> = {
     dtype: (site) => tensorAttribute(site)?.dataType ?? FLOAT,
     compute: (site) => {
       const count = hint(product(constantOfShapeSizes(site)));
-      return constantOfShapeSizes(site).every(isStatic) && count <= 64 ? Array.from({ length: count }, () => ({ value: tensorValue(site), fromShape: false })) : null;
+      return constantOfShapeSizes(site).every(isStatic) && count <= 64
+        ? Array.from({ length: count }, () => ({ value: tensorValue(site), fromShape: false }))
+        : null;
     },
   },
   Range: {
@@ -685,13 +812,20 @@ const RULES: Readonly<Record<string, OpRule>> = {
       const labels = range(site.dims(0).length);
       const axis = at(site.int('axis', -1), labels.length + 1);
       const depth = site.elements(1)?.[0]?.value ?? site.fresh('depth', 4);
-      return { kind: 'labels', inputs: [labels, null, null], outputs: [[...labels.slice(0, axis), 'depth', ...labels.slice(axis)]], sizes: new Map([['depth', depth]]) };
+      return {
+        kind: 'labels',
+        inputs: [labels, null, null],
+        outputs: [[...labels.slice(0, axis), 'depth', ...labels.slice(axis)]],
+        sizes: new Map([['depth', depth]]),
+      };
     },
     zero: 'never',
     dtype: (site) => site.dtype(2),
   },
   EyeLike: unary('never'),
-  RandomNormalLike: unary('never'), RandomUniformLike: unary('never'), Bernoulli: unary('never'),
+  RandomNormalLike: unary('never'),
+  RandomUniformLike: unary('never'),
+  Bernoulli: unary('never'),
   TopK: {
     relate: (site) => {
       const labels = range(site.dims(0).length);
@@ -707,7 +841,8 @@ const RULES: Readonly<Record<string, OpRule>> = {
     relate: (site) => {
       const labels = range(site.dims(0).length);
       const axis = at(site.int('axis', 1), labels.length);
-      const scale = (input: number): string[] | null => (site.has(input) && site.dims(input).length === 1 && site.dims(input)[0] !== 1 ? [labels[axis] ?? ''] : null);
+      const scale = (input: number): string[] | null =>
+        site.has(input) && site.dims(input).length === 1 && site.dims(input)[0] !== 1 ? [labels[axis] ?? ''] : null;
       if (site.int('block_size', 0) !== 0) return unknown('blocked quantisation');
       return { kind: 'labels', inputs: [labels, scale(1), scale(2)], outputs: [labels] };
     },
@@ -719,7 +854,8 @@ const RULES: Readonly<Record<string, OpRule>> = {
     relate: (site) => {
       const labels = range(site.dims(0).length);
       const axis = at(site.int('axis', 1), labels.length);
-      const scale = (input: number): string[] | null => (site.has(input) && site.dims(input).length === 1 && site.dims(input)[0] !== 1 ? [labels[axis] ?? ''] : null);
+      const scale = (input: number): string[] | null =>
+        site.has(input) && site.dims(input).length === 1 && site.dims(input)[0] !== 1 ? [labels[axis] ?? ''] : null;
       return { kind: 'labels', inputs: [labels, scale(1), scale(2)], outputs: [labels] };
     },
     zero: 'never',
@@ -743,7 +879,9 @@ function clip(site: Site): readonly Element[] | null {
   const low = site.has(1) ? site.elements(1)?.[0]?.value : -Infinity;
   const high = site.has(2) ? site.elements(2)?.[0]?.value : Infinity;
   if (site.opset < 11 || low == null || high == null) return null;
-  return site.elements(0)?.map((e) => ({ ...e, value: e.value === null ? null : (smaller([larger([e.value, low], false) ?? 0, high], false) ?? null) })) ?? null;
+  return (
+    site.elements(0)?.map((e) => ({ ...e, value: e.value === null ? null : (smaller([larger([e.value, low], false) ?? 0, high], false) ?? null) })) ?? null
+  );
 }
 
 function concatenated(site: Site): readonly Element[] {

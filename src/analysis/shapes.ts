@@ -126,7 +126,12 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
     relations.set(node, relation);
     node.outputs.forEach((output, i) => {
       if (output === '') return;
-      values.set(output, { dims: dims[i] ?? null, dtype: i === 0 || node.op === 'Split' || node.op === 'If' ? (node.op === 'If' ? site.dtype(1 + i) : dtype) : secondDtype(node, dtype), elements: i === 0 ? elements : null, dependence });
+      values.set(output, {
+        dims: dims[i] ?? null,
+        dtype: i === 0 || node.op === 'Split' || node.op === 'If' ? (node.op === 'If' ? site.dtype(1 + i) : dtype) : secondDtype(node, dtype),
+        elements: i === 0 ? elements : null,
+        dependence,
+      });
     });
     if (node.op === 'If') joinElements(node);
     if (node.op === 'Split' && relation.kind === 'split') splitElements(node, relation.parts ?? []);
@@ -175,10 +180,15 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
     const count = node.outputs.length;
     node.outputs.forEach((output, o) => {
       const facts = values.get(output);
-      const branches = node.inputs.slice(1).filter((_, i) => i % count === o).map((name) => elementsOf(name));
+      const branches = node.inputs
+        .slice(1)
+        .filter((_, i) => i % count === o)
+        .map((name) => elementsOf(name));
       const [first, ...rest] = branches;
       if (facts === undefined || first == null) return;
-      const agree = rest.every((other) => other !== null && other.length === first.length && other.every((e, i) => e.value !== null && equal(e.value, first[i]?.value ?? NaN)));
+      const agree = rest.every(
+        (other) => other !== null && other.length === first.length && other.every((e, i) => e.value !== null && equal(e.value, first[i]?.value ?? NaN)),
+      );
       values.set(output, { ...facts, elements: agree ? first : null });
     });
   }

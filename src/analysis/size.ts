@@ -143,7 +143,11 @@ export function substitute(size: Size, name: string, by: Size): Size {
     const atom = size.atoms.get(atomName);
     if (atomName === name) return by;
     if (atom?.apply === undefined) return single(atomName, atom ?? { hint: 1, args: [] });
-    return opaque(atomName.slice(0, atomName.indexOf('(')), atom.args.map((arg) => substitute(arg, name, by)), atom.apply);
+    return opaque(
+      atomName.slice(0, atomName.indexOf('(')),
+      atom.args.map((arg) => substitute(arg, name, by)),
+      atom.apply,
+    );
   };
   let sum: Size = 0;
   for (const [monomial, c] of size.terms) sum = add(sum, monomial === '' ? c : monomial.split(TIMES).map(valueOf).reduce(multiply, c));

@@ -1,7 +1,7 @@
 import { concatSource, rangeSource } from './byte-source.ts';
-import { type Decoding, opaquePart, spend } from './decoding.ts';
 import { decodeGraph } from './decode-graph.ts';
 import { decodeTensor } from './decode-tensor.ts';
+import { type Decoding, opaquePart, spend } from './decoding.ts';
 import type { Attribute, ByteSource } from './ir.ts';
 import { AttributeField, AttributeType } from './proto-fields.ts';
 import { longToNumber, readFloat, readInt, readInt32, readText, scanFields, scanVarints } from './wire.ts';

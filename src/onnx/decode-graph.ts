@@ -1,8 +1,8 @@
 import { rangeSource } from './byte-source.ts';
 import { decodeAttribute } from './decode-attribute.ts';
-import { type Decoding, nested, opaquePart, spend } from './decoding.ts';
 import { decodeTensor } from './decode-tensor.ts';
 import { decodeValueInfo } from './decode-value-info.ts';
+import { type Decoding, nested, opaquePart, spend } from './decoding.ts';
 import type { Attribute, ByteSource, FunctionDef, Graph, Node, OpsetImport, Tensor, ValueInfo } from './ir.ts';
 import { FunctionField, GraphField, NodeField, OpsetField, SparseField } from './proto-fields.ts';
 import { readInt, readText, scanFields } from './wire.ts';
@@ -166,10 +166,7 @@ function readDomain(message: ByteSource, at: number, end: number): string {
 }
 
 /** A sparse initializer is named by its values. Its parts are read to find damage, and kept. */
-function decodeSparse(
-  message: ByteSource,
-  decoding: Decoding,
-): { name: string; origin: { message: ByteSource; decoded: object } } {
+function decodeSparse(message: ByteSource, decoding: Decoding): { name: string; origin: { message: ByteSource; decoded: object } } {
   const sparse = { name: '', origin: { message, decoded: {} } };
   scanFields(message, 'SparseTensorProto', (tag, _start, at, end) => {
     if (tag !== SparseField.values && tag !== SparseField.indices) return;

@@ -128,11 +128,10 @@ function inlineData(raw: RawTensor, size: number | null, where: string): ByteSou
   }
   const data = raw.raw ?? raw.typed.toRaw(raw.dataType);
   if (size !== null && data.size !== size) {
-    throw new GrowError(
-      'INVALID_MODEL',
-      `${dataTypeName(raw.dataType)} shape [${raw.dims.join(', ')}] needs ${size} bytes of data, there are ${data.size}`,
-      { where, hint: 'the file is damaged or was saved without its weights: export it again' },
-    );
+    throw new GrowError('INVALID_MODEL', `${dataTypeName(raw.dataType)} shape [${raw.dims.join(', ')}] needs ${size} bytes of data, there are ${data.size}`, {
+      where,
+      hint: 'the file is damaged or was saved without its weights: export it again',
+    });
   }
   return data;
 }

@@ -3,13 +3,7 @@ import type { ByteSource, DeclaredDim, ValueInfo } from './ir.ts';
 import { DimField, ShapeField, TensorTypeField, TypeField, ValueInfoField } from './proto-fields.ts';
 import { readInt, readInt32, readText, scanFields } from './wire.ts';
 
-const OTHER_TYPES: ReadonlySet<number> = new Set([
-  TypeField.sequence,
-  TypeField.map,
-  TypeField.opaque,
-  TypeField.sparse,
-  TypeField.optional,
-]);
+const OTHER_TYPES: ReadonlySet<number> = new Set([TypeField.sequence, TypeField.map, TypeField.opaque, TypeField.sparse, TypeField.optional]);
 
 /** The declared value of a ValueInfoProto. Throws GrowError INVALID_MODEL. */
 export function decodeValueInfo(message: ByteSource): ValueInfo {

@@ -1,7 +1,7 @@
+import { rangeSource } from './byte-source.ts';
 import type { ByteSource, DeclaredDim, ValueInfo } from './ir.ts';
 import { DimField, ShapeField, TensorTypeField, TypeField, ValueInfoField } from './proto-fields.ts';
 import { bytesField, intField, mergedField, type Pieces, rewriteFields, textField } from './rewrite-fields.ts';
-import { rangeSource } from './byte-source.ts';
 import { scanFields } from './wire.ts';
 
 /**

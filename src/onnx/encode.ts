@@ -1,8 +1,8 @@
 import { assert } from '../errors.ts';
 import { byteCount } from './data-types.ts';
 import { encodeValueType } from './encode-value-type.ts';
-import { type Attribute, DataType, type FunctionDef, type Graph, type Model, type Node, type OpsetImport } from './ir.ts';
 import type { Origin, Tensor, ValueInfo } from './ir.ts';
+import { type Attribute, DataType, type FunctionDef, type Graph, type Model, type Node, type OpsetImport } from './ir.ts';
 import {
   AttributeField,
   AttributeType,
@@ -67,15 +67,9 @@ const encodeEntry = (entry: Entry): Pieces => encodeObject(entry, ENTRY, 'String
 const encodeFunction = (definition: FunctionDef): Pieces => encodeObject(definition, FUNCTION, 'FunctionProto');
 const encodeValueInfo = (info: ValueInfo): Pieces => encodeObject(info, VALUE_INFO, 'ValueInfoProto');
 
-const OPSET: readonly Slot<OpsetImport>[] = [
-  textSlot(OpsetField.domain, (opset) => opset.domain),
-  intSlot(OpsetField.version, (opset) => opset.version),
-];
+const OPSET: readonly Slot<OpsetImport>[] = [textSlot(OpsetField.domain, (opset) => opset.domain), intSlot(OpsetField.version, (opset) => opset.version)];
 
-const ENTRY: readonly Slot<Entry>[] = [
-  textSlot(EntryField.key, (entry) => entry.key),
-  textSlot(EntryField.value, (entry) => entry.value),
-];
+const ENTRY: readonly Slot<Entry>[] = [textSlot(EntryField.key, (entry) => entry.key), textSlot(EntryField.value, (entry) => entry.value)];
 
 const MODEL: readonly Slot<Model>[] = [
   intSlot(ModelField.irVersion, (model) => model.irVersion),
@@ -179,9 +173,7 @@ function tensorData(tensor: Tensor): Pieces {
     ['length', String(length)],
   ] as const;
   return [
-    ...entries.flatMap(([key, value]) =>
-      bytesField(TensorField.externalData, [textField(EntryField.key, key), textField(EntryField.value, value)]),
-    ),
+    ...entries.flatMap(([key, value]) => bytesField(TensorField.externalData, [textField(EntryField.key, key), textField(EntryField.value, value)])),
     intField(TensorField.dataLocation, 1),
   ];
 }

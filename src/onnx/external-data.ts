@@ -1,4 +1,4 @@
-import { constants, closeSync, fstatSync, openSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { GrowError } from '../errors.ts';
 import { rangeSource } from './byte-source.ts';
@@ -52,11 +52,10 @@ export function externalResolver(folder: string | undefined): ExternalResolver {
       );
     }
     if (size !== null && length !== size) {
-      throw new GrowError(
-        'INVALID_MODEL',
-        `external data ${JSON.stringify(location)} gives ${length} bytes, the shape needs ${size}`,
-        { where, hint: 'the data file belongs to another model, or the model is damaged: export it again' },
-      );
+      throw new GrowError('INVALID_MODEL', `external data ${JSON.stringify(location)} gives ${length} bytes, the shape needs ${size}`, {
+        where,
+        hint: 'the data file belongs to another model, or the model is damaged: export it again',
+      });
     }
     return { data: rangeSource(file, offset, length), external: { location, offset, length } };
   };

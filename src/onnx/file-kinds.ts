@@ -9,10 +9,7 @@ const EXPORT = 'export the model to ONNX first, for example with torch.onnx.expo
 
 /** Beginnings of files that people take for ONNX, as Latin-1 text. */
 const KINDS: readonly (readonly [RegExp, Kind])[] = [
-  [
-    /^version https:\/\/git-lfs/,
-    { reason: 'this is a Git LFS pointer, not the model itself', hint: 'fetch the real file: git lfs pull' },
-  ],
+  [/^version https:\/\/git-lfs/, { reason: 'this is a Git LFS pointer, not the model itself', hint: 'fetch the real file: git lfs pull' }],
   [/^.{8}\{\s*"/s, { reason: 'this is a safetensors file, which holds weights without a graph', hint: EXPORT }],
   [/^.{4}ORTM/s, { reason: 'this is a model in ORT format', hint: 'use the .onnx file that it was made from' }],
   [/^PK\x03\x04/, { reason: 'this is a zip archive, perhaps a PyTorch checkpoint', hint: EXPORT }],

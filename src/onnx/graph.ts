@@ -4,7 +4,7 @@
  * Values get names that are unique over all scopes; an `If` becomes a node that reads its condition and the outputs
  * of all its branches. `unflatten` puts every node back into its own scope; nodes that did not change keep their identity.
  */
-import { assert } from '../errors.ts';
+import { assert, GrowError } from '../errors.ts';
 import type { Attribute, Graph, Model, Node, Tensor, ValueInfo } from './ir.ts';
 import { DataType } from './ir.ts';
 import { tensorFromNumbers } from './tensor.ts';
@@ -58,7 +58,13 @@ export function flatten(model: Model): FlatGraph {
   const constants = new Map<string, Constant>();
   visit(model.graph, '', new Map());
   const initializers = new Set(model.graph.initializers.map((tensor) => tensor.name));
-  return { model, nodes: same(nodes, inExecutionOrder(nodes)) as FlatNode[], constants, inputs: model.graph.inputs.filter((input) => !initializers.has(input.name)), outputs: model.graph.outputs };
+  return {
+    model,
+    nodes: same(nodes, inExecutionOrder(nodes)) as FlatNode[],
+    constants,
+    inputs: model.graph.inputs.filter((input) => !initializers.has(input.name)),
+    outputs: model.graph.outputs,
+  };
 
   function visit(graph: Graph, scope: string, outer: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
     const names = new Map(outer);
@@ -180,8 +186,14 @@ export function unflatten(model: Model, edit: FlatEdit): Model {
     const { node } = flat;
     const count = node.inputs.length;
     const wanted = flat.branches === undefined ? flat.inputs.slice(0, hasBody(node) ? count : undefined) : flat.inputs.slice(0, 1);
-    const inputs = same(node.inputs, wanted.map((name) => (name === '' ? '' : local(scope, name))));
-    const outputs = same(node.outputs, flat.outputs.map((name) => (name === '' ? '' : local(scope, name))));
+    const inputs = same(
+      node.inputs,
+      wanted.map((name) => (name === '' ? '' : local(scope, name))),
+    );
+    const outputs = same(
+      node.outputs,
+      flat.outputs.map((name) => (name === '' ? '' : local(scope, name))),
+    );
     const attributes = flat.branches === undefined ? node.attributes : rebuildBranches(flat);
     const unchanged = inputs === node.inputs && outputs === node.outputs && attributes === node.attributes;
     return unchanged ? node : { ...node, inputs, outputs, attributes };
@@ -197,7 +209,10 @@ export function unflatten(model: Model, edit: FlatEdit): Model {
       const scope = flat.branches?.[index] ?? '';
       const body = rebuild(attribute.value, scope);
       const names = ends.slice(index * each, (index + 1) * each).map((name) => local(scope, name));
-      const outputs = same(body.outputs, names.map((name, i) => declareOutput(body.outputs, name, i)));
+      const outputs = same(
+        body.outputs,
+        names.map((name, i) => declareOutput(body.outputs, name, i)),
+      );
       const value = outputs === body.outputs ? body : { ...body, outputs };
       return value === attribute.value ? attribute : { ...attribute, value };
     });
@@ -227,32 +242,43 @@ export function same<T>(old: readonly T[], now: readonly T[]): readonly T[] {
   return old.length === now.length && old.every((element, i) => element === now[i]) ? old : now;
 }
 
-/** A stable topological order: nodes keep their places unless they read something defined later. */
+/** A stable topological order: nodes keep their places unless they read something defined later; an `If` follows all its branches' nodes. */
 export function inExecutionOrder(nodes: readonly FlatNode[]): FlatNode[] {
   const producer = new Map<string, FlatNode>();
-  for (const node of nodes) for (const output of node.outputs) if (output !== '') producer.set(output, node);
+  const inScope = new Map<string, FlatNode[]>();
+  for (const node of nodes) {
+    for (const output of node.outputs) if (output !== '') producer.set(output, node);
+    if (node.scope === '') continue;
+    const list = inScope.get(node.scope);
+    if (list === undefined) inScope.set(node.scope, [node]);
+    else list.push(node);
+  }
+  const needs = (node: FlatNode): (FlatNode | undefined)[] => [
+    ...node.inputs.map((name) => producer.get(name)),
+    ...(node.branches ?? []).flatMap((branch) => inScope.get(branch) ?? []),
+  ];
   const ordered: FlatNode[] = [];
   const state = new Map<FlatNode, 'open' | 'done'>();
   for (const start of nodes) {
-    const stack: { node: FlatNode; next: number }[] = [{ node: start, next: 0 }];
+    const stack: { node: FlatNode; needs: (FlatNode | undefined)[]; next: number }[] = [{ node: start, needs: needs(start), next: 0 }];
     while (stack.length > 0) {
-      const top = stack[stack.length - 1] as { node: FlatNode; next: number };
+      const top = stack[stack.length - 1] as (typeof stack)[number];
       if (state.get(top.node) === 'done') {
         stack.pop();
         continue;
       }
       state.set(top.node, 'open');
-      const input = top.node.inputs[top.next++];
-      if (input === undefined) {
+      if (top.next >= top.needs.length) {
         state.set(top.node, 'done');
         ordered.push(top.node);
         stack.pop();
         continue;
       }
-      const from = producer.get(input);
-      if (from === undefined || state.get(from) === 'done') continue;
-      assert(state.get(from) !== 'open' || from === top.node, `a cycle through ${from.node.name}: ${stack.slice(stack.findIndex((own) => own.node === from)).map((own) => own.node.node.name).join(' ← ')}`);
-      if (from !== top.node) stack.push({ node: from, next: 0 });
+      const from = top.needs[top.next++];
+      if (from === undefined || from === top.node || state.get(from) === 'done') continue;
+      if (state.get(from) === 'open')
+        throw new GrowError('INVALID_MODEL', 'the graph has a cycle', { where: nodeLabel(from), hint: 'an ONNX graph must be acyclic' });
+      stack.push({ node: from, needs: needs(from), next: 0 });
     }
   }
   return ordered;

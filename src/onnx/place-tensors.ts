@@ -66,11 +66,7 @@ function inlined(tensor: Tensor): Tensor {
   return rest;
 }
 
-function place(
-  model: Model,
-  plain: Model,
-  outside: (tensor: Tensor, kind: TensorPlace) => boolean,
-): Placement {
+function place(model: Model, plain: Model, outside: (tensor: Tensor, kind: TensorPlace) => boolean): Placement {
   const data: { source: ByteSource; at: number }[] = [];
   const offsets = new Map<ByteSource, number>();
   let dataSize = 0;

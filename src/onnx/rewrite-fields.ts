@@ -1,8 +1,8 @@
 import protobuf from 'protobufjs/minimal.js';
 import { bytesSource, concatSource, rangeSource } from './byte-source.ts';
 import type { ByteSource, Origin } from './ir.ts';
-import { encodeText } from './text.ts';
 import { unclampedInt64 } from './tensor.ts';
+import { encodeText } from './text.ts';
 import { scanFields } from './wire.ts';
 
 /** Encoded bytes in pieces, so that large ones are never copied together. */
@@ -21,11 +21,7 @@ export interface Slot<T> {
  * The bytes of an object: the original ones if it is the object that was read; the original fields with the changed
  * properties' fields replaced, at the place of the first of them, if it is a changed copy; all slots in order if it is new.
  */
-export function encodeObject<T extends { readonly origin?: Origin }>(
-  now: T,
-  slots: readonly Slot<NoInfer<T>>[],
-  what: string,
-): Pieces {
+export function encodeObject<T extends { readonly origin?: Origin }>(now: T, slots: readonly Slot<NoInfer<T>>[], what: string): Pieces {
   const { origin } = now;
   if (origin === undefined) return slots.flatMap((slot) => slot.write(now, undefined));
   if (origin.decoded === now) return [origin.message];
@@ -38,11 +34,7 @@ export function encodeObject<T extends { readonly origin?: Origin }>(
 }
 
 /** The fields of a message with those of the given tags replaced, at the first place where one stood, else at the end. */
-export function rewriteFields(
-  message: ByteSource,
-  what: string,
-  edits: readonly { readonly tags: readonly number[]; readonly pieces: Pieces }[],
-): Pieces {
+export function rewriteFields(message: ByteSource, what: string, edits: readonly { readonly tags: readonly number[]; readonly pieces: Pieces }[]): Pieces {
   const out: ByteSource[] = [];
   const owner = new Map(edits.flatMap((edit) => edit.tags.map((tag) => [tag, edit] as const)));
   const written = new Set<(typeof edits)[number]>();

@@ -96,12 +96,7 @@ export function encodeNumbers(dataType: number, numbers: ArrayLike<number>): Uin
 }
 
 /** A new tensor of the given numbers in row-major order; `dims` [] is a scalar. */
-export function tensorFromNumbers(
-  name: string,
-  dataType: number,
-  dims: readonly number[],
-  numbers: ArrayLike<number>,
-): Tensor {
+export function tensorFromNumbers(name: string, dataType: number, dims: readonly number[], numbers: ArrayLike<number>): Tensor {
   assert(elementCount(dims) === numbers.length, `${numbers.length} numbers for the shape [${dims.join(', ')}] of ${name}`);
   return { name, dataType, dims, data: bytesSource(encodeNumbers(dataType, numbers)) };
 }

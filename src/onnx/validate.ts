@@ -60,13 +60,7 @@ function checkFunction(definition: FunctionDef, report: Report): void {
 }
 
 /** Checks nodes in order and adds what they produce to `defined`. */
-function checkNodes(
-  nodes: readonly Node[],
-  defined: Set<string>,
-  outer: ReadonlySet<string>,
-  where: string,
-  report: Report,
-): void {
+function checkNodes(nodes: readonly Node[], defined: Set<string>, outer: ReadonlySet<string>, where: string, report: Report): void {
   const later = new Set(nodes.flatMap((node) => node.outputs));
   nodes.forEach((node, index) => {
     const here = `${where}, node ${index} (${label(node)})`;
@@ -83,13 +77,7 @@ function checkNodes(
   });
 }
 
-function checkAttributes(
-  node: Node,
-  defined: ReadonlySet<string>,
-  outer: ReadonlySet<string>,
-  where: string,
-  report: Report,
-): void {
+function checkAttributes(node: Node, defined: ReadonlySet<string>, outer: ReadonlySet<string>, where: string, report: Report): void {
   checkUnique(
     node.attributes.map((attribute) => attribute.name),
     where,

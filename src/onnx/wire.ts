@@ -25,12 +25,7 @@ interface Cursor {
  * Visits the fields of the message in `source` in order, reading headers only. `what` names the message in errors.
  * Throws GrowError INVALID_MODEL when the bytes are no fields, and `overrun` when a field runs past the end.
  */
-export function scanFields(
-  source: ByteSource,
-  what: string,
-  visit: FieldVisitor,
-  overrun: 'INVALID_MODEL' | 'TRUNCATED' = 'INVALID_MODEL',
-): void {
+export function scanFields(source: ByteSource, what: string, visit: FieldVisitor, overrun: 'INVALID_MODEL' | 'TRUNCATED' = 'INVALID_MODEL'): void {
   const cursor = openCursor(source, what);
   for (let start = 0; start < source.size; ) {
     seek(cursor, start);
@@ -70,13 +65,7 @@ export function readText(source: ByteSource, at: number, end: number): string {
 }
 
 /** Visits the varints packed in a range as 32-bit halves. Throws GrowError INVALID_MODEL when they do not fill it exactly. */
-export function scanVarints(
-  source: ByteSource,
-  at: number,
-  end: number,
-  what: string,
-  visit: (low: number, high: number) => void,
-): void {
+export function scanVarints(source: ByteSource, at: number, end: number, what: string, visit: (low: number, high: number) => void): void {
   for (let from = at; from < end; ) {
     const bytes = source.read(from, Math.min(WINDOW, end - from));
     const reader = new protobuf.Reader(bytes);
@@ -125,12 +114,7 @@ function position(cursor: Cursor): number {
   return cursor.base + cursor.reader.pos;
 }
 
-function skipValue(
-  cursor: Cursor,
-  tag: number,
-  at: number,
-  overrun: 'INVALID_MODEL' | 'TRUNCATED',
-): { at: number; end: number; next: number } {
+function skipValue(cursor: Cursor, tag: number, at: number, overrun: 'INVALID_MODEL' | 'TRUNCATED'): { at: number; end: number; next: number } {
   const size = cursor.source.size;
   switch (tag & 7) {
     case Wire.VARINT: {
@@ -158,12 +142,7 @@ function whole(at: number, end: number): { at: number; end: number; next: number
 }
 
 /** Groups are long deprecated, but old or foreign writers may use them for fields we do not know. */
-function skipGroup(
-  cursor: Cursor,
-  openTag: number,
-  at: number,
-  overrun: 'INVALID_MODEL' | 'TRUNCATED',
-): { at: number; end: number; next: number } {
+function skipGroup(cursor: Cursor, openTag: number, at: number, overrun: 'INVALID_MODEL' | 'TRUNCATED'): { at: number; end: number; next: number } {
   const open = [openTag >>> 3];
   for (let start = at; ; ) {
     seek(cursor, Math.min(start, cursor.source.size));
@@ -183,23 +162,12 @@ function skipGroup(
   }
 }
 
-function within(
-  cursor: Cursor,
-  at: number,
-  end: number,
-  size: number,
-  overrun: 'INVALID_MODEL' | 'TRUNCATED',
-): number {
+function within(cursor: Cursor, at: number, end: number, size: number, overrun: 'INVALID_MODEL' | 'TRUNCATED'): number {
   if (end > size) throw cutOff(cursor.what, at, `a field needs ${end - at} bytes from byte ${at}, only ${size - at} are left`, overrun);
   return end;
 }
 
-function guarded<T>(
-  cursor: Cursor,
-  at: number,
-  overrun: 'INVALID_MODEL' | 'TRUNCATED',
-  read: (reader: protobuf.Reader) => T,
-): T {
+function guarded<T>(cursor: Cursor, at: number, overrun: 'INVALID_MODEL' | 'TRUNCATED', read: (reader: protobuf.Reader) => T): T {
   seek(cursor, at);
   try {
     return read(cursor.reader);
@@ -209,13 +177,7 @@ function guarded<T>(
   }
 }
 
-function cutOff(
-  what: string,
-  at: number,
-  reason: string,
-  code: 'INVALID_MODEL' | 'TRUNCATED',
-  cause?: unknown,
-): GrowError {
+function cutOff(what: string, at: number, reason: string, code: 'INVALID_MODEL' | 'TRUNCATED', cause?: unknown): GrowError {
   return new GrowError(code, `${what} is cut off: ${reason}`, {
     where: `${what}, byte ${at}`,
     hint: 'download or export the file again',

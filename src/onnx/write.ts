@@ -1,20 +1,11 @@
 import path from 'node:path';
 import { GrowError } from '../errors.ts';
 import { bytesSource } from './byte-source.ts';
-import { encodeModelMessage } from './encode.ts';
 import { startContentHash } from './content-hash.ts';
+import { encodeModelMessage } from './encode.ts';
 import { ioError } from './io-error.ts';
 import type { ByteSource, Model } from './ir.ts';
-import {
-  createNew,
-  outputExists,
-  publish,
-  removeIfThere,
-  statOrNull,
-  sweepStale,
-  syncFolder,
-  temporaryName,
-} from './output-files.ts';
+import { createNew, outputExists, publish, removeIfThere, statOrNull, sweepStale, syncFolder, temporaryName } from './output-files.ts';
 import { type ExternalDataMode, type Placement, placeTensors } from './place-tensors.ts';
 import { piecesSize } from './rewrite-fields.ts';
 import { checkMessageSize } from './serialize.ts';
@@ -89,7 +80,10 @@ async function writeAll(model: Model, target: string, options: WriteOptions, cle
   // From here on the new model stands: its files are no longer temporary, and nothing below may fail it.
   cleanup.length = 0;
   await syncFolder(folder);
-  await removeUnused(target, replaced.filter((name) => name !== data)).catch(() => {});
+  await removeUnused(
+    target,
+    replaced.filter((name) => name !== data),
+  ).catch(() => {});
   return { bytes: size + placement.dataSize, externalData: data };
 }
 
@@ -109,13 +103,7 @@ function progressOf(total: number, options: WriteOptions): (count: number) => vo
 }
 
 /** Writes the data file under a temporary name, then gives it the name of its content. Returns that name. */
-async function writeData(
-  placement: Placement,
-  target: string,
-  options: WriteOptions,
-  progress: (count: number) => void,
-  cleanup: string[],
-): Promise<string> {
+async function writeData(placement: Placement, target: string, options: WriteOptions, progress: (count: number) => void, cleanup: string[]): Promise<string> {
   const temporary = temporaryName(target);
   const hash = startContentHash();
   const onChunk = (chunk: Uint8Array): void => {

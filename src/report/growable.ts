@@ -17,8 +17,9 @@ interface Growable {
  */
 export function findGrowable(model: Model): Growable {
   const smallest = AXES.map((axis) => ({ axis, step: parseStep(`${axis}=${axis === 'layers' ? '+1' : LEAST}`) }));
-  const anatomy = findAnatomy(analyze(model));
-  const planned = smallest.map(({ axis, step }) => ({ axis, step, reason: axis === 'layers' ? null : failureOf(() => planWidths(anatomy, [step])) }));
+  const analysis = analyze(model);
+  const anatomy = findAnatomy(analysis);
+  const planned = smallest.map(({ axis, step }) => ({ axis, step, reason: axis === 'layers' ? null : failureOf(() => planWidths(analysis, anatomy, [step])) }));
   const grows = (steps: readonly Step[]): string | null => failureOf(() => growModel(model, steps, { seed: 0, norm: 'auto', exposeOutputs: false }));
   const widths = planned.filter(({ axis, reason }) => !ALONE.has(axis) && reason === null);
   const together = widths.length > 1 && grows(widths.map(({ step }) => step)) === null;

@@ -15,7 +15,17 @@ export const attentionExpansion: Transform = {
   theorem: '3.4',
   units: (anatomy) =>
     anatomy.stacks.flatMap((stack) =>
-      stack.layers.flatMap((layer) => layer.attention.map((attention) => axisUnit({ stack, layer: layer.index, block: attention.role }, attention.qk, growingLeaf(attention.qk), 'its width is fixed by the graph', attention.multipleOf))),
+      stack.layers.flatMap((layer) =>
+        layer.attention.map((attention) =>
+          axisUnit(
+            { stack, layer: layer.index, block: attention.role },
+            attention.qk,
+            growingLeaf(attention.qk),
+            'its width is fixed by the graph',
+            attention.multipleOf,
+          ),
+        ),
+      ),
     ),
 };
 

@@ -134,7 +134,10 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
       return added !== null && mask.every((x, i) => x === 0 || added[i] === 1);
     };
     const newLabels = [...byLabel].flatMap(([label, mask]) => (isNew(label, mask) ? [label] : []));
-    const covered = (input: number): boolean => (newLabels.length > 0 ? newLabels.some((label) => relation.inputs[input]?.includes(label)) : [...byLabel.keys()].every((label) => relation.inputs[input]?.includes(label)));
+    const covered = (input: number): boolean =>
+      newLabels.length > 0
+        ? newLabels.some((label) => relation.inputs[input]?.includes(label))
+        : [...byLabel.keys()].every((label) => relation.inputs[input]?.includes(label));
     const at = (input: number): Operand => ({ node, input });
     const related = relation.inputs.flatMap((own, input) => (own === null || (node.inputs[input] ?? '') === '' ? [] : [input]));
     const fail = `${nodeLabel(node)}: its result cannot be zero where an operand is`;
@@ -142,7 +145,14 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
       case 'keeps':
       case 'first':
       case 'table': {
-        if (relation.mixes?.some((label) => byLabel.has(label)) === true && !oldBlock.has(node) && node.op !== 'CumSum' && node.op !== 'LpNormalization' && !isRms(node)) return fail;
+        if (
+          relation.mixes?.some((label) => byLabel.has(label)) === true &&
+          !oldBlock.has(node) &&
+          node.op !== 'CumSum' &&
+          node.op !== 'LpNormalization' &&
+          !isRms(node)
+        )
+          return fail;
         return covered(0) ? visit(at(0), regionOf(0), mode) : fail;
       }
       case 'moved':
@@ -154,15 +164,29 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
         return every([1, 2], (input) => (covered(input) ? visit(at(input), regionOf(input), mode) : isZeroConstant(node.inputs[input] ?? '') ? null : fail));
       case 'any': {
         const order = related.filter(covered).sort((a, b) => Number(isConstant(node.inputs[a] ?? '')) - Number(isConstant(node.inputs[b] ?? '')));
-        return some(order, (input) => visit(at(input), regionOf(input), 'possible') === null && (mode === 'possible' || visit(at(input), regionOf(input), mode) === null)) ? null : mode === 'granted' ? 'not demanded' : (order.length > 0 ? visit(at(order[0] as number), regionOf(order[0] as number), 'possible') : null) ?? fail;
+        return some(
+          order,
+          (input) => visit(at(input), regionOf(input), 'possible') === null && (mode === 'possible' || visit(at(input), regionOf(input), mode) === null),
+        )
+          ? null
+          : mode === 'granted'
+            ? 'not demanded'
+            : ((order.length > 0 ? visit(at(order[0] as number), regionOf(order[0] as number), 'possible') : null) ?? fail);
       }
       case 'product': {
-        const factors = related.filter((input) => input < 2 && covered(input)).sort((a, b) => Number(!isConstant(node.inputs[a] ?? '')) - Number(!isConstant(node.inputs[b] ?? '')));
-        const granted = factors.find((input) => visit(at(input), regionOf(input), 'granted') === null) ?? factors.find((input) => visit(at(input), regionOf(input), 'possible') === null);
+        const factors = related
+          .filter((input) => input < 2 && covered(input))
+          .sort((a, b) => Number(!isConstant(node.inputs[a] ?? '')) - Number(!isConstant(node.inputs[b] ?? '')));
+        const granted =
+          factors.find((input) => visit(at(input), regionOf(input), 'granted') === null) ??
+          factors.find((input) => visit(at(input), regionOf(input), 'possible') === null);
         if (granted === undefined) return fail;
         const own = mode === 'possible' ? null : visit(at(granted), regionOf(granted), mode);
         if (own !== null) return own;
-        return every(related.filter((input) => input >= 2), (input) => (covered(input) ? visit(at(input), regionOf(input), mode) : isZeroConstant(node.inputs[input] ?? '') ? null : fail));
+        return every(
+          related.filter((input) => input >= 2),
+          (input) => (covered(input) ? visit(at(input), regionOf(input), mode) : isZeroConstant(node.inputs[input] ?? '') ? null : fail),
+        );
       }
       default:
         if (node.op === 'LayerNormalization' && oldBlock.has(node)) {
@@ -178,7 +202,11 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
   function stretched(operand: Operand, relation: Labels, byLabel: ReadonlyMap<string, Uint8Array>, mode: Mode): string | null {
     const name = nameAt(operand);
     if (isZeroConstant(name)) return null;
-    const missing = [...byLabel.keys()].filter((label) => relation.inputs[operand.input]?.includes(label) !== true && growth.grows(axes.of(operand.node.outputs[0] ?? '')?.[(relation.outputs[0] ?? []).indexOf(label)] as Axis));
+    const missing = [...byLabel.keys()].filter(
+      (label) =>
+        relation.inputs[operand.input]?.includes(label) !== true &&
+        growth.grows(axes.of(operand.node.outputs[0] ?? '')?.[(relation.outputs[0] ?? []).indexOf(label)] as Axis),
+    );
     const dim = (relation.outputs[0] ?? []).indexOf(missing[0] ?? '');
     const axis = axes.of(operand.node.outputs[0] ?? '')?.[dim];
     if (missing.length !== 1 || axis === undefined) return `${nodeLabel(operand.node)}: ${name} is stretched over new elements`;
@@ -195,7 +223,11 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
     const out = axes.of(node.outputs[output] ?? '') ?? [];
     switch (view.kind) {
       case 'reshape': {
-        const back = reshapeRegion(region, out.map((a) => growth.hint(a)), own.map((a) => growth.hint(a)));
+        const back = reshapeRegion(
+          region,
+          out.map((a) => growth.hint(a)),
+          own.map((a) => growth.hint(a)),
+        );
         return back === null ? `${nodeLabel(node)}: the zero elements are no block before this Reshape` : visit(operand, back, mode);
       }
       case 'concat': {
@@ -206,20 +238,33 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
           start += size;
           return part;
         });
-        return every(slices.map((_, i) => i), (input) => (slices[input]?.[axis]?.every((x) => x === 0) === true ? null : visit({ node, input }, slices[input] ?? [], mode)));
+        return every(
+          slices.map((_, i) => i),
+          (input) => (slices[input]?.[axis]?.every((x) => x === 0) === true ? null : visit({ node, input }, slices[input] ?? [], mode)),
+        );
       }
       case 'split': {
         const offset = out.length === 0 ? 0 : node.outputs.slice(0, output).reduce((sum, name) => sum + growth.hint((axes.of(name) ?? [])[axis] as Axis), 0);
-        return visit(operand, own.map((a, d) => (d === axis ? embed(region[d] ?? null, offset, growth.hint(a), growth.hint(out[d] as Axis)) : (region[d] ?? null))), mode);
+        return visit(
+          operand,
+          own.map((a, d) => (d === axis ? embed(region[d] ?? null, offset, growth.hint(a), growth.hint(out[d] as Axis)) : (region[d] ?? null))),
+          mode,
+        );
       }
       case 'slice':
-        return visit(operand, own.map((a, d) => {
-          const range = view.ranges?.[d] ?? null;
-          const mask = region[d] ?? null;
-          if (range === null || (mask === null && !growth.grows(a))) return mask;
-          const start = growth.boundary(a, hint(range.start));
-          return range.step === 1 ? embed(mask, start, growth.hint(a), growth.hint(out[d] as Axis)) : spread(mask, range.step < 0 ? growth.hint(a) - 1 : start, range.step, growth.hint(a), growth.hint(out[d] as Axis));
-        }), mode);
+        return visit(
+          operand,
+          own.map((a, d) => {
+            const range = view.ranges?.[d] ?? null;
+            const mask = region[d] ?? null;
+            if (range === null || (mask === null && !growth.grows(a))) return mask;
+            const start = growth.boundary(a, hint(range.start));
+            return range.step === 1
+              ? embed(mask, start, growth.hint(a), growth.hint(out[d] as Axis))
+              : spread(mask, range.step < 0 ? growth.hint(a) - 1 : start, range.step, growth.hint(a), growth.hint(out[d] as Axis));
+          }),
+          mode,
+        );
       case 'gather': {
         const whole = own[axis] as Axis;
         const size = growth.hint(whole);
@@ -229,16 +274,26 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
           return visit(operand, [...region.slice(0, axis), picked, ...region.slice(axis)], mode);
         }
         const start = growth.boundary(whole, view.indices?.[0] ?? 0);
-        return visit(operand, own.map((a, d) => (d === axis ? embed(region[d] ?? null, start, growth.hint(a), growth.hint(out[d] as Axis)) : (region[d] ?? null))), mode);
+        return visit(
+          operand,
+          own.map((a, d) => (d === axis ? embed(region[d] ?? null, start, growth.hint(a), growth.hint(out[d] as Axis)) : (region[d] ?? null))),
+          mode,
+        );
       }
       case 'pad':
-        return visit(operand, own.map((a, d) => {
-          const mask = region[d] ?? null;
-          const before = hint(view.pads?.[d]?.[0] ?? 0);
-          return mask === null ? null : mask.slice(before, before + growth.hint(a));
-        }), mode);
+        return visit(
+          operand,
+          own.map((a, d) => {
+            const mask = region[d] ?? null;
+            const before = hint(view.pads?.[d]?.[0] ?? 0);
+            return mask === null ? null : mask.slice(before, before + growth.hint(a));
+          }),
+          mode,
+        );
       case 'tile':
-        return own.some((_, d) => region[d] != null && view.repeats?.[d] !== 1) ? `${nodeLabel(node)}: repeats the grown dimension` : visit(operand, region, mode);
+        return own.some((_, d) => region[d] != null && view.repeats?.[d] !== 1)
+          ? `${nodeLabel(node)}: repeats the grown dimension`
+          : visit(operand, region, mode);
     }
   }
 
@@ -256,7 +311,8 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
   function meanNew(operand: Operand, name: string, dim: number): string | null {
     if (flat.constants.has(name)) {
       const use = useKey(analysis, operand);
-      if (zeros.has(use) && (zeros.get(use) ?? []).some((region) => region[dim] != null && region.every((own, d) => d === dim || own === null))) return `${name} would have to be zero and a mean`;
+      if (zeros.has(use) && (zeros.get(use) ?? []).some((region) => region[dim] != null && region.every((own, d) => d === dim || own === null)))
+        return `${name} would have to be zero and a mean`;
       means.set(use, dim);
       return null;
     }
@@ -287,8 +343,19 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
       const at = own.findIndex((axis) => axis === out[dim] || (growth.grows(axis) && growth.hint(axis) === growth.hint(out[dim] as Axis)));
       return at < 0 ? fail : mean({ node, input: 0 }, at);
     }
-    if (relation.kind === 'concat') return relation.axis === dim ? fail : every(node.inputs.map((_, i) => i), (input) => mean({ node, input }, dim));
-    if (relation.kind === 'gather') return relation.scalar === true ? mean({ node, input: 0 }, dim < (relation.axis ?? 0) ? dim : dim + 1) : relation.axis === dim ? fail : mean({ node, input: 0 }, dim);
+    if (relation.kind === 'concat')
+      return relation.axis === dim
+        ? fail
+        : every(
+            node.inputs.map((_, i) => i),
+            (input) => mean({ node, input }, dim),
+          );
+    if (relation.kind === 'gather')
+      return relation.scalar === true
+        ? mean({ node, input: 0 }, dim < (relation.axis ?? 0) ? dim : dim + 1)
+        : relation.axis === dim
+          ? fail
+          : mean({ node, input: 0 }, dim);
     if (relation.kind === 'slice') return relation.ranges?.[dim] == null ? mean({ node, input: 0 }, dim) : fail;
     return relation.kind === 'split' && relation.axis !== dim ? mean({ node, input: 0 }, dim) : fail;
   }
@@ -312,7 +379,8 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
 const isRms = (node: FlatNode): boolean => node.op === 'RMSNormalization' || node.op === 'SimplifiedLayerNormalization';
 
 /** Inputs of an `If` that feed one of its outputs. */
-const branchInputs = (node: FlatNode, output: number): number[] => node.inputs.flatMap((_, i) => (i > 0 && (i - 1) % node.outputs.length === output ? [i] : []));
+const branchInputs = (node: FlatNode, output: number): number[] =>
+  node.inputs.flatMap((_, i) => (i > 0 && (i - 1) % node.outputs.length === output ? [i] : []));
 
 function every(inputs: readonly number[], visit: (input: number) => string | null): string | null {
   for (const input of inputs) {
@@ -326,7 +394,8 @@ const some = (inputs: readonly number[], test: (input: number) => boolean): bool
 
 const simplify = (mask: Uint8Array | null): Uint8Array | null => (mask?.every((x) => x === 1) === true ? null : mask);
 
-const covers = (big: Region, small: Region): boolean => big.every((own, d) => own === null || (small[d] != null && small[d].every((x, i) => x === 0 || own[i] === 1)));
+const covers = (big: Region, small: Region): boolean =>
+  big.every((own, d) => own === null || small[d]?.every((x, i) => x === 0 || own[i] === 1) === true);
 
 /** A mask as run lengths: equal masks have equal keys. */
 function keyOf(mask: Uint8Array | null): string {
@@ -382,7 +451,11 @@ function reshapeRegion(region: Region, out: readonly number[], input: readonly n
 }
 
 const outer = (masks: readonly Uint8Array[]): Uint8Array =>
-  masks.reduce((left, right) => Uint8Array.from({ length: left.length * right.length }, (_, i) => (left[Math.floor(i / right.length)] ?? 0) & (right[i % right.length] ?? 0)), Uint8Array.of(1));
+  masks.reduce(
+    (left, right) =>
+      Uint8Array.from({ length: left.length * right.length }, (_, i) => (left[Math.floor(i / right.length)] ?? 0) & (right[i % right.length] ?? 0)),
+    Uint8Array.of(1),
+  );
 
 /** Index sets per dimension whose product is the mask; null when there are none. */
 function factor(mask: Uint8Array, dims: readonly number[]): Uint8Array[] | null {

@@ -25,7 +25,15 @@ export interface Draft {
 }
 
 export function startDraft(flat: FlatGraph): Draft {
-  return { flat, slots: new Map(), constants: new Map(flat.constants), inputs: flat.inputs, outputs: flat.outputs, valueInfos: new Map(), names: namesIn(flat.model.graph) };
+  return {
+    flat,
+    slots: new Map(),
+    constants: new Map(flat.constants),
+    inputs: flat.inputs,
+    outputs: flat.outputs,
+    valueInfos: new Map(),
+    names: namesIn(flat.model.graph),
+  };
 }
 
 /** Every name a graph and its bodies use, for nodes and values. */
@@ -74,7 +82,8 @@ export function setInput(draft: Draft, node: FlatNode, input: number, name: stri
 
 /** Makes every node, inserted ones included, read another value instead. */
 export function redirect(draft: Draft, from: string, to: string): void {
-  const change = (node: FlatNode): FlatNode => (node.inputs.includes(from) ? { ...node, inputs: node.inputs.map((name) => (name === from ? to : name)) } : node);
+  const change = (node: FlatNode): FlatNode =>
+    node.inputs.includes(from) ? { ...node, inputs: node.inputs.map((name) => (name === from ? to : name)) } : node;
   for (const node of draft.flat.nodes) if (node.inputs.includes(from)) slotOf(draft, node);
   for (const slot of draft.slots.values()) {
     slot.before.forEach((node, i) => {
@@ -99,7 +108,8 @@ export function setAttribute(draft: Draft, node: FlatNode, name: string, attribu
   assert(slot.now !== null, 'an attribute of a removed node is set');
   const old = slot.now.node.attributes;
   const known = old.some((own) => own.name === name);
-  const attributes = attribute === null ? old.filter((own) => own.name !== name) : known ? old.map((own) => (own.name === name ? attribute : own)) : [...old, attribute];
+  const attributes =
+    attribute === null ? old.filter((own) => own.name !== name) : known ? old.map((own) => (own.name === name ? attribute : own)) : [...old, attribute];
   slot.now = { ...slot.now, node: { ...slot.now.node, attributes } };
 }
 
@@ -116,12 +126,24 @@ export function removeNode(draft: Draft, node: FlatNode): void {
 }
 
 /** A new node in the scope of another one; its outputs get fresh names made from `name`. */
-export function newNode(draft: Draft, like: FlatNode, op: string, inputs: readonly string[], options: { name?: string; outputs?: number; attributes?: readonly Attribute[] } = {}): FlatNode {
+export function newNode(
+  draft: Draft,
+  like: FlatNode,
+  op: string,
+  inputs: readonly string[],
+  options: { name?: string; outputs?: number; attributes?: readonly Attribute[] } = {},
+): FlatNode {
   const base = options.name ?? `${like.node.name === '' ? (like.outputs[0] ?? op) : like.node.name}/${op}`;
   const name = freshName(draft, base);
   const outputs = Array.from({ length: options.outputs ?? 1 }, (_, i) => scoped(like.scope, freshName(draft, `${name}_output_${i}`)));
   const dot = op.lastIndexOf('.');
-  return { op, scope: like.scope, inputs, outputs, node: { opType: op.slice(dot + 1), domain: dot < 0 ? '' : op.slice(0, dot), name, inputs: [], outputs: [], attributes: options.attributes ?? [] } };
+  return {
+    op,
+    scope: like.scope,
+    inputs,
+    outputs,
+    node: { opType: op.slice(dot + 1), domain: dot < 0 ? '' : op.slice(0, dot), name, inputs: [], outputs: [], attributes: options.attributes ?? [] },
+  };
 }
 
 /** The flat name of a value that is defined in a scope. */

@@ -4,8 +4,9 @@
  * A new random element is a function of (seed, tensor name, its index in the grown tensor), so streaming, the order of steps
  * and sharding do not matter.
  */
-import { type ByteSource, DataType, type Tensor } from '../onnx/ir.ts';
+
 import { elementBytes } from '../onnx/data-types.ts';
+import { type ByteSource, DataType, type Tensor } from '../onnx/ir.ts';
 import { encodeNumbers, readNumbers } from '../onnx/tensor.ts';
 
 /** What new elements hold where nothing forces them. */
@@ -130,7 +131,14 @@ function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): B
             else {
               const start = old * oldRow + run.old + a - run.from;
               if (!corrected) bytes.set(tensor.data.read(start * width, (b - a) * width), place);
-              else bytes.set(encodeNumbers(tensor.dataType, [...readNumbers(tensor, start, b - a)].map((x) => x * growth.multiply + growth.add)), place);
+              else
+                bytes.set(
+                  encodeNumbers(
+                    tensor.dataType,
+                    [...readNumbers(tensor, start, b - a)].map((x) => x * growth.multiply + growth.add),
+                  ),
+                  place,
+                );
             }
           }
         }
@@ -142,7 +150,11 @@ function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): B
 }
 
 /** Largest finite numbers of the float types. */
-const LARGEST = new Map<number, number>([[DataType.FLOAT16, 65504], [DataType.BFLOAT16, 3.3895313892515355e38], [DataType.FLOAT, 3.4028234663852886e38]]);
+const LARGEST = new Map<number, number>([
+  [DataType.FLOAT16, 65504],
+  [DataType.BFLOAT16, 3.3895313892515355e38],
+  [DataType.FLOAT, 3.4028234663852886e38],
+]);
 
 interface Run {
   readonly from: number;

@@ -37,7 +37,9 @@ export function growAxes(leaves: LeafSizes): AxisGrowth {
     const root = find(axis);
     if (!grows(root)) return root.size;
     if (root.form === 'leaf') return leaves.get(root) ?? root.size;
-    return root.form === 'product' ? root.children.reduce<Size>((p, child) => multiply(p, size(child)), 1) : root.children.reduce<Size>((s, child) => add(s, size(child)), 0);
+    return root.form === 'product'
+      ? root.children.reduce<Size>((p, child) => multiply(p, size(child)), 1)
+      : root.children.reduce<Size>((s, child) => add(s, size(child)), 0);
   }
 
   function build(axis: Axis): Int32Array {
@@ -64,11 +66,15 @@ export function growAxes(leaves: LeafSizes): AxisGrowth {
         }),
       );
     }
-    return children.reduce<Int32Array>((outer, child) => Int32Array.from({ length: outer.length * child.map.length }, (_, i) => {
-      const a = outer[Math.floor(i / child.map.length)] ?? -1;
-      const b = child.map[i % child.map.length] ?? -1;
-      return a < 0 || b < 0 ? -1 : a * child.old + b;
-    }), Int32Array.of(0));
+    return children.reduce<Int32Array>(
+      (outer, child) =>
+        Int32Array.from({ length: outer.length * child.map.length }, (_, i) => {
+          const a = outer[Math.floor(i / child.map.length)] ?? -1;
+          const b = child.map[i % child.map.length] ?? -1;
+          return a < 0 || b < 0 ? -1 : a * child.old + b;
+        }),
+      Int32Array.of(0),
+    );
   }
 
   function boundary(axis: Axis, old: number): number {

@@ -32,7 +32,12 @@ export function growModel(model: Model, steps: readonly Step[], options: GrowOpt
   let grown: Grown = { model, interfaceChanges: [], corrections: [], notes: [], norm: null };
   if (steps.some((step) => step.axis === 'hidden' || step.axis === 'layers')) {
     const plain = unfuse(model);
-    if (plain.operators.length > 0) grown = { ...grown, model: plain.model, notes: [`${plain.operators.join(', ')} hide the residual stream and were replaced by the operators they stand for`] };
+    if (plain.operators.length > 0)
+      grown = {
+        ...grown,
+        model: plain.model,
+        notes: [`${plain.operators.join(', ')} hide the residual stream and were replaced by the operators they stand for`],
+      };
   }
   for (let i = 0; i < steps.length; ) {
     const [step] = steps.slice(i);
@@ -57,15 +62,16 @@ const takeWhile = (steps: readonly Step[], test: (step: Step) => boolean): Step[
 function growWidths(before: Grown, steps: readonly Step[], options: GrowOptions): Grown {
   let analysis = analyze(before.model);
   let anatomy = findAnatomy(analysis);
-  let plan = planWidths(anatomy, steps);
+  let plan = planWidths(analysis, anatomy, steps);
   if (plan.torn.length > 0) {
     analysis = analyze(splitStacked(before.model));
     anatomy = findAnatomy(analysis);
-    plan = planWidths(anatomy, steps);
+    plan = planWidths(analysis, anatomy, steps);
     refuseTorn(plan);
   }
   if (plan.leaves.size === 0) return { ...before, notes: [...before.notes, ...plan.notes] };
-  const attempt = (form: NormForm): Widened => widen(analysis, { ...plan, norms: anatomy.norms, attention: anatomy.attention, form, seed: options.seed, exposeOutputs: options.exposeOutputs });
+  const attempt = (form: NormForm): Widened =>
+    widen(analysis, { ...plan, norms: anatomy.norms, attention: anatomy.attention, form, seed: options.seed, exposeOutputs: options.exposeOutputs });
   const [widened, form] = chooseForm(plan.streams.size > 0, options.norm, attempt);
   return {
     model: widened.model,
@@ -97,4 +103,3 @@ function chooseForm(hidden: boolean, norm: GrowOptions['norm'], attempt: (form: 
     return [attempt('old-block'), 'old-block'];
   }
 }
-

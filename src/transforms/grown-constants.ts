@@ -32,17 +32,18 @@ export function growConstants(analysis: Analysis, draft: Draft, growth: AxisGrow
       const correction = corrected.get(operandKey(analysis, operand));
       const grows = own.some((axis) => growth.grows(axis));
       const key = useKey(analysis, operand);
-      const plan: Growth | null = grows || correction !== undefined
-        ? {
-            maps: own.map((axis) => (grows ? growth.map(axis) : null)),
-            zeros: demands.zeros.get(key) ?? [],
-            meanAlong: demands.means.get(key) ?? null,
-            fill: fillOf(analysis, operand, own, growth),
-            multiply: correction?.multiply ?? 1,
-            add: correction?.add ?? 0,
-            seed,
-          }
-        : null;
+      const plan: Growth | null =
+        grows || correction !== undefined
+          ? {
+              maps: own.map((axis) => (grows ? growth.map(axis) : null)),
+              zeros: demands.zeros.get(key) ?? [],
+              meanAlong: demands.means.get(key) ?? null,
+              fill: fillOf(analysis, operand, own, growth),
+              multiply: correction?.multiply ?? 1,
+              add: correction?.add ?? 0,
+              seed,
+            }
+          : null;
       uses.set(name, [...(uses.get(name) ?? []), { operand, growth: plan, signature: plan === null ? '' : signatureOf(plan) }]);
     });
   }
@@ -77,7 +78,8 @@ function groupBySignature(uses: readonly Use[]): Use[][] {
 }
 
 /** Where old elements go and how they are corrected decides whether uses can share a tensor; the strictest fill wins. */
-const signatureOf = (plan: Growth): string => `${plan.maps.map((map) => (map === null ? '*' : hashMap(map))).join('|')};${plan.multiply};${plan.add};${plan.meanAlong ?? ''}`;
+const signatureOf = (plan: Growth): string =>
+  `${plan.maps.map((map) => (map === null ? '*' : hashMap(map))).join('|')};${plan.multiply};${plan.add};${plan.meanAlong ?? ''}`;
 
 function hashMap(map: Int32Array): string {
   let hash = 17;
@@ -111,7 +113,8 @@ function fillOf(analysis: Analysis, operand: Operand, own: readonly Axis[], grow
   const name = operand.node.inputs[operand.input] ?? '';
   const elements = wide <= 1 ? facts.elements(name) : null;
   const [first] = elements ?? [];
-  if (wide <= 1 && elements !== null && first !== undefined && elements.every((e) => e.value === first.value)) return { kind: 'constant', value: hint(first.value ?? 0) };
+  if (wide <= 1 && elements !== null && first !== undefined && elements.every((e) => e.value === first.value))
+    return { kind: 'constant', value: hint(first.value ?? 0) };
   return { kind: 'normal' };
 }
 

@@ -1,5 +1,5 @@
-import type { Attention } from '../analysis/attention.ts';
 import type { Anatomy, Stack } from '../analysis/anatomy.ts';
+import type { Attention } from '../analysis/attention.ts';
 import { productUnit, type Transform, type Unit } from './transform.ts';
 
 /**
@@ -13,7 +13,12 @@ export const headAddition: Transform = {
   axis: 'heads',
   summary: 'query heads E; in plain multi-head attention key and value heads come along',
   theorem: '3.2',
-  units: (anatomy) => blocks(anatomy, (attention) => (isGrouped(attention) ? (attention.heads.find((leaf) => !attention.kvHeads.includes(leaf)) ?? null) : (attention.heads[0] ?? null)), (attention) => attention.heads),
+  units: (anatomy) =>
+    blocks(
+      anatomy,
+      (attention) => (isGrouped(attention) ? (attention.heads.find((leaf) => !attention.kvHeads.includes(leaf)) ?? null) : (attention.heads[0] ?? null)),
+      (attention) => attention.heads,
+    ),
 };
 
 /** Key/value head addition: whole groups of query heads with their key and value head (theorem 3.2 once per group). */
@@ -21,7 +26,12 @@ export const kvHeadAddition: Transform = {
   axis: 'kv-heads',
   summary: 'key/value heads G, a whole group of query heads at a time',
   theorem: '3.2',
-  units: (anatomy) => blocks(anatomy, (attention) => attention.kvHeads[0] ?? null, (attention) => attention.kvHeads),
+  units: (anatomy) =>
+    blocks(
+      anatomy,
+      (attention) => attention.kvHeads[0] ?? null,
+      (attention) => attention.kvHeads,
+    ),
 };
 
 /** True when several query heads share a key/value head. */
@@ -30,7 +40,16 @@ export const isGrouped = (attention: Attention): boolean => attention.kvHeads.le
 function blocks(anatomy: Anatomy, leafOf: (attention: Attention) => Unit['leaf'], leavesOf: (attention: Attention) => Attention['heads']): Unit[] {
   return anatomy.stacks.flatMap((stack: Stack) =>
     stack.layers.flatMap((layer) =>
-      layer.attention.map((attention) => productUnit({ stack, layer: layer.index, block: attention.role }, leavesOf(attention), leafOf(attention), attention.heads.length === 0 ? 'attention with one head has no dimension of heads' : 'one key/value head serves all query heads, so there is no group to add')),
+      layer.attention.map((attention) =>
+        productUnit(
+          { stack, layer: layer.index, block: attention.role },
+          leavesOf(attention),
+          leafOf(attention),
+          attention.heads.length === 0
+            ? 'attention with one head has no dimension of heads'
+            : 'one key/value head serves all query heads, so there is no group to add',
+        ),
+      ),
     ),
   );
 }

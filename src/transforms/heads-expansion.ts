@@ -13,6 +13,16 @@ export const headsExpansion: Transform = {
   theorem: '3.3',
   units: (anatomy) =>
     anatomy.stacks.flatMap((stack) =>
-      stack.layers.flatMap((layer) => layer.attention.map((attention) => axisUnit({ stack, layer: layer.index, block: attention.role }, attention.v, growingLeaf(attention.v), 'its width is fixed by the graph', attention.multipleOf))),
+      stack.layers.flatMap((layer) =>
+        layer.attention.map((attention) =>
+          axisUnit(
+            { stack, layer: layer.index, block: attention.role },
+            attention.v,
+            growingLeaf(attention.v),
+            'its width is fixed by the graph',
+            attention.multipleOf,
+          ),
+        ),
+      ),
     ),
 };

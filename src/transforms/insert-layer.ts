@@ -7,7 +7,21 @@ import { GrowError } from '../errors.ts';
 import type { FlatNode } from '../onnx/graph.ts';
 import { type Attribute, DataType, type Model, type Tensor, type ValueInfo } from '../onnx/ir.ts';
 import { tensorFromNumbers } from '../onnx/tensor.ts';
-import { addTensor, currentOf, type Draft, finishDraft, freshName, insertAfter, insertBefore, redirect, scoped, setAttribute, setInput, setOutput, startDraft } from './draft.ts';
+import {
+  addTensor,
+  currentOf,
+  type Draft,
+  finishDraft,
+  freshName,
+  insertAfter,
+  insertBefore,
+  redirect,
+  scoped,
+  setAttribute,
+  setInput,
+  setOutput,
+  startDraft,
+} from './draft.ts';
 import type { LayerPart } from './layer-addition.ts';
 import { sourceOf } from './norm-forms.ts';
 import type { NormEdit } from './post-norm.ts';
@@ -22,7 +36,14 @@ export function insertLayer(analysis: Analysis, parts: readonly LayerPart[]): { 
   const number = nextNumber(first);
   const added = new Map<string, string>();
   const made = parts.map((part) => copyPart(analysis, draft, part, shared, caches, added, number));
-  const changes = addCaches(analysis, draft, first, caches, added, made.map((own) => own.copies));
+  const changes = addCaches(
+    analysis,
+    draft,
+    first,
+    caches,
+    added,
+    made.map((own) => own.copies),
+  );
   return { model: finishDraft(draft), interfaceChanges: changes };
 }
 
@@ -67,9 +88,17 @@ function layerNodes(analysis: Analysis, part: LayerPart, caches: Caches): Set<Fl
   const after = descendants(analysis, part.to);
   const own = descendants(analysis, part.from, inside);
   const cacheInputs = (caches.inputs[part.layer.index] ?? []).map((info) => info.name);
-  const seeds: FlatNode[] = cacheInputs.flatMap((name) => data.consumers(name).map(({ node }) => node)).filter((node) => inside.has(node) && node.op !== 'Shape' && node.op !== 'If');
+  const seeds: FlatNode[] = cacheInputs
+    .flatMap((name) => data.consumers(name).map(({ node }) => node))
+    .filter((node) => inside.has(node) && node.op !== 'Shape' && node.op !== 'If');
   for (const node of inside) {
-    if (isProduct(node) && !own.has(node) && node.inputs.slice(0, 2).some((name) => isMatrix(analysis, name)) && node.inputs.slice(0, 2).some((name) => facts.values.get(name)?.dependence === 'data')) seeds.push(node);
+    if (
+      isProduct(node) &&
+      !own.has(node) &&
+      node.inputs.slice(0, 2).some((name) => isMatrix(analysis, name)) &&
+      node.inputs.slice(0, 2).some((name) => facts.values.get(name)?.dependence === 'data')
+    )
+      seeds.push(node);
   }
   const queue = [...seeds];
   while (queue.length > 0) {
@@ -81,14 +110,16 @@ function layerNodes(analysis: Analysis, part: LayerPart, caches: Caches): Set<Fl
   // caches that leave the layer on a side branch
   const fromLayer = descendants(analysis, part.from);
   for (const value of cacheValues(analysis, part, caches)) {
-    for (const node of allAncestors(analysis, [value])) if ((fromLayer.has(node) || reachesOnly(node)) && !after.has(node) && !allAncestorsOf(part.from).has(node) && node.op !== 'If') own.add(node);
+    for (const node of allAncestors(analysis, [value]))
+      if ((fromLayer.has(node) || reachesOnly(node)) && !after.has(node) && !allAncestorsOf(part.from).has(node) && node.op !== 'If') own.add(node);
   }
   for (const node of flat.nodes) {
     const feeds = node.outputs.some((output) => data.consumers(output).some((reader) => own.has(reader.node)));
     if (feeds && facts.values.get(node.outputs[0] ?? '')?.dependence === 'constant' && node.op !== 'Constant') collectConstantNodes(node);
   }
   for (const node of [...own]) {
-    for (const branch of node.branches ?? []) for (const inner of flat.nodes) if (inner.scope === branch || inner.scope.startsWith(`${branch}/`)) own.add(inner);
+    for (const branch of node.branches ?? [])
+      for (const inner of flat.nodes) if (inner.scope === branch || inner.scope.startsWith(`${branch}/`)) own.add(inner);
   }
   return own;
 
@@ -132,7 +163,15 @@ function innerValue({ data }: Analysis, part: LayerPart, name: string): string {
 
 // ---------------------------------------------------------------------------------------------- copying
 
-function copyPart(analysis: Analysis, draft: Draft, part: LayerPart, shared: Map<string, string>, caches: Caches, added: Map<string, string>, number: number): { copies: Map<string, string> } {
+function copyPart(
+  analysis: Analysis,
+  draft: Draft,
+  part: LayerPart,
+  shared: Map<string, string>,
+  caches: Caches,
+  added: Map<string, string>,
+  number: number,
+): { copies: Map<string, string> } {
   const { data, flat } = analysis;
   const nodes = layerNodes(analysis, part, caches);
   const copies = new Map<string, string>([[part.from, part.at]]);
@@ -147,7 +186,8 @@ function copyPart(analysis: Analysis, draft: Draft, part: LayerPart, shared: Map
   const ordered = flat.nodes.filter((node) => nodes.has(node));
   // a copied `If` has branches of its own
   const scopes = new Map(ordered.flatMap((node) => (node.branches ?? []).map((branch) => [branch, freshName(draft, `${branch}_copy`)] as const)));
-  const scopeOf = (scope: string): string => [...scopes].reduce((own, [from, to]) => (own === from || own.startsWith(`${from}/`) ? `${to}${own.slice(from.length)}` : own), scope);
+  const scopeOf = (scope: string): string =>
+    [...scopes].reduce((own, [from, to]) => (own === from || own.startsWith(`${from}/`) ? `${to}${own.slice(from.length)}` : own), scope);
   const clones: FlatNode[] = [];
   for (const node of ordered) {
     for (const output of node.outputs) {
@@ -166,7 +206,14 @@ function copyPart(analysis: Analysis, draft: Draft, part: LayerPart, shared: Map
     });
     const { origin: _, ...plain } = node.node;
     const attributes = epsilonAttribute(node, part.merge?.copies ?? []);
-    clones.push({ ...node, scope: scopeOf(node.scope), ...(node.branches && { branches: node.branches.map(scopeOf) }), inputs, outputs: node.outputs.map((output) => copies.get(output) ?? output), node: { ...plain, name: freshName(draft, rename(node.node.name === '' ? `${node.op}_copy` : node.node.name)), attributes } });
+    clones.push({
+      ...node,
+      scope: scopeOf(node.scope),
+      ...(node.branches && { branches: node.branches.map(scopeOf) }),
+      inputs,
+      outputs: node.outputs.map((output) => copies.get(output) ?? output),
+      node: { ...plain, name: freshName(draft, rename(node.node.name === '' ? `${node.op}_copy` : node.node.name)), attributes },
+    });
   }
   place(clones);
   return { copies };
@@ -182,7 +229,10 @@ function copyPart(analysis: Analysis, draft: Draft, part: LayerPart, shared: Map
     const known = shared.get(key);
     if (known !== undefined) return known;
     const base = rename(name);
-    const copy = edit !== undefined ? addTensor(draft, base, tensorFromNumbers(base, tensor.dataType, tensor.dims, edit.numbers(tensor))) : addTensor(draft, base, value === undefined ? tensor : filled(tensor, value));
+    const copy =
+      edit !== undefined
+        ? addTensor(draft, base, tensorFromNumbers(base, tensor.dataType, tensor.dims, edit.numbers(tensor)))
+        : addTensor(draft, base, value === undefined ? tensor : filled(tensor, value));
     shared.set(key, copy);
     return copy;
   }
@@ -191,12 +241,21 @@ function copyPart(analysis: Analysis, draft: Draft, part: LayerPart, shared: Map
   function place(list: readonly FlatNode[]): void {
     const result = copies.get(part.to) ?? part.to;
     const producer = data.producer(part.at);
-    const outside = allAncestors(analysis, list.flatMap((node) => node.inputs));
+    const outside = allAncestors(
+      analysis,
+      list.flatMap((node) => node.inputs),
+    );
     const isOutput = flat.outputs.some((output) => output.name === part.at) || joined(part.at);
     if (part.merge !== null) editPreceding(part.merge.preceding);
     if (isOutput && producer !== undefined) {
       const inner = scoped(producer.scope, freshName(draft, `${part.at}_before`));
-      const mine = list.map((node) => ({ ...node, inputs: node.inputs.map((name) => (name === part.at ? inner : name)), outputs: node.outputs.map((name) => (name === result ? part.at : name)) })).map((node) => ({ ...node, inputs: node.inputs.map((name) => (name === result ? part.at : name)) }));
+      const mine = list
+        .map((node) => ({
+          ...node,
+          inputs: node.inputs.map((name) => (name === part.at ? inner : name)),
+          outputs: node.outputs.map((name) => (name === result ? part.at : name)),
+        }))
+        .map((node) => ({ ...node, inputs: node.inputs.map((name) => (name === result ? part.at : name)) }));
       for (const { node, input } of data.consumers(part.at)) if (node.op === 'Shape' || outside.has(node)) setInput(draft, node, input, inner);
       setOutput(draft, producer, producer.outputs.indexOf(part.at), inner);
       insertAfter(draft, producer, ...mine);
@@ -271,7 +330,11 @@ function isParameter(analysis: Analysis, operand: Operand, tensor: Tensor, nodes
 }
 
 function filled(tensor: Tensor, value: number): Tensor {
-  if (value !== 0) return { ...tensor, ...tensorFromNumbers(tensor.name, tensor.dataType, tensor.dims, new Array<number>(tensor.dims.reduce((a, b) => a * b, 1)).fill(value)) };
+  if (value !== 0)
+    return {
+      ...tensor,
+      ...tensorFromNumbers(tensor.name, tensor.dataType, tensor.dims, new Array<number>(tensor.dims.reduce((a, b) => a * b, 1)).fill(value)),
+    };
   return { ...tensor, data: { size: tensor.data.size, read: (_, length) => new Uint8Array(length) } };
 }
 
@@ -281,10 +344,19 @@ function filled(tensor: Tensor, value: number): Tensor {
 function cacheNames(analysis: Analysis, parts: readonly LayerPart[]): Caches {
   const { axes, flat, data } = analysis;
   const layers = parts[0]?.stack.layers.map((_, i) => i) ?? [];
-  const widths = layers.map((layer) => new Set(parts.flatMap((part) => part.stack.layers[layer]?.attention.flatMap((own) => [...leavesOf(own.qk), ...leavesOf(own.v)]) ?? [])));
-  const belongs = (info: ValueInfo, layer: number): boolean => (axes.of(info.name) ?? []).some((axis) => leavesOf(axis).some((leaf) => widths[layer]?.has(leaf)));
+  const widths = layers.map(
+    (layer) => new Set(parts.flatMap((part) => part.stack.layers[layer]?.attention.flatMap((own) => [...leavesOf(own.qk), ...leavesOf(own.v)]) ?? [])),
+  );
+  const belongs = (info: ValueInfo, layer: number): boolean =>
+    (axes.of(info.name) ?? []).some((axis) => leavesOf(axis).some((leaf) => widths[layer]?.has(leaf)));
   const reads = (info: ValueInfo, layer: number): boolean =>
-    parts.some((part) => part.stack.layers[layer]?.attention.some((own) => (own.fused !== null && own.value.inputs.includes(info.name)) || [own.key, own.values].some((value) => value === info.name || data.ancestors(value).some((node) => node.inputs.includes(info.name)))));
+    parts.some((part) =>
+      part.stack.layers[layer]?.attention.some(
+        (own) =>
+          (own.fused !== null && own.value.inputs.includes(info.name)) ||
+          [own.key, own.values].some((value) => value === info.name || data.ancestors(value).some((node) => node.inputs.includes(info.name))),
+      ),
+    );
   const reader = new Map(flat.inputs.map((info) => [info, layers.findIndex((layer) => belongs(info, layer) && reads(info, layer))]));
   const maker = new Map(flat.outputs.map((info) => [info, Math.max(-1, ...parts.map((part) => fromLayer(analysis, part, info.name)))]));
   return {
@@ -300,7 +372,13 @@ function fromLayer(analysis: Analysis, part: LayerPart, name: string): number {
   const producer = data.producer(value);
   const fused = part.stack.layers.findIndex((layer) => layer.attention.some((attention) => attention.fused !== null && attention.value === producer));
   if (fused >= 0) return fused;
-  return part.stack.layers.findIndex((layer) => layer.attention.some((attention) => [attention.key, attention.values].some((own) => own === value || (producer !== undefined && data.isAncestor(producer, own)) || sharesSource(analysis, own, value))));
+  return part.stack.layers.findIndex((layer) =>
+    layer.attention.some((attention) =>
+      [attention.key, attention.values].some(
+        (own) => own === value || (producer !== undefined && data.isAncestor(producer, own)) || sharesSource(analysis, own, value),
+      ),
+    ),
+  );
 }
 
 /** True when two values are views of one tensor a few nodes back. */
@@ -312,7 +390,12 @@ function sharesSource({ data }: Analysis, a: string, b: string): boolean {
       queue = queue.flatMap((own) => {
         seen.add(own);
         const node = data.producer(own);
-        return node === undefined || isProduct(node) ? [] : data.dataInputs(node).slice(0, 1).map((i) => node.inputs[i] ?? '');
+        return node === undefined || isProduct(node)
+          ? []
+          : data
+              .dataInputs(node)
+              .slice(0, 1)
+              .map((i) => node.inputs[i] ?? '');
       });
     }
     return seen;
@@ -322,7 +405,14 @@ function sharesSource({ data }: Analysis, a: string, b: string): boolean {
 }
 
 /** Adds the new layer's caches to the interface and renumbers those behind it. */
-function addCaches(analysis: Analysis, draft: Draft, part: LayerPart, caches: Caches, added: Map<string, string>, copies: readonly ReadonlyMap<string, string>[]): string[] {
+function addCaches(
+  analysis: Analysis,
+  draft: Draft,
+  part: LayerPart,
+  caches: Caches,
+  added: Map<string, string>,
+  copies: readonly ReadonlyMap<string, string>[],
+): string[] {
   const changes: string[] = [];
   const index = part.layer.index;
   const newAt = part.at === part.from ? 0 : index + 1;
@@ -393,7 +483,13 @@ function handOut(analysis: Analysis, draft: Draft, part: LayerPart, info: ValueI
 /** A branch's own name for a value it hands out. */
 function aliasIn(draft: Draft, anchor: FlatNode, scope: string, value: string, base: string): string {
   const name = scoped(scope, freshName(draft, `${base}_in_branch`));
-  insertBefore(draft, anchor, { op: 'Identity', scope, inputs: [value], outputs: [name], node: { opType: 'Identity', domain: '', name: freshName(draft, `${base}/Identity`), inputs: [], outputs: [], attributes: [] } });
+  insertBefore(draft, anchor, {
+    op: 'Identity',
+    scope,
+    inputs: [value],
+    outputs: [name],
+    node: { opType: 'Identity', domain: '', name: freshName(draft, `${base}/Identity`), inputs: [], outputs: [], attributes: [] },
+  });
   return name;
 }
 
@@ -410,11 +506,20 @@ function redirectOutput(draft: Draft, from: string, to: string): void {
 }
 
 /** Names in stream order: caches behind the new layer move up by one number. */
-function renumberCaches(draft: Draft, layers: readonly (readonly ValueInfo[])[], added: ReadonlyMap<string, string>, newAt: number, total: number, what: 'input' | 'output', changes: string[]): void {
+function renumberCaches(
+  draft: Draft,
+  layers: readonly (readonly ValueInfo[])[],
+  added: ReadonlyMap<string, string>,
+  newAt: number,
+  total: number,
+  what: 'input' | 'output',
+  changes: string[],
+): void {
   const slots = layers[0]?.length ?? 0;
   if (slots === 0 || layers.some((own) => own.length !== slots)) return;
   const source = newAt === 0 ? 0 : newAt - 1;
-  const finalName = (slot: number, layer: number): string => (layer < total ? (layers[layer]?.[slot]?.name ?? '') : renumber(layers[total - 1]?.[slot]?.name ?? '', total - 1, total));
+  const finalName = (slot: number, layer: number): string =>
+    layer < total ? (layers[layer]?.[slot]?.name ?? '') : renumber(layers[total - 1]?.[slot]?.name ?? '', total - 1, total);
   const moves = new Map<string, string>();
   for (let slot = 0; slot < slots; slot++) {
     const copyName = added.get(layers[source]?.[slot]?.name ?? '') ?? '';
@@ -431,7 +536,10 @@ function renumberCaches(draft: Draft, layers: readonly (readonly ValueInfo[])[],
 function renameValues(draft: Draft, names: ReadonlyMap<string, string>): void {
   if (names.size === 0) return;
   const rename = (name: string): string => names.get(name) ?? name;
-  const change = (node: FlatNode): FlatNode => (node.inputs.some((name) => names.has(name)) || node.outputs.some((name) => names.has(name)) ? { ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) } : node);
+  const change = (node: FlatNode): FlatNode =>
+    node.inputs.some((name) => names.has(name)) || node.outputs.some((name) => names.has(name))
+      ? { ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) }
+      : node;
   for (const node of draft.flat.nodes) {
     const slot = draft.slots.get(node);
     if (slot === undefined) {
@@ -458,9 +566,12 @@ const nextNumber = (part: LayerPart): number => part.stack.layers.length;
 /** The name of the same thing in another layer: the exporter's own layer number in it is replaced. */
 function renumber(name: string, from: number, to: number): string {
   let done = false;
-  return name.replaceAll(/(^|[^0-9A-Za-z])(\d+)(?=$|[^0-9A-Za-z])|(?<=[A-Za-z])(\d+)(?=[._/])/g, (match, before: string | undefined, digits: string | undefined) => {
-    if (done || digits === undefined || Number(digits) !== from) return match;
-    done = true;
-    return `${before ?? ''}${to}`;
-  });
+  return name.replaceAll(
+    /(^|[^0-9A-Za-z])(\d+)(?=$|[^0-9A-Za-z])|(?<=[A-Za-z])(\d+)(?=[._/])/g,
+    (match, before: string | undefined, digits: string | undefined) => {
+      if (done || digits === undefined || Number(digits) !== from) return match;
+      done = true;
+      return `${before ?? ''}${to}`;
+    },
+  );
 }

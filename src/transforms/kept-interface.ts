@@ -39,9 +39,12 @@ function padInput(analysis: Analysis, draft: Draft, growth: AxisGrowth, input: V
   const [first] = flat.nodes;
   if (first === undefined || data.consumers(input.name).length === 0) return;
   const opset = opsetVersion(flat.model);
-  const node = opset < 11
-    ? newNode(draft, { ...first, scope: '' }, 'Pad', [input.name], { name: `${input.name}/Pad`, attributes: [{ name: 'pads', kind: 'ints', value: pads }] })
-    : newNode(draft, { ...first, scope: '' }, 'Pad', [input.name, addConstant(draft, `${input.name}_pads`, DataType.INT64, [pads.length], pads)], { name: `${input.name}/Pad` });
+  const node =
+    opset < 11
+      ? newNode(draft, { ...first, scope: '' }, 'Pad', [input.name], { name: `${input.name}/Pad`, attributes: [{ name: 'pads', kind: 'ints', value: pads }] })
+      : newNode(draft, { ...first, scope: '' }, 'Pad', [input.name, addConstant(draft, `${input.name}_pads`, DataType.INT64, [pads.length], pads)], {
+          name: `${input.name}/Pad`,
+        });
   redirect(draft, input.name, node.outputs[0] ?? '');
   insertBefore(draft, first, node);
 }
@@ -61,7 +64,13 @@ export function keepOutputs(analysis: Analysis, draft: Draft, growth: AxisGrowth
       changes.push(...describeChange('output', output, widened));
       return widened;
     }
-    cutOutput(analysis, draft, growth, output.name, grown.map((d) => ({ dim: d, axis: own[d] as Axis })));
+    cutOutput(
+      analysis,
+      draft,
+      growth,
+      output.name,
+      grown.map((d) => ({ dim: d, axis: own[d] as Axis })),
+    );
     changes.push(`output ${output.name} keeps its width: cut to the old elements`);
     return output;
   });
@@ -86,9 +95,25 @@ function cutOutput(analysis: Analysis, draft: Draft, growth: AxisGrowth, name: s
     const prefix = map.every((own, at) => own === (at < old ? at : -1));
     const vector = (label: string, values: readonly number[]): string => addConstant(draft, `${name}_${label}`, DataType.INT64, [values.length], values);
     const attributes: Attribute[] = [{ name: 'axis', kind: 'int', value: dim }];
-    const plain: Attribute[] = [{ name: 'axes', kind: 'ints', value: [dim] }, { name: 'starts', kind: 'ints', value: [0] }, { name: 'ends', kind: 'ints', value: [old] }];
+    const plain: Attribute[] = [
+      { name: 'axes', kind: 'ints', value: [dim] },
+      { name: 'starts', kind: 'ints', value: [0] },
+      { name: 'ends', kind: 'ints', value: [old] },
+    ];
     const node = !prefix
-      ? newNode(draft, anchor, 'Gather', [value, vector('indices', [...map].flatMap((own, at) => (own >= 0 ? [at] : [])))], { attributes })
+      ? newNode(
+          draft,
+          anchor,
+          'Gather',
+          [
+            value,
+            vector(
+              'indices',
+              [...map].flatMap((own, at) => (own >= 0 ? [at] : [])),
+            ),
+          ],
+          { attributes },
+        )
       : opsetVersion(analysis.flat.model) < 10
         ? newNode(draft, anchor, 'Slice', [value], { attributes: plain })
         : newNode(draft, anchor, 'Slice', [value, vector('start', [0]), vector('end', [old]), vector('axis', [dim])]);

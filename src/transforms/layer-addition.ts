@@ -11,7 +11,7 @@
  */
 import { type Anatomy, findAnatomy, isTwin, type Layer, type Stack, unscaled } from '../analysis/anatomy.ts';
 import { leavesOf } from '../analysis/axes.ts';
-import { analyze, type Analysis } from '../analysis/graph-analysis.ts';
+import { type Analysis, analyze } from '../analysis/graph-analysis.ts';
 import type { Norm, Operand } from '../analysis/norms.ts';
 import { equal } from '../analysis/size.ts';
 import { GrowError } from '../errors.ts';
@@ -20,7 +20,7 @@ import type { Model } from '../onnx/ir.ts';
 import { insertLayer } from './insert-layer.ts';
 import { mergeNorms } from './post-norm.ts';
 import type { Step } from './recipe.ts';
-import { zeroBranch, type Zeroed } from './zero-branch.ts';
+import { type Zeroed, zeroBranch } from './zero-branch.ts';
 
 const HANDS_ON = new Set(['Identity', 'Dropout', 'Reshape', 'Squeeze', 'Unsqueeze', 'Transpose']);
 
@@ -35,8 +35,13 @@ export function addLayers(model: Model, step: Step): LayersAdded {
   const anatomy = findAnatomy(analyze(model));
   const names = [...new Set(anatomy.stacks.map((stack) => stack.name))];
   const chosen = step.selector.stack === null ? names : names.filter((name) => name === step.selector.stack);
-  if (names.length === 0) throw new GrowError('UNSUPPORTED_AXIS', 'layers cannot grow: no residual stream with attention was found', { where: `step ${step.text}`, hint: 'see what was recognised with: grow inspect' });
-  if (chosen.length === 0) throw new GrowError('USAGE', `there is no stack '${step.selector.stack ?? ''}'`, { where: `step ${step.text}`, hint: `stacks are ${names.join(', ')}` });
+  if (names.length === 0)
+    throw new GrowError('UNSUPPORTED_AXIS', 'layers cannot grow: no residual stream with attention was found', {
+      where: `step ${step.text}`,
+      hint: 'see what was recognised with: grow inspect',
+    });
+  if (chosen.length === 0)
+    throw new GrowError('USAGE', `there is no stack '${step.selector.stack ?? ''}'`, { where: `step ${step.text}`, hint: `stacks are ${names.join(', ')}` });
   let added: LayersAdded = { model, interfaceChanges: [], notes: [] };
   for (const name of chosen) {
     const stack = anatomy.stacks.find((own) => own.name === name) as Stack;
@@ -53,7 +58,11 @@ export function addLayers(model: Model, step: Step): LayersAdded {
 function count(step: Step, now: number): number {
   const { kind, amount } = step.size;
   const target = kind === 'absolute' ? amount : kind === 'add' ? now + amount : Math.ceil(now * amount - 1e-9);
-  if (target < now) throw new GrowError('SHRINKING', `there are ${now} layers already; models only grow`, { where: `step ${step.text}`, hint: `use a number of at least ${now}` });
+  if (target < now)
+    throw new GrowError('SHRINKING', `there are ${now} layers already; models only grow`, {
+      where: `step ${step.text}`,
+      hint: `use a number of at least ${now}`,
+    });
   return target - now;
 }
 
@@ -65,7 +74,11 @@ function addOne(model: Model, name: string, step: Step): LayersAdded {
   const twins = anatomy.stacks.filter((own) => own !== stack && isTwin(own, stack));
   const last = stack.layers.length - 1;
   const given = step.place.kind === 'end' ? last : step.place.layer < 0 ? step.place.layer + last + 1 : step.place.layer;
-  if (given < 0 || given > last) throw new GrowError('USAGE', `layer ${step.place.kind === 'end' ? '' : step.place.layer} does not exist`, { where: `step ${step.text}`, hint: `layers are 0 to ${last}` });
+  if (given < 0 || given > last)
+    throw new GrowError('USAGE', `layer ${step.place.kind === 'end' ? '' : step.place.layer} does not exist`, {
+      where: `step ${step.text}`,
+      hint: `layers are 0 to ${last}`,
+    });
   const before = step.place.kind === 'before' && given === 0;
   const source = step.place.kind === 'before' && given > 0 ? given - 1 : given;
   const parts = [stack, ...twins].map((own) => part(analysis, anatomy, own, source, before));
@@ -120,7 +133,9 @@ function sameShape({ data, facts }: Analysis, like: string, value: string): stri
     if (next === undefined) break;
     at = next;
   }
-  throw new GrowError('UNSUPPORTED_AXIS', 'a layer cannot be inserted here exactly: the stream changes its shape between the ends of the layer', { where: `value ${value}` });
+  throw new GrowError('UNSUPPORTED_AXIS', 'a layer cannot be inserted here exactly: the stream changes its shape between the ends of the layer', {
+    where: `value ${value}`,
+  });
 }
 
 const isOne = ({ facts }: Analysis, { node, input }: Operand): boolean => facts.elements(node.inputs[input] ?? '')?.every((e) => e.value === 1) === true;

@@ -62,7 +62,9 @@ export function sourceOf({ flat, data, facts }: Analysis, operand: Operand, fact
     if (node === undefined) return null;
     if (HANDED_THROUGH.has(node.op)) at = { node, input: 0 };
     else if (node.op === 'Add' && offset === 0) {
-      const scalar = [0, 1].find((i) => facts.elements(node.inputs[i] ?? '')?.length === 1 && (facts.values.get(node.inputs[1 - i] ?? '')?.dims?.length ?? 0) > 0);
+      const scalar = [0, 1].find(
+        (i) => facts.elements(node.inputs[i] ?? '')?.length === 1 && (facts.values.get(node.inputs[1 - i] ?? '')?.dims?.length ?? 0) > 0,
+      );
       const value = scalar === undefined ? null : facts.elements(node.inputs[scalar] ?? '')?.[0]?.value;
       if (scalar === undefined || typeof value !== 'number') return null;
       offset = value;
@@ -122,7 +124,8 @@ export function oldBlockFused(analysis: Analysis, draft: Draft, growth: AxisGrow
 function inverseDeviation(draft: Draft, node: FlatNode, xOld: string, dtype: number): { op: 'Mul' | 'Div'; value: string; nodes: FlatNode[] } {
   if (node.op === 'LayerNormalization') {
     const outputs = currentOf(draft, node)?.outputs ?? [];
-    const inverse = (outputs[2] ?? '') !== '' ? (outputs[2] as string) : (newNode(draft, node, 'Identity', [], { name: `${node.node.name}/InvStdDev` }).outputs[0] ?? '');
+    const inverse =
+      (outputs[2] ?? '') !== '' ? (outputs[2] as string) : (newNode(draft, node, 'Identity', [], { name: `${node.node.name}/InvStdDev` }).outputs[0] ?? '');
     const slot = draft.slots.get(node);
     if (slot?.now != null) slot.now = { ...slot.now, outputs: [outputs[0] ?? '', outputs[1] ?? '', inverse] };
     if (dtype === DataType.FLOAT) return { op: 'Mul', value: inverse, nodes: [] };
@@ -131,10 +134,14 @@ function inverseDeviation(draft: Draft, node: FlatNode, xOld: string, dtype: num
   }
   const epsilon = node.node.attributes.find((own) => own.name === 'epsilon');
   const square = newNode(draft, node, 'Mul', [xOld, xOld]);
-  const mean = opsetVersion(draft.flat.model) < 18
-    ? newNode(draft, node, 'ReduceMean', [square.outputs[0] ?? ''], { attributes: [ints('axes', [-1]), int('keepdims', 1)] })
-    : newNode(draft, node, 'ReduceMean', [square.outputs[0] ?? '', vector(draft, 'norm_axis', [-1])], { attributes: [int('keepdims', 1)] });
-  const shifted = newNode(draft, node, 'Add', [mean.outputs[0] ?? '', addConstant(draft, 'norm_epsilon', dtype, [], [epsilon?.kind === 'float' ? epsilon.value : 1e-5])]);
+  const mean =
+    opsetVersion(draft.flat.model) < 18
+      ? newNode(draft, node, 'ReduceMean', [square.outputs[0] ?? ''], { attributes: [ints('axes', [-1]), int('keepdims', 1)] })
+      : newNode(draft, node, 'ReduceMean', [square.outputs[0] ?? '', vector(draft, 'norm_axis', [-1])], { attributes: [int('keepdims', 1)] });
+  const shifted = newNode(draft, node, 'Add', [
+    mean.outputs[0] ?? '',
+    addConstant(draft, 'norm_epsilon', dtype, [], [epsilon?.kind === 'float' ? epsilon.value : 1e-5]),
+  ]);
   const root = newNode(draft, node, 'Sqrt', [shifted.outputs[0] ?? '']);
   return { op: 'Div', value: root.outputs[0] ?? '', nodes: [square, mean, shifted, root] };
 }

@@ -13,14 +13,28 @@ export function takeOld(analysis: Analysis, draft: Draft, growth: AxisGrowth, be
   const map = growth.map(axis);
   const old = hint(axis.size);
   const prefix = map?.every((own, i) => own === (i < old ? i : -1)) ?? true;
-  return prefix ? sliceOf(analysis, draft, before, name, dim, rank, 0, old) : gatherOf(draft, before, name, dim, [...(map ?? [])].flatMap((own, i) => (own >= 0 ? [i] : [])));
+  return prefix
+    ? sliceOf(analysis, draft, before, name, dim, rank, 0, old)
+    : gatherOf(
+        draft,
+        before,
+        name,
+        dim,
+        [...(map ?? [])].flatMap((own, i) => (own >= 0 ? [i] : [])),
+      );
 }
 
 /** A range of one dimension of a value, as a new value in front of a node. */
 export function sliceOf(analysis: Analysis, draft: Draft, before: FlatNode, name: string, dim: number, rank: number, start: number, end: number): string {
-  const slice = opsetVersion(analysis.flat.model) < 10
-    ? newNode(draft, before, 'Slice', [name], { attributes: [ints('axes', [dim]), ints('starts', [start]), ints('ends', [end])] })
-    : newNode(draft, before, 'Slice', [name, vector(draft, 'old_start', [start]), vector(draft, 'old_end', [end]), vector(draft, 'old_axis', [dim < 0 ? dim + rank : dim])]);
+  const slice =
+    opsetVersion(analysis.flat.model) < 10
+      ? newNode(draft, before, 'Slice', [name], { attributes: [ints('axes', [dim]), ints('starts', [start]), ints('ends', [end])] })
+      : newNode(draft, before, 'Slice', [
+          name,
+          vector(draft, 'old_start', [start]),
+          vector(draft, 'old_end', [end]),
+          vector(draft, 'old_axis', [dim < 0 ? dim + rank : dim]),
+        ]);
   insertBefore(draft, before, slice);
   return slice.outputs[0] ?? '';
 }
@@ -52,7 +66,13 @@ export function maskOperand(analysis: Analysis, draft: Draft, growth: AxisGrowth
   const rank = analysis.facts.values.get(node.outputs[0] ?? '')?.dims?.length ?? 1;
   const dtype = analysis.facts.values.get(node.inputs[input] ?? '')?.dtype ?? DataType.FLOAT;
   const dims = Array.from({ length: rank - dim }, (_, i) => (i === 0 ? (map?.length ?? 1) : 1));
-  const mask = addConstant(draft, `${node.inputs[input] ?? 'value'}_old_mask`, dtype, dims, [...(map ?? [])].map((own) => (own < 0 ? 0 : 1)));
+  const mask = addConstant(
+    draft,
+    `${node.inputs[input] ?? 'value'}_old_mask`,
+    dtype,
+    dims,
+    [...(map ?? [])].map((own) => (own < 0 ? 0 : 1)),
+  );
   const product = newNode(draft, node, 'Mul', [currentOf(draft, node)?.inputs[input] ?? '', mask]);
   insertBefore(draft, node, product);
   setInput(draft, node, input, product.outputs[0] ?? '');

@@ -1,7 +1,9 @@
 /** From steps to new sizes of leaves: selectors, legal sizes, coupled blocks. */
 import type { Anatomy } from '../analysis/anatomy.ts';
 import { type Axis, hintOf } from '../analysis/axes.ts';
+import type { Analysis } from '../analysis/graph-analysis.ts';
 import { GrowError } from '../errors.ts';
+import { nodeLabel } from '../onnx/graph.ts';
 import { attentionExpansion } from './attention-expansion.ts';
 import { growAxes } from './grow-axis.ts';
 import { headAddition, kvHeadAddition } from './head-addition.ts';
@@ -23,7 +25,7 @@ export interface WidthPlan {
 }
 
 /** Plans width steps together; throws when a size is illegal or a selector splits blocks that must stay equal. */
-export function planWidths(anatomy: Anatomy, steps: readonly Step[]): WidthPlan {
+export function planWidths(analysis: Analysis, anatomy: Anatomy, steps: readonly Step[]): WidthPlan {
   const planned = new Map<Axis, number>();
   const streams = new Set<Axis>();
   const notes: string[] = [];
@@ -32,7 +34,7 @@ export function planWidths(anatomy: Anatomy, steps: readonly Step[]): WidthPlan 
     const transform = WIDTH_TRANSFORMS.find((own) => own.axis === step.axis);
     if (transform === undefined) continue;
     const units = transform.units(anatomy);
-    if (units.length === 0) throw missing(step, anatomy);
+    if (units.length === 0) throw missing(step, analysis, anatomy);
     const chosen = select(units, step.selector, step);
     refuseCoupled(step, units, chosen);
     const before = new Map(planned);
@@ -41,7 +43,8 @@ export function planWidths(anatomy: Anatomy, steps: readonly Step[]): WidthPlan 
       const shared = step.axis === 'qk' || step.axis === 'v' ? asked.get(key) : undefined;
       const target = targetOf(step, unit, notes, shared ?? unit.size(step.axis === 'qk' || step.axis === 'v' ? new Map() : before));
       if (target === null) continue;
-      if (unit.leaf === null) throw new GrowError('UNSUPPORTED_AXIS', `${step.axis} of ${unitName(unit)} cannot grow: ${unit.reason}`, { where: `step ${step.text}` });
+      if (unit.leaf === null)
+        throw new GrowError('UNSUPPORTED_AXIS', `${step.axis} of ${unitName(unit)} cannot grow: ${unit.reason}`, { where: `step ${step.text}` });
       planned.set(unit.leaf, leafSize(step, unit, unit.leaf, target, before, notes));
       asked.set(key, unit.size(planned));
       if (step.axis === 'hidden') streams.add(unit.leaf);
@@ -64,9 +67,33 @@ function tornBlocks(anatomy: Anatomy, planned: ReadonlyMap<Axis, number>, asked:
   );
 }
 
-function missing(step: Step, anatomy: Anatomy): GrowError {
-  const what = anatomy.stacks.length === 0 ? 'no residual stream with attention was found' : `no layer has ${step.axis === 'mlp' ? 'a feed-forward block' : 'attention'} that could be recognised`;
-  return new GrowError('UNSUPPORTED_AXIS', `${step.axis} cannot grow: ${what}`, { where: `step ${step.text}`, hint: 'see what was recognised with: grow inspect' });
+function missing(step: Step, analysis: Analysis, anatomy: Anatomy): GrowError {
+  const [unknown] = notUnderstood(analysis);
+  if (unknown !== undefined && anatomy.stacks.length === 0) {
+    return new GrowError('UNSUPPORTED_OP', `${step.axis} cannot grow: an operator on the way through the model is not understood (${unknown.reason})`, {
+      where: unknown.where,
+      hint: 'add a rule for it to src/analysis/op-rules.ts',
+    });
+  }
+  const what =
+    anatomy.stacks.length === 0
+      ? 'no residual stream with attention was found'
+      : `no layer has ${step.axis === 'mlp' ? 'a feed-forward block' : 'attention'} that could be recognised`;
+  return new GrowError('UNSUPPORTED_AXIS', `${step.axis} cannot grow: ${what}`, {
+    where: `step ${step.text}`,
+    hint: 'see what was recognised with: grow inspect',
+  });
+}
+
+/** Operators on data that no rule describes, the cause before those that only lack their operands' shapes. */
+export function notUnderstood({ flat, facts }: Analysis): { readonly where: string; readonly reason: string }[] {
+  const found = flat.nodes.flatMap((node) => {
+    const relation = facts.relations.get(node);
+    return relation?.kind === 'unknown' && facts.values.get(node.outputs[0] ?? '')?.dependence === 'data'
+      ? [{ where: nodeLabel(node), reason: relation.reason }]
+      : [];
+  });
+  return [...found.filter((own) => !own.reason.startsWith('the shape of')), ...found.filter((own) => own.reason.startsWith('the shape of'))];
 }
 
 /** The units a selector means. */
@@ -80,13 +107,18 @@ export function select(units: readonly Unit[], selector: Selector, step: Step): 
   if (inBlock.length === 0) throw new GrowError('USAGE', `no layer has ${selector.block ?? ''}-attention`, { where: `step ${step.text}` });
   if (selector.layers.length === 0) return inBlock;
   const count = Math.max(...inBlock.map((unit) => unit.layer ?? 0)) + 1;
-  const wanted = new Set(selector.layers.flatMap(([first, last]) => {
-    const [from, to] = [first, last].map((own) => (own < 0 ? own + count : own));
-    if (from === undefined || to === undefined || from < 0 || to >= count || from > to) {
-      throw new GrowError('USAGE', `layer ${first === last ? first : `${first}-${last}`} does not exist`, { where: `step ${step.text}`, hint: `layers are 0 to ${count - 1}` });
-    }
-    return Array.from({ length: to - from + 1 }, (_, i) => from + i);
-  }));
+  const wanted = new Set(
+    selector.layers.flatMap(([first, last]) => {
+      const [from, to] = [first, last].map((own) => (own < 0 ? own + count : own));
+      if (from === undefined || to === undefined || from < 0 || to >= count || from > to) {
+        throw new GrowError('USAGE', `layer ${first === last ? first : `${first}-${last}`} does not exist`, {
+          where: `step ${step.text}`,
+          hint: `layers are 0 to ${count - 1}`,
+        });
+      }
+      return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+    }),
+  );
   return inBlock.filter((unit) => wanted.has(unit.layer ?? -1));
 }
 
@@ -95,17 +127,25 @@ function refuseCoupled(step: Step, units: readonly Unit[], chosen: readonly Unit
   const others = units.filter((unit) => !chosen.includes(unit) && unit.leaf !== null && leaves.has(unit.leaf));
   if (others.length === 0) return;
   const names = [...new Set(others.map(unitName))];
-  throw new GrowError('COUPLED_AXIS', `${step.axis} of ${[...new Set(chosen.map(unitName))].join(', ')} is coupled with ${names.join(', ')}: they share a weight or a table`, {
-    where: `step ${step.text}`,
-    hint: `grow them together: ${step.axis}=… without a selector`,
-  });
+  throw new GrowError(
+    'COUPLED_AXIS',
+    `${step.axis} of ${[...new Set(chosen.map(unitName))].join(', ')} is coupled with ${names.join(', ')}: they share a weight or a table`,
+    {
+      where: `step ${step.text}`,
+      hint: `grow them together: ${step.axis}=… without a selector`,
+    },
+  );
 }
 
 /** The size a unit shall have; null when it has it already. */
 function targetOf(step: Step, unit: Unit, notes: string[], now: number): number | null {
   const { kind, amount } = step.size;
   const target = kind === 'absolute' ? amount : kind === 'add' ? now + amount : Math.ceil(now * amount - 1e-9);
-  if (target < now) throw new GrowError('SHRINKING', `${step.axis} of ${unitName(unit)} is ${now} already; models only grow`, { where: `step ${step.text}`, hint: `use a size of at least ${now}` });
+  if (target < now)
+    throw new GrowError('SHRINKING', `${step.axis} of ${unitName(unit)} is ${now} already; models only grow`, {
+      where: `step ${step.text}`,
+      hint: `use a size of at least ${now}`,
+    });
   if (target === now) {
     notes.push(`${step.axis} of ${unitName(unit)} is ${now} already`);
     return null;
@@ -127,5 +167,8 @@ function leafSize(step: Step, unit: Unit, leaf: Axis, target: number, planned: R
     notes.push(`${step.axis} of ${unitName(unit)} is rounded up from ${target} to ${above}: it grows in steps of ${stride}`);
     return own + steps;
   }
-  throw new GrowError('ILLEGAL_SIZE', `${step.axis} of ${unitName(unit)} cannot be ${target}: it grows in steps of ${stride} from ${now}`, { where: `step ${step.text}`, hint: `the nearest legal sizes are ${below === now ? '' : `${below} and `}${above}` });
+  throw new GrowError('ILLEGAL_SIZE', `${step.axis} of ${unitName(unit)} cannot be ${target}: it grows in steps of ${stride} from ${now}`, {
+    where: `step ${step.text}`,
+    hint: `the nearest legal sizes are ${below === now ? '' : `${below} and `}${above}`,
+  });
 }

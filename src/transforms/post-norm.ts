@@ -28,7 +28,10 @@ export function mergeNorms(analysis: Analysis, norms: readonly Norm[], layer: La
   const copies = layer.branches.map((branch) => norms.find((norm) => norm.input === branch.sum));
   const [first] = layer.branches;
   const refuse = (reason: string, where?: Norm): GrowError =>
-    new GrowError('UNSUPPORTED_AXIS', `a post-norm layer cannot be inserted here exactly: ${reason}`, { ...(where?.statistics[0] && { where: nodeLabel(where.statistics[0]) }), hint: 'insert it after another layer' });
+    new GrowError('UNSUPPORTED_AXIS', `a post-norm layer cannot be inserted here exactly: ${reason}`, {
+      ...(where?.statistics[0] && { where: nodeLabel(where.statistics[0]) }),
+      hint: 'insert it after another layer',
+    });
   if (preceding === undefined) throw refuse('no norm stands directly in front of the new layer');
   if (copies.some((norm) => norm === undefined) || first === undefined) throw refuse('a branch is not followed by a norm');
   const chain = copies as Norm[];
@@ -37,7 +40,8 @@ export function mergeNorms(analysis: Analysis, norms: readonly Norm[], layer: La
     if (chain[i]?.output !== unscaled(analysis, branch.skip).value) throw refuse('the stream is changed between a norm and the next branch', chain[i]);
   });
   if (preceding.gain === null) throw refuse('the preceding norm has no gain', preceding);
-  if (chain.some((norm) => norm.gain === null || (preceding.bias !== null) !== (norm.bias !== null))) throw refuse('a norm of the layer lacks a gain or bias', chain[0]);
+  if (chain.some((norm) => norm.gain === null || (preceding.bias !== null) !== (norm.bias !== null)))
+    throw refuse('a norm of the layer lacks a gain or bias', chain[0]);
   const epsilon = epsilonOf(analysis, preceding);
   if (epsilon === null || chain.some((norm) => epsilonOf(analysis, norm) === null)) throw refuse('an epsilon is computed', preceding);
   const t = chainEpsilon(epsilon, chain.length);

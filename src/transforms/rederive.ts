@@ -103,7 +103,10 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
     if (!now.some((e, i) => e.fromShape && !sameElement(e, before.elements?.[i]))) return;
     const old = before.elements.map((e) => e.value);
     if (!old.every((v): v is number => typeof v === 'number')) {
-      throw new GrowError('UNSUPPORTED_OP', 'a number computed from a grown size depends on the input size too', { where: nodeLabel(node), hint: 'export the model with this number as a constant' });
+      throw new GrowError('UNSUPPORTED_OP', 'a number computed from a grown size depends on the input size too', {
+        where: nodeLabel(node),
+        hint: 'export the model with this number as a constant',
+      });
     }
     const dims = (before.dims ?? []).map(hint);
     const frozen = addConstant(draft, `${output}_frozen`, before.dtype, dims, old);
@@ -125,7 +128,13 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
         correctVector(node, 3, outputDims, equal);
         return;
       case 'Tile':
-        if (relation.kind === 'tile') correctVector(node, 1, outputDims.map((size, d) => divideExactly(size, siteDims(node, 0)[d] ?? 1) ?? size), equal);
+        if (relation.kind === 'tile')
+          correctVector(
+            node,
+            1,
+            outputDims.map((size, d) => divideExactly(size, siteDims(node, 0)[d] ?? 1) ?? size),
+            equal,
+          );
         return;
       case 'ConstantOfShape':
         correctVector(node, 0, outputDims, equal);
@@ -183,19 +192,30 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
     const allowZero = node.node.attributes.some((own) => own.name === 'allowzero' && own.kind === 'int' && own.value !== 0);
     const found = node.inputs.length > 1 ? elementsOf(node.inputs[1] ?? '')?.map((e) => e.value) : attributeInts(node, 'shape');
     if (found == null) {
-      if (wanted.some((size, d) => !equal(size, facts.values.get(node.outputs[0] ?? '')?.dims?.[d] ?? size))) throw unsolved(node, 'its shape is computed from data');
+      if (wanted.some((size, d) => !equal(size, facts.values.get(node.outputs[0] ?? '')?.dims?.[d] ?? size)))
+        throw unsolved(node, 'its shape is computed from data');
       return;
     }
-    const holds = (size: Size | null, d: number): boolean => size !== null && (size === -1 || (size === 0 && !allowZero ? equal(input[d] ?? 0, wanted[d] ?? 1) : equal(size, wanted[d] ?? 1)));
+    const holds = (size: Size | null, d: number): boolean =>
+      size !== null && (size === -1 || (size === 0 && !allowZero ? equal(input[d] ?? 0, wanted[d] ?? 1) : equal(size, wanted[d] ?? 1)));
     const free = found.findIndex((size) => size === -1);
     if (found.every(holds)) {
       if (free < 0 || equal(product(wanted), product(input))) return;
     }
     if (node.inputs.length < 2) {
-      setAttribute(draft, node, 'shape', { name: 'shape', kind: 'ints', value: found.map((size, d) => (holds(size, d) ? (size as number) : staticOr(node, wanted[d] ?? 1))) });
+      setAttribute(draft, node, 'shape', {
+        name: 'shape',
+        kind: 'ints',
+        value: found.map((size, d) => (holds(size, d) ? (size as number) : staticOr(node, wanted[d] ?? 1))),
+      });
       return;
     }
-    replaceElements(node, 1, found, found.map((size, d) => (holds(size, d) ? null : (wanted[d] ?? 1))));
+    replaceElements(
+      node,
+      1,
+      found,
+      found.map((size, d) => (holds(size, d) ? null : (wanted[d] ?? 1))),
+    );
   }
 
   function correctVector(node: FlatNode, input: number, wanted: readonly Size[], holds: (wanted: Size, found: Size) => boolean): void {
@@ -220,7 +240,8 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
     const rank = own.length;
     const byInput = node.inputs.length > 1;
     const listed = byInput ? elementsOf(node.inputs[3] ?? '')?.map((e) => e.value as number) : attributeInts(node, 'axes');
-    const read = (input: number, name: string): readonly (Size | null)[] | undefined => (byInput ? elementsOf(node.inputs[input] ?? '')?.map((e) => e.value) : attributeInts(node, name));
+    const read = (input: number, name: string): readonly (Size | null)[] | undefined =>
+      byInput ? elementsOf(node.inputs[input] ?? '')?.map((e) => e.value) : attributeInts(node, name);
     const [starts, ends] = [read(1, 'starts'), read(2, 'ends')];
     const count = Math.max(starts?.length ?? 0, ends?.length ?? 0, byInput ? hint(facts.values.get(node.inputs[1] ?? '')?.dims?.[0] ?? 0) : 0);
     const sliced = listed ?? Array.from({ length: count }, (_, i) => i);
@@ -234,8 +255,10 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
       endFixes[i] = null;
       if (axis === undefined) return;
       const total = growth.size(axis);
-      const clamp = (bound: Size | null | undefined): Size | null => (bound == null ? null : hint(bound) < 0 ? add(bound, total) : hint(bound) > hint(total) ? total : bound);
-      const wanted = range === null ? { start: 0, end: total } : { start: growth.boundary(axis, hint(range.start)), end: growth.boundary(axis, hint(range.end)) };
+      const clamp = (bound: Size | null | undefined): Size | null =>
+        bound == null ? null : hint(bound) < 0 ? add(bound, total) : hint(bound) > hint(total) ? total : bound;
+      const wanted =
+        range === null ? { start: 0, end: total } : { start: growth.boundary(axis, hint(range.start)), end: growth.boundary(axis, hint(range.end)) };
       if (range !== null && range.step < 0) return;
       const [start, end] = [clamp(starts?.[i]), clamp(ends?.[i])];
       // bounds of an axis that stays may be computed from one that grows
@@ -278,7 +301,8 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
     const out = axes.of(node.outputs[0] ?? '')?.[axis];
     const scalar = facts.values.get(node.inputs[1] ?? '')?.dims?.length === 0;
     const start = growth.boundary(own, indices[0] ?? 0);
-    const wanted = scalar || out === undefined ? indices.map((index) => growth.position(own, index)) : Array.from({ length: growth.hint(out) }, (_, i) => start + i);
+    const wanted =
+      scalar || out === undefined ? indices.map((index) => growth.position(own, index)) : Array.from({ length: growth.hint(out) }, (_, i) => start + i);
     const dims = scalar ? [] : [wanted.length];
     if (wanted.length === indices.length && wanted.every((index, i) => index === indices[i])) return;
     setInput(draft, node, 1, addConstant(draft, `${node.outputs[0] ?? 'gather'}_indices`, DataType.INT64, dims, wanted));
@@ -323,8 +347,20 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
       setInput(draft, node, input, joined.outputs[0] ?? '');
       return;
     }
-    const mask = addConstant(draft, `${node.outputs[0] ?? 'size'}_keep`, DataType.BOOL, dims, fixes.map((fix) => (fix === null ? 1 : 0)));
-    const values = addConstant(draft, `${node.outputs[0] ?? 'size'}_size`, dtype, dims, fixes.map((fix) => (typeof fix === 'number' ? fix : 0)));
+    const mask = addConstant(
+      draft,
+      `${node.outputs[0] ?? 'size'}_keep`,
+      DataType.BOOL,
+      dims,
+      fixes.map((fix) => (fix === null ? 1 : 0)),
+    );
+    const values = addConstant(
+      draft,
+      `${node.outputs[0] ?? 'size'}_size`,
+      dtype,
+      dims,
+      fixes.map((fix) => (typeof fix === 'number' ? fix : 0)),
+    );
     const joined = newNode(draft, node, 'Where', [mask, name, values]);
     insertBefore(draft, node, joined);
     setInput(draft, node, input, joined.outputs[0] ?? '');
@@ -344,7 +380,10 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
     const constant = (i: number): boolean => facts.values.get(maker.inputs[i] ?? '')?.dependence === 'constant';
     const copy = (input: number, value: string): string => {
       const inputs = (currentOf(draft, maker) ?? maker).inputs.map((own, i) => (i === input ? value : own));
-      const made = newNode(draft, reader, maker.op, inputs, { name: `${maker.node.name === '' ? maker.op : maker.node.name}_resized`, attributes: maker.node.attributes.map(({ origin: _, ...own }) => own as Attribute) });
+      const made = newNode(draft, reader, maker.op, inputs, {
+        name: `${maker.node.name === '' ? maker.op : maker.node.name}_resized`,
+        attributes: maker.node.attributes.map(({ origin: _, ...own }) => own as Attribute),
+      });
       insertBefore(draft, reader, made);
       return made.outputs[0] ?? '';
     };
@@ -353,7 +392,8 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
       const own = facts.values.get(maker.inputs[input] ?? '');
       return copy(input, addConstant(draft, `${maker.outputs[0] ?? 'size'}_size`, own?.dtype ?? DataType.INT64, (own?.dims ?? []).map(hint), [size]));
     };
-    const further = (input: number, size: Size | undefined, i = 0): string => (size === undefined ? fail() : copy(input, solved(reader, maker.inputs[input] ?? '', i, size)));
+    const further = (input: number, size: Size | undefined, i = 0): string =>
+      size === undefined ? fail() : copy(input, solved(reader, maker.inputs[input] ?? '', i, size));
     switch (maker.op) {
       case 'Unsqueeze':
       case 'Squeeze':
@@ -390,7 +430,10 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
   }
 
   function unsolved(node: FlatNode, what: string): GrowError {
-    return new GrowError('UNSUPPORTED_OP', `a size cannot be re-derived: ${what}`, { where: nodeLabel(node), hint: 'export the model with this shape as a constant, or report the graph' });
+    return new GrowError('UNSUPPORTED_OP', `a size cannot be re-derived: ${what}`, {
+      where: nodeLabel(node),
+      hint: 'export the model with this shape as a constant, or report the graph',
+    });
   }
 }
 

@@ -3,7 +3,7 @@
  * (`[…, 3, E, k]`, `[…, E, 3, k]`, `[…, G, r + 2, k]`) share one head width and could only grow together. The stack is
  * replaced by a Split of the projection in front of the Reshape; every result keeps its bits.
  */
-import { analyze, type Analysis } from '../analysis/graph-analysis.ts';
+import { type Analysis, analyze } from '../analysis/graph-analysis.ts';
 import { hint, isStatic } from '../analysis/size.ts';
 import { type FlatNode, opsetVersion } from '../onnx/graph.ts';
 import { type Attribute, DataType, type Model } from '../onnx/ir.ts';
@@ -67,7 +67,8 @@ function readers(analysis: Analysis, value: string, dim: number, path: Piece['pa
       pieces.push({ node, output: node.outputs[0] ?? '', start, end: start + indices.length, scalar: relation.scalar === true, path });
     } else if (relation.kind === 'slice') {
       const range = relation.ranges?.[dim];
-      if (range == null || range.step !== 1 || !isStatic(range.start) || !isStatic(range.end) || relation.ranges?.some((own, d) => d !== dim && own !== null)) return null;
+      if (range == null || range.step !== 1 || !isStatic(range.start) || !isStatic(range.end) || relation.ranges?.some((own, d) => d !== dim && own !== null))
+        return null;
       pieces.push({ node, output: node.outputs[0] ?? '', start: range.start, end: range.end, scalar: false, path });
     } else if (relation.kind === 'split' && relation.axis === dim) {
       let start = 0;
@@ -102,12 +103,25 @@ function rewrite(analysis: Analysis, draft: Draft, { reshape, dim, pieces }: Sta
   const sections = cuts.slice(1).map((end, i) => ({ start: cuts[i] ?? 0, end }));
   if (pieces.some((piece) => !sections.some((section) => section.start === piece.start && section.end === piece.end))) return;
   const opset = opsetVersion(flat.model);
-  const vector = (label: string, values: readonly number[]): string => addConstant(draft, `${reshape.outputs[0] ?? 'stack'}_${label}`, DataType.INT64, [values.length], values);
+  const vector = (label: string, values: readonly number[]): string =>
+    addConstant(draft, `${reshape.outputs[0] ?? 'stack'}_${label}`, DataType.INT64, [values.length], values);
   const put = (...nodes: readonly FlatNode[]): void => insertBefore(draft, reshape, ...nodes);
   let whole = reshape.inputs[0] ?? '';
   let axis = input.length - 1;
   if (first < dim) {
-    const head = newNode(draft, reshape, 'Gather', [reshape.inputs[1] ?? '', vector('kept', out.slice(0, dim).map((_, i) => i))], { attributes: [int('axis', 0)] });
+    const head = newNode(
+      draft,
+      reshape,
+      'Gather',
+      [
+        reshape.inputs[1] ?? '',
+        vector(
+          'kept',
+          out.slice(0, dim).map((_, i) => i),
+        ),
+      ],
+      { attributes: [int('axis', 0)] },
+    );
     const shape = newNode(draft, reshape, 'Concat', [head.outputs[0] ?? '', vector('rest', [size * inner])], { attributes: [int('axis', 0)] });
     const grouped = newNode(draft, reshape, 'Reshape', [whole, shape.outputs[0] ?? '']);
     put(head, shape, grouped);
@@ -115,21 +129,36 @@ function rewrite(analysis: Analysis, draft: Draft, { reshape, dim, pieces }: Sta
     axis = dim;
   }
   const sizes = sections.map((section) => (section.end - section.start) * inner);
-  const split = opset < 13
-    ? newNode(draft, reshape, 'Split', [whole], { outputs: sizes.length, attributes: [int('axis', axis), { name: 'split', kind: 'ints', value: sizes }] })
-    : newNode(draft, reshape, 'Split', [whole, vector('sections', sizes)], { outputs: sizes.length, attributes: [int('axis', axis)] });
+  const split =
+    opset < 13
+      ? newNode(draft, reshape, 'Split', [whole], { outputs: sizes.length, attributes: [int('axis', axis), { name: 'split', kind: 'ints', value: sizes }] })
+      : newNode(draft, reshape, 'Split', [whole, vector('sections', sizes)], { outputs: sizes.length, attributes: [int('axis', axis)] });
   put(split);
   for (const piece of pieces) {
     const section = sections.findIndex((own) => own.start === piece.start);
     const length = piece.end - piece.start;
-    const head = newNode(draft, reshape, 'Gather', [reshape.inputs[1] ?? '', vector('kept', out.slice(0, dim).map((_, i) => i))], { attributes: [int('axis', 0)] });
+    const head = newNode(
+      draft,
+      reshape,
+      'Gather',
+      [
+        reshape.inputs[1] ?? '',
+        vector(
+          'kept',
+          out.slice(0, dim).map((_, i) => i),
+        ),
+      ],
+      { attributes: [int('axis', 0)] },
+    );
     const rest = [...(piece.scalar ? [] : [length]), ...out.slice(dim + 1).map(hint)];
     const shape = newNode(draft, reshape, 'Concat', [head.outputs[0] ?? '', vector('rest', rest)], { attributes: [int('axis', 0)] });
     const single = newNode(draft, reshape, 'Reshape', [split.outputs[section] ?? '', shape.outputs[0] ?? '']);
     put(head, shape, single);
     let value = single.outputs[0] ?? '';
     const chain = piece.path.map(({ node, dim: at }) => {
-      const copy = piece.scalar ? without(analysis, draft, node, value, at) : newNode(draft, node, node.op, [value, ...node.inputs.slice(1)], { attributes: plainAttributes(node) });
+      const copy = piece.scalar
+        ? without(analysis, draft, node, value, at)
+        : newNode(draft, node, node.op, [value, ...node.inputs.slice(1)], { attributes: plainAttributes(node) });
       value = copy.outputs[0] ?? '';
       return copy;
     });
@@ -162,8 +191,10 @@ function without({ facts, flat }: Analysis, draft: Draft, node: FlatNode, value:
   const gone = input[dim] ?? '';
   const left = input.filter((_, i) => i !== dim);
   const right = output.filter((label) => label !== gone);
-  if (node.op === 'Transpose') return newNode(draft, node, 'Transpose', [value], { attributes: [{ name: 'perm', kind: 'ints', value: right.map((label) => left.indexOf(label)) }] });
-  const axes = node.op === 'Squeeze' ? left.flatMap((label, i) => (right.includes(label) ? [] : [i])) : right.flatMap((label, i) => (left.includes(label) ? [] : [i]));
+  if (node.op === 'Transpose')
+    return newNode(draft, node, 'Transpose', [value], { attributes: [{ name: 'perm', kind: 'ints', value: right.map((label) => left.indexOf(label)) }] });
+  const axes =
+    node.op === 'Squeeze' ? left.flatMap((label, i) => (right.includes(label) ? [] : [i])) : right.flatMap((label, i) => (left.includes(label) ? [] : [i]));
   if (opsetVersion(flat.model) < 13) return newNode(draft, node, node.op, [value], { attributes: [{ name: 'axes', kind: 'ints', value: axes }] });
   return newNode(draft, node, node.op, [value, addConstant(draft, `${node.outputs[0] ?? 'axes'}_axes`, DataType.INT64, [axes.length], axes)]);
 }

@@ -29,14 +29,34 @@ export interface Transform {
 }
 
 /** How a block is called in messages: `decoder.3` or `decoder.3.cross`. */
-export const unitName = (unit: Pick<Unit, 'stack' | 'layer' | 'block'>): string => [unit.stack, ...(unit.layer === null ? [] : [String(unit.layer)]), ...(unit.block === 'cross' ? ['cross'] : [])].join('.');
+export const unitName = (unit: Pick<Unit, 'stack' | 'layer' | 'block'>): string =>
+  [unit.stack, ...(unit.layer === null ? [] : [String(unit.layer)]), ...(unit.block === 'cross' ? ['cross'] : [])].join('.');
 
 /** A unit whose size is that of an axis. */
-export function axisUnit(place: { stack: Stack; layer: number | null; block: Unit['block'] }, axis: Axis, leaf: Axis | null, reason = '', multipleOf = 1): Unit {
+export function axisUnit(
+  place: { stack: Stack; layer: number | null; block: Unit['block'] },
+  axis: Axis,
+  leaf: Axis | null,
+  reason = '',
+  multipleOf = 1,
+): Unit {
   return { stack: place.stack.name, layer: place.layer, block: place.block, leaf, reason, multipleOf, size: (planned) => growAxes(planned).hint(axis) };
 }
 
 /** A unit whose size is the product of leaves. */
-export function productUnit(place: { stack: Stack; layer: number | null; block: Unit['block'] }, leaves: readonly Axis[], leaf: Axis | null, reason = ''): Unit {
-  return { stack: place.stack.name, layer: place.layer, block: place.block, leaf, reason, multipleOf: 1, size: (planned) => leaves.reduce((product, own) => product * (planned.get(own) ?? hintOf(own)), 1) };
+export function productUnit(
+  place: { stack: Stack; layer: number | null; block: Unit['block'] },
+  leaves: readonly Axis[],
+  leaf: Axis | null,
+  reason = '',
+): Unit {
+  return {
+    stack: place.stack.name,
+    layer: place.layer,
+    block: place.block,
+    leaf,
+    reason,
+    multipleOf: 1,
+    size: (planned) => leaves.reduce((product, own) => product * (planned.get(own) ?? hintOf(own)), 1),
+  };
 }

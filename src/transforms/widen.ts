@@ -85,19 +85,35 @@ function refuseOtherShapes(analysis: Analysis, growth: AxisGrowth, model: Model,
       const own = axes.of(name);
       const isCut = flat.outputs.some((output) => output.name === name) && !request.exposeOutputs;
       const wanted = before.map((size, d) => (own?.[d] === undefined ? size : growth.size(own[d] as Axis)));
-      const fits = after != null && after.length === before.length && after.every((size, d) => equal(size, wanted[d] ?? size) || (isCut && equal(size, before[d] ?? size)));
+      const fits =
+        after != null &&
+        after.length === before.length &&
+        after.every((size, d) => equal(size, wanted[d] ?? size) || (isCut && equal(size, before[d] ?? size)));
       if (fits) continue;
-      throw new GrowError('UNSUPPORTED_OP', `a size cannot be re-derived: ${name} would be [${after?.map(keyOf).join(', ') ?? '?'}] instead of [${wanted.map(keyOf).join(', ')}]`, { where: nodeLabel(node), hint: 'export the model with constant shapes, or report the graph' });
+      throw new GrowError(
+        'UNSUPPORTED_OP',
+        `a size cannot be re-derived: ${name} would be [${after?.map(keyOf).join(', ') ?? '?'}] instead of [${wanted.map(keyOf).join(', ')}]`,
+        { where: nodeLabel(node), hint: 'export the model with constant shapes, or report the graph' },
+      );
     }
   }
 }
 
 function refusePinned(leaves: LeafSizes): void {
   for (const leaf of leaves.keys()) {
-    if (leaf.size === 1) throw new GrowError('UNSUPPORTED_AXIS', 'an axis of size 1 cannot grow: it is stretched where it meets others', { hint: 'export the model with a size of at least 2' });
-    if (leaf.pinned !== null) throw new GrowError('UNSUPPORTED_OP', `an axis of size ${hint(leaf.size)} cannot grow: ${leaf.pinned}`, { hint: 'add a rule for the operator to src/analysis/op-rules.ts' });
+    if (leaf.size === 1)
+      throw new GrowError('UNSUPPORTED_AXIS', 'an axis of size 1 cannot grow: it is stretched where it meets others', {
+        hint: 'export the model with a size of at least 2',
+      });
+    if (leaf.pinned !== null)
+      throw new GrowError('UNSUPPORTED_OP', `an axis of size ${hint(leaf.size)} cannot grow: ${leaf.pinned}`, {
+        hint: 'add a rule for the operator to src/analysis/op-rules.ts',
+      });
   }
 }
 
 const notNative = (reason: string, norm: Norm): GrowError =>
-  new GrowError('UNSUPPORTED_AXIS', `the native norm form is not exact here: ${reason}`, { where: nodeLabel(norm.statistics[0] as FlatNode), hint: 'use --norm old-block' });
+  new GrowError('UNSUPPORTED_AXIS', `the native norm form is not exact here: ${reason}`, {
+    where: nodeLabel(norm.statistics[0] as FlatNode),
+    hint: 'use --norm old-block',
+  });

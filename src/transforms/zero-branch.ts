@@ -32,7 +32,10 @@ export function zeroBranch(analysis: Analysis, norms: readonly Norm[], value: st
   if (isProduct(node)) {
     const weight = [1, 0].find(isConstant);
     if (weight === undefined) return `${nodeLabel(node)}: ends a branch without weights`;
-    return collect([weight, 2].filter((input) => (node.inputs[input] ?? '') !== ''), (input) => (isConstant(input) ? constantZero(analysis, { node, input }) : `${nodeLabel(node)}: its bias is computed`));
+    return collect(
+      [weight, 2].filter((input) => (node.inputs[input] ?? '') !== ''),
+      (input) => (isConstant(input) ? constantZero(analysis, { node, input }) : `${nodeLabel(node)}: its bias is computed`),
+    );
   }
   const rule = ruleOf(node.op);
   const inputs = data.dataInputs(node).filter((input) => (node.inputs[input] ?? '') !== '');
@@ -48,9 +51,17 @@ export function zeroBranch(analysis: Analysis, norms: readonly Norm[], value: st
     case 'table':
       return zeroBranch(analysis, norms, node.inputs[0] ?? '');
     case 'moved':
-      return node.op === 'Concat' ? collect(inputs, (input) => zeroBranch(analysis, norms, node.inputs[input] ?? '')) : zeroBranch(analysis, norms, node.inputs[0] ?? '');
+      return node.op === 'Concat'
+        ? collect(inputs, (input) => zeroBranch(analysis, norms, node.inputs[input] ?? ''))
+        : zeroBranch(analysis, norms, node.inputs[0] ?? '');
     case 'branches':
-      return collect([1, 2], (input) => (isData(input) ? zeroBranch(analysis, norms, node.inputs[input] ?? '') : isZero(analysis, node, input) ? [] : `${nodeLabel(node)}: chooses a number that is not zero`));
+      return collect([1, 2], (input) =>
+        isData(input)
+          ? zeroBranch(analysis, norms, node.inputs[input] ?? '')
+          : isZero(analysis, node, input)
+            ? []
+            : `${nodeLabel(node)}: chooses a number that is not zero`,
+      );
     default:
       return `${nodeLabel(node)}: a branch that ends in this operator cannot be made zero`;
   }
@@ -62,7 +73,8 @@ function constantZero(analysis: Analysis, operand: Operand): readonly Zeroed[] |
   return source === null ? `${nodeLabel(operand.node)}: its weights are computed` : [{ operand: source.operand, value: source.add }];
 }
 
-const isZero = ({ facts }: Analysis, node: FlatNode, input: number): boolean => facts.elements(node.inputs[input] ?? '')?.every((e) => e.value === 0) === true && (facts.elements(node.inputs[input] ?? '')?.length ?? 0) === 1;
+const isZero = ({ facts }: Analysis, node: FlatNode, input: number): boolean =>
+  facts.elements(node.inputs[input] ?? '')?.every((e) => e.value === 0) === true && (facts.elements(node.inputs[input] ?? '')?.length ?? 0) === 1;
 
 function collect(inputs: readonly number[], visit: (input: number) => readonly Zeroed[] | string): readonly Zeroed[] | string {
   const all: Zeroed[] = [];

@@ -15,11 +15,21 @@ import type { WidenRequest } from './widen-request.ts';
 export function demandZeroTail({ axes }: Analysis, growth: AxisGrowth, demands: Demands, norm: Norm): string | null {
   const node = norm.statistics.at(-1) as FlatNode;
   const own = axes.ofInput(node, 0) ?? [];
-  return demands.zero({ node, input: 0 }, own.map((axis) => (growth.grows(axis) ? growth.added(axis) : null)));
+  return demands.zero(
+    { node, input: 0 },
+    own.map((axis) => (growth.grows(axis) ? growth.added(axis) : null)),
+  );
 }
 
 /** Visits every sum over new elements and gives it one zero factor; returns operands whose statistics keep to the old elements. */
-export function demandZeros(analysis: Analysis, growth: AxisGrowth, demands: Demands, request: WidenRequest, statistics: ReadonlySet<FlatNode>, fusedOldBlock: ReadonlySet<FlatNode>): (Operand & { dim: number })[] {
+export function demandZeros(
+  analysis: Analysis,
+  growth: AxisGrowth,
+  demands: Demands,
+  request: WidenRequest,
+  statistics: ReadonlySet<FlatNode>,
+  fusedOldBlock: ReadonlySet<FlatNode>,
+): (Operand & { dim: number })[] {
   const { flat, facts } = analysis;
   const reduced: (Operand & { dim: number })[] = [];
   for (const own of request.attention) demandKeys(analysis, growth, demands, own);
@@ -33,7 +43,8 @@ export function demandZeros(analysis: Analysis, growth: AxisGrowth, demands: Dem
     const kept = new Set(relation.outputs.flat());
     const summed = new Map<string, number[]>();
     relation.inputs.forEach((labels, input) => {
-      for (const label of labels ?? []) if (label !== '' && !kept.has(label) && relation.sums?.includes(label) !== false) summed.set(label, [...(summed.get(label) ?? []), input]);
+      for (const label of labels ?? [])
+        if (label !== '' && !kept.has(label) && relation.sums?.includes(label) !== false) summed.set(label, [...(summed.get(label) ?? []), input]);
     });
     for (const [label, inputs] of summed) {
       const axis = axisOf(analysis, node, relation, inputs[0] ?? 0, label);
@@ -57,17 +68,24 @@ function demandKeys({ axes }: Analysis, growth: AxisGrowth, demands: Demands, at
     const added = axis === undefined ? null : growth.added(axis);
     if (axis === undefined || added === null) continue;
     const [from, to] = [growth.boundary(axis, start), growth.boundary(axis, end)];
-    const reason = demands.zero(operand, own.map((_, d) => (d === dim ? added.map((x, i) => (i >= from && i < to ? x : 0)) : null)));
+    const reason = demands.zero(
+      operand,
+      own.map((_, d) => (d === dim ? added.map((x, i) => (i >= from && i < to ? x : 0)) : null)),
+    );
     if (reason !== null) throw new GrowError('UNSUPPORTED_AXIS', `the new key columns cannot be zero: ${reason}`, { where: nodeLabel(attention.score) });
   }
 }
 
-const axisOf = ({ axes }: Analysis, node: FlatNode, relation: Labels, input: number, label: string): Axis | undefined => axes.ofInput(node, input)?.[relation.inputs[input]?.indexOf(label) ?? -1];
+const axisOf = ({ axes }: Analysis, node: FlatNode, relation: Labels, input: number, label: string): Axis | undefined =>
+  axes.ofInput(node, input)?.[relation.inputs[input]?.indexOf(label) ?? -1];
 
 function refuseUnknown({ axes }: Analysis, growth: AxisGrowth, node: FlatNode, reason: string): void {
   node.inputs.forEach((_, input) => {
     if ((axes.ofInput(node, input) ?? []).some((axis) => growth.grows(axis))) {
-      throw new GrowError('UNSUPPORTED_OP', `the growing axis reaches an operator that is not understood: ${reason}`, { where: nodeLabel(node), hint: 'add a rule for the operator to src/analysis/op-rules.ts' });
+      throw new GrowError('UNSUPPORTED_OP', `the growing axis reaches an operator that is not understood: ${reason}`, {
+        where: nodeLabel(node),
+        hint: 'add a rule for the operator to src/analysis/op-rules.ts',
+      });
     }
   });
 }
@@ -79,12 +97,25 @@ function refuseMixing(analysis: Analysis, growth: AxisGrowth, node: FlatNode, re
     const input = relation.inputs.findIndex((labels) => labels?.includes(label) === true);
     const axis = input < 0 ? undefined : axisOf(analysis, node, relation, input, label);
     if (axis === undefined || !growth.grows(axis) || fusedOldBlock.has(node) || KEEPS_ZERO_TAILS.has(node.op)) continue;
-    throw new GrowError('UNSUPPORTED_OP', `${node.op} mixes elements along the growing axis`, { where: nodeLabel(node), hint: 'this axis cannot grow through it exactly' });
+    throw new GrowError('UNSUPPORTED_OP', `${node.op} mixes elements along the growing axis`, {
+      where: nodeLabel(node),
+      hint: 'this axis cannot grow through it exactly',
+    });
   }
 }
 
 /** One of two factors must be zero at the new elements of the axis they share. */
-function demandFactor(analysis: Analysis, growth: AxisGrowth, demands: Demands, request: WidenRequest, node: FlatNode, relation: Labels, label: string, axis: Axis, keyInput: number | undefined): void {
+function demandFactor(
+  analysis: Analysis,
+  growth: AxisGrowth,
+  demands: Demands,
+  request: WidenRequest,
+  node: FlatNode,
+  relation: Labels,
+  label: string,
+  axis: Axis,
+  keyInput: number | undefined,
+): void {
   const { facts } = analysis;
   const added = growth.added(axis);
   const region = (input: number) => (relation.inputs[input] ?? []).map((own) => (own === label ? added : null));

@@ -3,8 +3,9 @@
  * (the encoder's keys and values, in decoders exported for later steps only). New layers renumber them, wider heads
  * widen them, and nothing in the files says where the new ones are: the candidates are tried.
  */
-import type { InputSpec } from './interface.ts';
+
 import { resolveDims } from './feeds.ts';
+import type { InputSpec } from './interface.ts';
 import { normal, randomKey } from './random.ts';
 import type { Values } from './values.ts';
 import { asNumbers, elementCount, makeValues, sameDims } from './values.ts';
@@ -64,7 +65,11 @@ export function adaptFeeds(
     const given = feeds.get(map.get(input.name) ?? '');
     const dims = resolveDims(input.dims, sizes);
     if (dims === null) return null;
-    if (given === undefined) adapted.set(input.name, makeValues(input.type, dims, (i) => normal(randomKey(input.name), i)));
+    if (given === undefined)
+      adapted.set(
+        input.name,
+        makeValues(input.type, dims, (i) => normal(randomKey(input.name), i)),
+      );
     else adapted.set(input.name, input.role.kind === 'floats' ? widened(given, dims) : given);
   }
   return adapted;

@@ -16,11 +16,35 @@ const MOVING = new Set(['Identity', 'Cast', 'Transpose', 'Reshape', 'Unsqueeze',
 const JOINING = new Set(['Concat', 'ScatterND', 'ScatterElements', 'TensorScatter']);
 /** Fused operators: input slot of a past → output slot of its present (onnxruntime docs/ContribOperators.md; ai.onnx Attention-23). */
 const FUSED: ReadonlyMap<string, ReadonlyMap<number, number>> = new Map([
-  ['com.microsoft.GroupQueryAttention', new Map([[3, 1], [4, 2]])],
+  [
+    'com.microsoft.GroupQueryAttention',
+    new Map([
+      [3, 1],
+      [4, 2],
+    ]),
+  ],
   ['com.microsoft.Attention', new Map([[4, 1]])],
-  ['com.microsoft.MultiHeadAttention', new Map([[6, 1], [7, 2]])],
-  ['com.microsoft.DecoderMaskedMultiHeadAttention', new Map([[5, 1], [6, 2]])],
-  ['Attention', new Map([[4, 1], [5, 2]])],
+  [
+    'com.microsoft.MultiHeadAttention',
+    new Map([
+      [6, 1],
+      [7, 2],
+    ]),
+  ],
+  [
+    'com.microsoft.DecoderMaskedMultiHeadAttention',
+    new Map([
+      [5, 1],
+      [6, 2],
+    ]),
+  ],
+  [
+    'Attention',
+    new Map([
+      [4, 1],
+      [5, 2],
+    ]),
+  ],
 ]);
 
 /** The cache pairs of a model, in the order of its inputs. */
@@ -71,5 +95,4 @@ function carriedBy(node: FlatNode, slot: number): readonly { readonly name: stri
 const isPast = (name: string): boolean => /past|cache|mem/i.test(name);
 
 /** A cache's name without the words for before and after: `past_key_values.0.key` and `present.0.key` become `0key`. */
-const bareName = (name: string): string =>
-  name.toLowerCase().replace(/(past|present)(_key_values?)?|new|updated|input|output|[_.-](in|out)\b|[^a-z0-9]/g, '');
+const bareName = (name: string): string => name.toLowerCase().replace(/(past|present)(_key_values?)?|new|updated|input|output|[_.-](in|out)\b|[^a-z0-9]/g, '');

@@ -24,21 +24,24 @@ export function planCases(model: ModelInterface, base: Context, large: boolean):
   const masked = model.inputs.some(({ role }) => role.kind === 'mask' || role.kind === 'additive-mask' || role.kind === 'lengths');
   const { batch, tokens } = base;
   const ragged = Math.max(batch, 2);
-  const cases: readonly Case[] = model.caches.length > 0
-    ? [
-        { name: 'cache', draw: 0, padding: 'none', batch, tokens: [tokens, 1, 2] },
-        { name: 'cache, second draw', draw: 1, padding: 'none', batch, tokens: [tokens, 1] },
-        ...(masked ? [{ name: 'cache, left-padded', draw: 2, padding: 'left', batch: ragged, tokens: [6, 1] } as const] : []),
-        { name: 'cache, one long row', draw: 3, padding: 'none', batch: 1, tokens: [LONG, 3] },
-      ]
-    : [
-        { name: 'full', draw: 0, padding: 'none', batch, tokens: [tokens] },
-        { name: 'full, second draw', draw: 1, padding: 'none', batch, tokens: [tokens] },
-        ...(masked ? [{ name: 'left-padded', draw: 2, padding: 'left', batch: ragged, tokens: [tokens] } as const] : []),
-        masked ? { name: 'right-padded', draw: 3, padding: 'right', batch: 3, tokens: [5] } : { name: 'three rows', draw: 3, padding: 'none', batch: 3, tokens: [5] },
-        { name: 'one token', draw: 4, padding: 'none', batch: 1, tokens: [1] },
-        { name: 'long', draw: 5, padding: 'none', batch, tokens: [LONG] },
-      ];
+  const cases: readonly Case[] =
+    model.caches.length > 0
+      ? [
+          { name: 'cache', draw: 0, padding: 'none', batch, tokens: [tokens, 1, 2] },
+          { name: 'cache, second draw', draw: 1, padding: 'none', batch, tokens: [tokens, 1] },
+          ...(masked ? [{ name: 'cache, left-padded', draw: 2, padding: 'left', batch: ragged, tokens: [6, 1] } as const] : []),
+          { name: 'cache, one long row', draw: 3, padding: 'none', batch: 1, tokens: [LONG, 3] },
+        ]
+      : [
+          { name: 'full', draw: 0, padding: 'none', batch, tokens: [tokens] },
+          { name: 'full, second draw', draw: 1, padding: 'none', batch, tokens: [tokens] },
+          ...(masked ? [{ name: 'left-padded', draw: 2, padding: 'left', batch: ragged, tokens: [tokens] } as const] : []),
+          masked
+            ? { name: 'right-padded', draw: 3, padding: 'right', batch: 3, tokens: [5] }
+            : { name: 'three rows', draw: 3, padding: 'none', batch: 3, tokens: [5] },
+          { name: 'one token', draw: 4, padding: 'none', batch: 1, tokens: [1] },
+          { name: 'long', draw: 5, padding: 'none', batch, tokens: [LONG] },
+        ];
   const kept = large ? cases.slice(0, 3) : cases;
   return distinct(kept.map((each) => fitted(model, each, base)));
 }

@@ -8,7 +8,7 @@ import type { CaseReport, VerifyResult } from './result.ts';
 import type { Level, Provider } from './runtime.ts';
 import { sameBits, sameDims } from './values.ts';
 import type { Comparison, Judged, Precision, Verdict } from './verdict.ts';
-import { MARGIN, judgeAll, reportOutputs, worstOf } from './verdict.ts';
+import { judgeAll, MARGIN, reportOutputs, worstOf } from './verdict.ts';
 
 /** What the child process is asked. */
 export interface Request {
@@ -47,7 +47,8 @@ export function compareCase(
     [...outputs].flatMap(([output, values]): readonly Comparison[] => {
       const name = stepName(planned, step);
       const other = now[step]?.get(output);
-      if (other === undefined) return [{ output, case: name, difference: { bitExact: false, relative: Number.POSITIVE_INFINITY, reason: 'the new model does not have it' } }];
+      if (other === undefined)
+        return [{ output, case: name, difference: { bitExact: false, relative: Number.POSITIVE_INFINITY, reason: 'the new model does not have it' } }];
       if (caches.has(output) && !(sameCaches && sameDims(values.dims, other.dims))) return [];
       return [{ output, case: name, difference: compareValues(values, other) }];
     }),
@@ -105,7 +106,14 @@ export function conclude(
 
 /** The judgement on a new model that takes or gives less than the original. */
 export function refused(request: Request, explored: Exploration, levels: readonly Level[], reason: string): Judgement {
-  return { ...nothing(request), verdict: 'changed', levels, cases: caseReports(explored), reason: `the new model cannot stand for the original: ${reason}`, notes: explored.notes };
+  return {
+    ...nothing(request),
+    verdict: 'changed',
+    levels,
+    cases: caseReports(explored),
+    reason: `the new model cannot stand for the original: ${reason}`,
+    notes: explored.notes,
+  };
 }
 
 /** The judgement when nothing could be compared. */
@@ -148,7 +156,12 @@ const valuesOf = (explored: Exploration, name: string): readonly NonNullable<Ret
 /** Whether an output has the same bits in all runs of one shape, of which there are at least two. */
 function isConstant(explored: Exploration, name: string): boolean {
   const seen = valuesOf(explored, name);
-  const pairs = seen.flatMap((values, i) => seen.slice(i + 1).filter((other) => sameDims(values.dims, other.dims)).map((other) => sameBits(values, other)));
+  const pairs = seen.flatMap((values, i) =>
+    seen
+      .slice(i + 1)
+      .filter((other) => sameDims(values.dims, other.dims))
+      .map((other) => sameBits(values, other)),
+  );
   return pairs.length > 0 && pairs.every((same) => same);
 }
 

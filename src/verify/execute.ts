@@ -55,7 +55,17 @@ async function runSteps(
     const sizes = source.assignment(context);
     const firstSizes = source.assignment(first);
     const { seed, invertMasks } = source;
-    const made = makeFeeds(source.model.inputs, { seed, invertMasks, draw: plan.draw, padding: plan.padding, index: steps.length, context, first, sizes, firstSizes });
+    const made = makeFeeds(source.model.inputs, {
+      seed,
+      invertMasks,
+      draw: plan.draw,
+      padding: plan.padding,
+      index: steps.length,
+      context,
+      first,
+      sizes,
+      firstSizes,
+    });
     const ownSizes = runner.assignment(context);
     const feeds = made === null || runner.map === null ? made : adaptFeeds(runner.model.inputs, runner.map, made, ownSizes);
     caches ??= emptyCaches(runner.model.caches, ownSizes);
@@ -78,7 +88,12 @@ export async function runCase(source: FeedSource, runner: Runner, planned: Plann
  * Runs a case on the original model to find the sizes it accepts. A later step that is refused is tried with one token,
  * then left out; a first step longer than `base` is tried with half as many. Throws the runtime's error when none is left.
  */
-export async function exploreCase(source: FeedSource, runner: Runner, plan: Case, base: Context): Promise<PlannedCase & { readonly outputs: readonly Outputs[] }> {
+export async function exploreCase(
+  source: FeedSource,
+  runner: Runner,
+  plan: Case,
+  base: Context,
+): Promise<PlannedCase & { readonly outputs: readonly Outputs[] }> {
   let failure: unknown;
   for (const tokens of easierTokens(plan.tokens, base.tokens)) {
     try {
@@ -111,7 +126,10 @@ function emptyCaches(specs: readonly CacheSpec[], sizes: ReadonlyMap<string, num
   for (const spec of specs) {
     const dims = resolveDims(spec.dims, sizes);
     if (dims === null || elementCount(dims) > 2 ** 28) return null;
-    caches.set(spec.name, makeValues(spec.type, dims, () => 0));
+    caches.set(
+      spec.name,
+      makeValues(spec.type, dims, () => 0),
+    );
   }
   return caches;
 }
@@ -133,7 +151,11 @@ function lastTokens(spec: CacheSpec, present: Values): Values {
   const length = present.dims[spec.timeAxis] ?? 0;
   if (room?.kind !== 'number' || room.value >= length) return present;
   const starts = present.dims.map((_, axis) => (axis === spec.timeAxis ? length - room.value : 0));
-  return blockOf(present, starts, present.dims.map((dim, axis) => (axis === spec.timeAxis ? room.value : dim)));
+  return blockOf(
+    present,
+    starts,
+    present.dims.map((dim, axis) => (axis === spec.timeAxis ? room.value : dim)),
+  );
 }
 
 function pastLength(model: ModelInterface, caches: Caches): number {

@@ -7,8 +7,8 @@ import type { FeedSource, Outputs, PlannedCase, Runner } from './execute.ts';
 import { exploreCase, runCase } from './execute.ts';
 import type { ModelInterface } from './interface.ts';
 import type { Session } from './runtime.ts';
-import { sizeChoices } from './sizes.ts';
 import type { Assignment, Context } from './sizes.ts';
+import { sizeChoices } from './sizes.ts';
 import { sameBits } from './values.ts';
 
 /** Cases the original model runs, and its outputs for each step of each. */
@@ -98,10 +98,12 @@ async function masksPadding(source: FeedSource, runner: Runner, context: Context
 }
 
 const sameOutputs = (a: readonly Outputs[], b: readonly Outputs[]): boolean =>
-  a.every((step, i) => [...step].every(([name, values]) => {
-    const other = b[i]?.get(name);
-    return other !== undefined && sameBits(values, other);
-  }));
+  a.every((step, i) =>
+    [...step].every(([name, values]) => {
+      const other = b[i]?.get(name);
+      return other !== undefined && sameBits(values, other);
+    }),
+  );
 
 /**
  * Sizes for the new model's own symbols: the original's where it has the same ones, and for those of a cache that
@@ -122,13 +124,17 @@ export async function fitNewModel(source: FeedSource, session: Session, model: M
 }
 
 function* newAssignments(source: FeedSource, model: ModelInterface): Generator<Assignment> {
-  const merged = (own: Assignment, keep: (symbol: string) => boolean): Assignment => (context) =>
-    new Map([...own(context), ...[...source.assignment(context)].filter(([symbol]) => keep(symbol))]);
+  const merged =
+    (own: Assignment, keep: (symbol: string) => boolean): Assignment =>
+    (context) =>
+      new Map([...own(context), ...[...source.assignment(context)].filter(([symbol]) => keep(symbol))]);
   const choices = sizeChoices(model);
   const usual = choices.next();
   if (usual.done === true) return;
   yield merged(usual.value.assignment, () => true);
-  const free = [...model.symbols].some(([symbol, kind]) => kind === 'size' && model.caches.some(({ dims }) => dims.some((dim) => dim.kind === 'symbol' && dim.name === symbol)));
+  const free = [...model.symbols].some(
+    ([symbol, kind]) => kind === 'size' && model.caches.some(({ dims }) => dims.some((dim) => dim.kind === 'symbol' && dim.name === symbol)),
+  );
   if (!free) return;
   for (const { assignment } of choices) yield merged(assignment, (symbol) => model.symbols.get(symbol) !== 'size');
 }

@@ -4,8 +4,8 @@
  */
 import type { InputSpec } from './interface.ts';
 import { integer, normal, randomKey, uniform } from './random.ts';
-import { evaluateSize } from './size-expression.ts';
 import type { SizeExpression } from './size-expression.ts';
+import { evaluateSize } from './size-expression.ts';
 import type { Context } from './sizes.ts';
 import type { Values } from './values.ts';
 import { elementCount, isFloat, makeValues } from './values.ts';
@@ -96,12 +96,7 @@ function filler(input: InputSpec, dims: readonly number[], firstDims: readonly n
 }
 
 /** Whether key `index` of a mask counts. Masks with a query axis are causal too when rows are padded left, as decoders have them. */
-function maskOf(
-  dims: readonly number[],
-  firstDims: readonly number[],
-  step: FeedStep,
-  rowOf: (index: number) => number,
-): (index: number) => boolean {
+function maskOf(dims: readonly number[], firstDims: readonly number[], step: FeedStep, rowOf: (index: number) => number): (index: number) => boolean {
   const keys = dims.at(-1) ?? 1;
   const queries = dims.length > 2 ? (dims.at(-2) ?? 1) : 1;
   return (index) => {

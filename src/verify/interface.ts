@@ -64,8 +64,7 @@ export function describe(model: Model): ModelInterface {
   return { graph, inputs, caches, outputs: [...outputs.keys()], symbols: classify(inputs, caches, outputs), unsupported };
 }
 
-const expressions = (value: ValueInfo): readonly SizeExpression[] =>
-  (value.type?.dims ?? []).map((dim, axis) => parseSize(dim, `${value.name}\u001f${axis}`));
+const expressions = (value: ValueInfo): readonly SizeExpression[] => (value.type?.dims ?? []).map((dim, axis) => parseSize(dim, `${value.name}\u001f${axis}`));
 
 function timeOf(input: ValueInfo, output: ValueInfo): { timeAxis: number; grows: boolean } {
   const before = input.type?.dims ?? [];
@@ -78,11 +77,7 @@ function timeOf(input: ValueInfo, output: ValueInfo): { timeAxis: number; grows:
 }
 
 /** Gives every symbol a class; the surest evidence comes first and stays. */
-function classify(
-  inputs: readonly InputSpec[],
-  caches: readonly CacheSpec[],
-  outputs: ReadonlyMap<string, ValueInfo>,
-): ReadonlyMap<string, SymbolClass> {
+function classify(inputs: readonly InputSpec[], caches: readonly CacheSpec[], outputs: ReadonlyMap<string, ValueInfo>): ReadonlyMap<string, SymbolClass> {
   const classes = new Map<string, SymbolClass>();
   const mark = (dim: SizeExpression | undefined, kind: SymbolClass): void => {
     if (dim?.kind === 'symbol' && !classes.has(dim.name)) classes.set(dim.name, kind);

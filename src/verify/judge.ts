@@ -8,16 +8,16 @@ import type { CaseOutputs, Judgement, Request } from './conclude.ts';
 import { addNoise, compareCase, conclude, inconclusive, refused } from './conclude.ts';
 import type { Outputs, Runner } from './execute.ts';
 import { runCase } from './execute.ts';
-import { explore, fitNewModel } from './explore.ts';
 import type { Exploration, ExploreFailure } from './explore.ts';
-import { describe } from './interface.ts';
+import { explore, fitNewModel } from './explore.ts';
 import type { ModelInterface } from './interface.ts';
+import { describe } from './interface.ts';
 import type { Stage } from './messages.ts';
 import { perturbedModel } from './perturb.ts';
 import { precisionOf } from './precision.ts';
 import { stillModel } from './randomness.ts';
-import { LEVELS, openSession } from './runtime.ts';
 import type { Level, Session } from './runtime.ts';
+import { LEVELS, openSession } from './runtime.ts';
 import type { Comparison } from './verdict.ts';
 
 /** One of the two models, as the runtime is given it. */
@@ -48,7 +48,11 @@ const sideOf = (which: Stage['model'], path: string, model: Model): Side => ({ w
 /** Runs both models on the same inputs; 'random' when the original's outputs differ from run to run. */
 async function attempt(request: Request, old: Side, now: Side, onStage: (stage: Stage) => void): Promise<Judgement | 'random'> {
   const using: Using = async (side, level, threads, work) => {
-    onStage({ model: side.which, level, what: `running the ${side.which} model at optimisation level '${level}'${threads > 1 ? ` on ${threads} threads` : ''}` });
+    onStage({
+      model: side.which,
+      level,
+      what: `running the ${side.which} model at optimisation level '${level}'${threads > 1 ? ` on ${threads} threads` : ''}`,
+    });
     const session = await openSession(side.loadable, { level, threads, provider: request.provider });
     try {
       return await work(session);
@@ -62,7 +66,9 @@ async function attempt(request: Request, old: Side, now: Side, onStage: (stage: 
 
   // Null where the runtime refuses the original under other options than the first: then these say nothing.
   const runOld = (level: Level, threads: number, loadable = old.loadable): Promise<CaseOutputs | null> =>
-    using({ ...old, loadable }, level, threads, (session) => runAll(explored, { session, model: old.model, assignment: explored.source.assignment, map: null })).catch(() => null);
+    using({ ...old, loadable }, level, threads, (session) =>
+      runAll(explored, { session, model: old.model, assignment: explored.source.assignment, map: null }),
+    ).catch(() => null);
   const levels: Level[] = [];
   const comparisons: Comparison[] = [];
   const noise = new Map<string, Map<string, number>>();

@@ -16,8 +16,7 @@ export function randomKey(...parts: readonly (string | number)[]): number {
 export const uniform = (key: number, index: number): number => mix(key ^ mix(Math.imul(index + 1, 0x9e3779b9))) / 2 ** 32;
 
 /** Uniform integer in [low, high). `high` above `low`. */
-export const integer = (key: number, index: number, low: number, high: number): number =>
-  low + Math.floor(uniform(key, index) * (high - low));
+export const integer = (key: number, index: number, low: number, high: number): number => low + Math.floor(uniform(key, index) * (high - low));
 
 /** Normal with mean 0 and standard deviation 1 (Box and Muller, 1958). */
 export function normal(key: number, index: number): number {

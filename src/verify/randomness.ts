@@ -39,7 +39,8 @@ function stillNode(node: Node): Node {
   const attributes = node.attributes.map((a) => (a.kind === 'graph' ? { ...a, value: stillGraph(a.value) } : a));
   // Without its training_mode input a Dropout (opset 12 and up) is the identity, and the ratio does not matter.
   if (node.opType === 'Dropout' && node.domain === '') return { ...node, attributes, inputs: node.inputs.slice(0, 1) };
-  if (node.opType.startsWith('RandomUniform')) return { ...node, attributes: always(attributes, (floatOf(attributes, 'low', 0) + floatOf(attributes, 'high', 1)) / 2) };
+  if (node.opType.startsWith('RandomUniform'))
+    return { ...node, attributes: always(attributes, (floatOf(attributes, 'low', 0) + floatOf(attributes, 'high', 1)) / 2) };
   // The runtime aborts on a normal distribution of width 0; the uniform one has no such qualm.
   if (node.opType.startsWith('RandomNormal')) {
     return { ...node, opType: node.opType.replace('Normal', 'Uniform'), attributes: always(attributes, floatOf(attributes, 'mean', 0)) };

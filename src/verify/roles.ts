@@ -3,8 +3,8 @@
  * only which of several legal values are the plausible ones.
  */
 import type { FlatNode } from '../onnx/graph.ts';
-import { DataType } from '../onnx/ir.ts';
 import type { ValueInfo } from '../onnx/ir.ts';
+import { DataType } from '../onnx/ir.ts';
 import type { Graph } from './flow.ts';
 import { attributeInt, attributeInts, constantDims, constantInteger } from './flow.ts';
 
@@ -48,7 +48,20 @@ interface Sightings {
 
 /** Operators that hand their first input on, element by element or rearranged. */
 const PASSING = new Set([
-  'Identity', 'Cast', 'Reshape', 'Unsqueeze', 'Squeeze', 'Flatten', 'Transpose', 'Slice', 'Expand', 'Tile', 'Clip', 'Pad', 'Split', 'Gather',
+  'Identity',
+  'Cast',
+  'Reshape',
+  'Unsqueeze',
+  'Squeeze',
+  'Flatten',
+  'Transpose',
+  'Slice',
+  'Expand',
+  'Tile',
+  'Clip',
+  'Pad',
+  'Split',
+  'Gather',
 ]);
 /** Operators a value comes out of mixed with their other inputs, yet recognisable. */
 const MERGING = new Set(['Concat', 'Max', 'Min', 'Mul', 'MatMul', 'Einsum']);
@@ -81,8 +94,7 @@ export function roleOf(graph: Graph, input: ValueInfo): Role {
   return { kind: 'mask' };
 }
 
-const isFloatType = (type: number): boolean =>
-  type === DataType.FLOAT || type === DataType.FLOAT16 || type === DataType.DOUBLE || type === DataType.BFLOAT16;
+const isFloatType = (type: number): boolean => type === DataType.FLOAT || type === DataType.FLOAT16 || type === DataType.DOUBLE || type === DataType.BFLOAT16;
 
 /** How a followed value relates to the input: its own shape, rearranged, or multiplied into something else. */
 type Form = 'whole' | 'moved' | 'product';

@@ -56,7 +56,9 @@ export async function openSession(model: string | Uint8Array, options: SessionOp
       const given: Record<string, InstanceType<typeof Tensor>> = {};
       for (const [name, values] of feeds) given[name] = new Tensor(values.type, values.data as Float32Array, values.dims);
       const results = await session.run(given);
-      return new Map(Object.entries(results).map(([name, tensor]) => [name, { type: tensor.type as ElementType, dims: tensor.dims, data: tensor.data as Values['data'] }]));
+      return new Map(
+        Object.entries(results).map(([name, tensor]) => [name, { type: tensor.type as ElementType, dims: tensor.dims, data: tensor.data as Values['data'] }]),
+      );
     },
     release: () => session.release(),
   };

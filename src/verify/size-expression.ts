@@ -27,11 +27,7 @@ interface Cursor {
 const parseSum = (state: Cursor): SizeExpression | null => parseChain(state, ['+', '-'], parseProduct);
 const parseProduct = (state: Cursor): SizeExpression | null => parseChain(state, ['*', '//'], parseFactor);
 
-function parseChain(
-  state: Cursor,
-  operators: readonly ('+' | '-' | '*' | '//')[],
-  operand: (state: Cursor) => SizeExpression | null,
-): SizeExpression | null {
+function parseChain(state: Cursor, operators: readonly ('+' | '-' | '*' | '//')[], operand: (state: Cursor) => SizeExpression | null): SizeExpression | null {
   let left = operand(state);
   while (left !== null) {
     const operator = operators.find((candidate) => candidate === state.tokens[state.at]);

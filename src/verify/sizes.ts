@@ -3,8 +3,8 @@
  * candidates for each and the search takes the first combination the model runs with.
  */
 import { attributeInt, smallIntegers } from './flow.ts';
-import type { ImageUse } from './roles.ts';
 import type { InputSpec, ModelInterface, SymbolClass } from './interface.ts';
+import type { ImageUse } from './roles.ts';
 import type { SizeExpression } from './size-expression.ts';
 
 /** The sizes that change from step to step. */
@@ -31,7 +31,17 @@ interface Group {
 /** More attempts than this find nothing new; each is one run of the model. */
 const MOST_ATTEMPTS = 400;
 /** Usual sizes of images and sound, tried after those the model's own tables suggest. */
-const USUAL_IMAGES = [[32, 32], [64, 64], [48, 192], [224, 224], [128, 128], [16, 16], [256, 256], [384, 384], [640, 640]];
+const USUAL_IMAGES = [
+  [32, 32],
+  [64, 64],
+  [48, 192],
+  [224, 224],
+  [128, 128],
+  [16, 16],
+  [256, 256],
+  [384, 384],
+  [640, 640],
+];
 const USUAL_SOUNDS = [64, 100, 400, 1600, 3000, 16000];
 
 /** Sizes to try, likeliest first. `sides` are preferred for batch, tokens and past where the file leaves them open. */
@@ -179,7 +189,10 @@ function constantSizes(model: ModelInterface): readonly number[] {
     tensor.dims.forEach(count);
     smallIntegers(tensor, 8)?.forEach(count);
   }
-  return [...counts].sort(([, a], [, b]) => b - a).slice(0, 40).map(([size]) => size);
+  return [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, 40)
+    .map(([size]) => size);
 }
 
 /** Head sizes that weights suggest: their widths over the head counts of fused attention, packed q, k and v included. */
@@ -195,5 +208,9 @@ function headSizes(model: ModelInterface): readonly number[] {
       }
     }
   }
-  return [...sizes].filter(([size]) => size > 1).sort(([, a], [, b]) => b - a).slice(0, 20).map(([size]) => size);
+  return [...sizes]
+    .filter(([size]) => size > 1)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, 20)
+    .map(([size]) => size);
 }

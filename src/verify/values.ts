@@ -3,10 +3,32 @@ import { DataType } from '../onnx/ir.ts';
 
 /** Element types as onnxruntime names them. */
 export type ElementType =
-  | 'float32' | 'float64' | 'float16' | 'int8' | 'uint8' | 'int16' | 'uint16' | 'int32' | 'uint32' | 'int64' | 'uint64' | 'bool' | 'string';
+  | 'float32'
+  | 'float64'
+  | 'float16'
+  | 'int8'
+  | 'uint8'
+  | 'int16'
+  | 'uint16'
+  | 'int32'
+  | 'uint32'
+  | 'int64'
+  | 'uint64'
+  | 'bool'
+  | 'string';
 
 type Elements =
-  | Float32Array | Float64Array | Uint16Array | Int8Array | Uint8Array | Int16Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array | readonly string[];
+  | Float32Array
+  | Float64Array
+  | Uint16Array
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+  | readonly string[];
 
 /** A tensor in memory. float16 is held as its bits in a Uint16Array, bool as one byte per element. */
 export interface Values {
@@ -96,9 +118,7 @@ export function asNumbers(values: Values): Float32Array | Float64Array {
 export function sameBits(a: Values, b: Values): boolean {
   if (a.type !== b.type || !sameDims(a.dims, b.dims)) return false;
   if (ArrayBuffer.isView(a.data) && ArrayBuffer.isView(b.data)) {
-    return Buffer.from(a.data.buffer, a.data.byteOffset, a.data.byteLength).equals(
-      Buffer.from(b.data.buffer, b.data.byteOffset, b.data.byteLength),
-    );
+    return Buffer.from(a.data.buffer, a.data.byteOffset, a.data.byteLength).equals(Buffer.from(b.data.buffer, b.data.byteOffset, b.data.byteLength));
   }
   return Array.isArray(a.data) && Array.isArray(b.data) && a.data.every((text, i) => Array.isArray(b.data) && text === b.data[i]);
 }

@@ -30,7 +30,8 @@ export async function verifyModels(oldPath: string, newPath: string, options: Ve
     const request: Request = { ...base, level };
     const left = seconds - (performance.now() - started) / 1000;
     const ending = await judgeInChild(request, { seconds: left, onStage: (stage) => options.onProgress?.(stage.what), signal: options.signal });
-    if (ending.kind === 'judgement') return { ...ending.judgement, notes: [...notes, ...ending.judgement.notes], seconds: (performance.now() - started) / 1000 };
+    if (ending.kind === 'judgement')
+      return { ...ending.judgement, notes: [...notes, ...ending.judgement.notes], seconds: (performance.now() - started) / 1000 };
     const weaker = ending.stage?.model === 'original' ? weakerThan(ending.stage.level) : null;
     if (weaker === null) throw crashed(ending.stage?.model === 'new' ? newPath : oldPath, ending.stage?.what ?? 'starting', ending.how);
     notes.push(`onnxruntime crashes on the original model at optimisation level '${ending.stage?.level}'; both models ran at '${weaker}'`);
