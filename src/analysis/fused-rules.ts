@@ -1,5 +1,5 @@
 /** Rows of the op table for fused operators (com.microsoft, and ai.onnx from opset 23). */
-import type { OpRule } from './op-rules.ts';
+import type { OpRule } from './op-rule.ts';
 import { broadcast, type Composite, type FusedAttention, type Labels, likeInput, type Relation, range, ShapeUnknown, type Site, unknown } from './relation.ts';
 import { add, divideExactly, hint, isStatic, type Size } from './size.ts';
 

@@ -1,0 +1,232 @@
+/** Rules of operators that only move elements. Source: the operators' pages at https://onnx.ai/onnx/operators/ */
+import { at, type Element, type Labels, numbersOf, type Relation, range, ShapeUnknown, type Site, sizesOf } from './relation.ts';
+import { add, divide, divideExactly, equal, hint, isStatic, multiply, product, type Size, subtract } from './size.ts';
+
+export const moved = (site: Site): readonly Element[] | null => site.elements(0);
+
+export function reshape(site: Site): Relation {
+  const dims = site.dims(0);
+  const given = site.has(1) ? sizesOf(site, 1) : (site.ints('shape') ?? []);
+  const allowZero = site.int('allowzero', 0) !== 0;
+  const target = given.map((size, i) => (size === 0 && !allowZero ? (dims[i] ?? 0) : size));
+  const free = target.findIndex((size) => size === -1);
+  if (free >= 0) {
+    const total = product(dims);
+    const known = product(target.filter((_, i) => i !== free));
+    target[free] = equal(total, known) ? 1 : known === 0 ? 0 : (divideExactly(total, known) ?? divide(total, known));
+  }
+  return { kind: 'reshape', outputs: [target] };
+}
+
+export function flattenTo2d(site: Site): Relation {
+  const dims = site.dims(0);
+  const axis = at(site.int('axis', 1), dims.length);
+  return { kind: 'reshape', outputs: [[product(dims.slice(0, axis)), product(dims.slice(axis))]] };
+}
+
+export function transpose(site: Site): Labels {
+  const labels = range(site.dims(0).length);
+  const perm = site.ints('perm') ?? labels.map((_, i) => labels.length - 1 - i);
+  return { kind: 'labels', inputs: [labels], outputs: [perm.map((p) => labels[p] ?? '')] };
+}
+
+export function squeeze(site: Site): Labels {
+  const dims = site.dims(0);
+  const labels = range(dims.length);
+  const given = site.has(1) ? numbersOf(site, 1) : site.ints('axes');
+  const axes = new Set(given === undefined ? labels.flatMap((_, i) => (dims[i] === 1 ? [i] : [])) : given.map((axis) => at(axis, dims.length)));
+  return { kind: 'labels', inputs: [labels, null].slice(0, site.flat.inputs.length), outputs: [labels.filter((_, i) => !axes.has(i))] };
+}
+
+export function unsqueeze(site: Site): Labels {
+  const labels = range(site.dims(0).length);
+  const given = site.has(1) ? numbersOf(site, 1) : (site.ints('axes') ?? []);
+  const rank = labels.length + given.length;
+  const axes = new Set(given.map((axis) => at(axis, rank)));
+  let next = 0;
+  const out = Array.from({ length: rank }, (_, i) => (axes.has(i) ? `one${i}` : (labels[next++] ?? '')));
+  return { kind: 'labels', inputs: [labels, null].slice(0, site.flat.inputs.length), outputs: [out], sizes: new Map([...axes].map((i) => [`one${i}`, 1])) };
+}
+
+export function expand(site: Site): Labels {
+  const dims = site.dims(0);
+  const shape = sizesOf(site, 1);
+  const rank = Math.max(dims.length, shape.length);
+  const sizes = new Map<string, Size>();
+  const input = dims.map((size, i) => {
+    const wanted = shape[i + shape.length - dims.length] ?? 1;
+    return size === 1 && wanted !== 1 ? '' : `d${i + rank - dims.length}`;
+  });
+  range(rank).forEach((label, d) => {
+    const own = dims[d - rank + dims.length];
+    if (own === undefined || (own === 1 && input[d - rank + dims.length] === '')) sizes.set(label, shape[d - rank + shape.length] ?? 1);
+  });
+  return { kind: 'labels', inputs: [input, null], outputs: [range(rank)], sizes };
+}
+
+export function concat(site: Site): Relation {
+  const shapes = site.flat.inputs.map((_, i) => site.dims(i));
+  const axis = at(site.int('axis', 0), shapes[0]?.length ?? 0);
+  const out = (shapes[0] ?? []).map((size, d) =>
+    d === axis ? shapes.reduce<Size>((sum, dims) => add(sum, dims[d] ?? 0), 0) : (shapes.map((dims) => dims[d] ?? 0).find(isStatic) ?? size),
+  );
+  return { kind: 'concat', axis, outputs: [out] };
+}
+
+export function split(site: Site): Relation {
+  const dims = site.dims(0);
+  const axis = at(site.int('axis', 0), dims.length);
+  const total = dims[axis] ?? 1;
+  const count = site.flat.outputs.length;
+  const given = site.has(1) ? sizesOf(site, 1) : site.ints('split');
+  const each = divideExactly(total, count);
+  const piece = each ?? divide(add(total, count - 1), count);
+  const parts = given ?? Array.from({ length: count }, (_, i) => (i < count - 1 || each !== undefined ? piece : subtract(total, multiply(piece, count - 1))));
+  return { kind: 'split', axis, parts, outputs: parts.map((part) => dims.map((size, d) => (d === axis ? part : size))) };
+}
+
+export function slice(site: Site): Relation {
+  const dims = site.dims(0);
+  const dynamic = site.opset >= 10;
+  const read = (input: number, name: string): readonly (Size | null)[] | undefined =>
+    dynamic
+      ? site.has(input)
+        ? (site.elements(input)?.map((e) => e.value) ?? site.dims(input).flatMap((n) => Array.from({ length: hint(n) }, () => null)))
+        : undefined
+      : site.ints(name);
+  const starts = read(1, 'starts') ?? [];
+  const ends = read(2, 'ends') ?? [];
+  const axes = read(3, 'axes') ?? starts.map((_, i) => i);
+  const steps = read(4, 'steps');
+  const ranges: ({ start: Size; end: Size; step: number } | null)[] = dims.map(() => null);
+  const out = [...dims];
+  starts.forEach((start, i) => {
+    const axisValue = axes[i];
+    const step = steps?.[i] ?? 1;
+    if (typeof axisValue !== 'number' || typeof step !== 'number') throw new ShapeUnknown('Slice axes or steps are computed');
+    const axis = at(axisValue, dims.length);
+    const size = dims[axis] ?? 0;
+    const end = ends[i] ?? null;
+    if (start === null || end === null) {
+      out[axis] = site.fresh(`slice${axis}`, hint(size));
+      ranges[axis] = { start: site.fresh(`start${axis}`, 0), end: site.fresh(`end${axis}`, hint(size)), step };
+      return;
+    }
+    const clamped = step > 0 ? { start: clampTo(start, size), end: clampTo(end, size) } : null;
+    if (clamped === null) {
+      const whole = hint(start) <= -1 - 1e9 || hint(start) === -1 || hint(start) >= hint(size) - 1;
+      if (!whole || step !== -1 || hint(end) > -hint(size)) throw new ShapeUnknown('Slice with a negative step');
+      ranges[axis] = { start: 0, end: size, step };
+      return;
+    }
+    const length = subtract(clamped.end, clamped.start);
+    const count = step === 1 ? length : divide(add(length, step - 1), step);
+    out[axis] = hint(count) < 0 ? 0 : count;
+    ranges[axis] = clamped.start === 0 && step === 1 && equal(clamped.end, size) ? null : { ...clamped, step };
+  });
+  return { kind: 'slice', ranges, outputs: [out] };
+}
+
+/** A Slice bound as 0…size: negative ones count from the end, those beyond are cut. */
+function clampTo(bound: Size, size: Size): Size {
+  const from = hint(bound) < 0 ? add(bound, size) : bound;
+  if (hint(from) < 0) return 0;
+  return hint(from) >= hint(size) && !equal(from, size) ? size : from;
+}
+
+export function gather(site: Site): Relation {
+  const dims = site.dims(0);
+  const indices = site.dims(1);
+  const axis = at(site.int('axis', 0), dims.length);
+  const elements = site.elements(1);
+  const size = dims[axis] ?? 1;
+  const known = elements?.map((e) => e.value);
+  if (known?.every(isNumber) && known.length > 0 && indices.length <= 1) {
+    if (typeof size === 'number' || known.every((i) => i >= 0)) {
+      const positive = known.map((i) => (i < 0 ? i + hint(size) : i));
+      const scalar = indices.length === 0;
+      const out = dims.flatMap((own, d) => (d === axis ? (scalar ? [] : [known.length]) : [own]));
+      return { kind: 'gather', axis, indices: positive, scalar, outputs: [out] };
+    }
+  }
+  const labels = range(dims.length);
+  const index = range(indices.length, 'i');
+  return { kind: 'labels', inputs: [labels, index], outputs: [[...labels.slice(0, axis), ...index, ...labels.slice(axis + 1)]] };
+}
+
+const isNumber = (value: Size | null): value is number => typeof value === 'number';
+
+export function gatherElements(site: Site): Labels {
+  const dims = site.dims(0);
+  const indices = site.dims(1);
+  const axis = at(site.int('axis', 0), dims.length);
+  const own = dims.map((size, d) => (d !== axis && equal(size, indices[d] ?? 0) ? `d${d}` : `s${d}`));
+  const out = indices.map((size, d) => (d !== axis && equal(size, dims[d] ?? 0) ? `d${d}` : `o${d}`));
+  return { kind: 'labels', inputs: [own, out], outputs: [out] };
+}
+
+export function gatherNd(site: Site): Labels {
+  const dims = site.dims(0);
+  const indices = site.dims(1);
+  const batch = site.int('batch_dims', 0);
+  const depth = indices.at(-1);
+  if (typeof depth !== 'number') throw new ShapeUnknown('GatherND depth');
+  const data = range(dims.length).map((label, d) => (d < batch ? `i${d}` : label));
+  const index = range(indices.length, 'i');
+  return { kind: 'labels', inputs: [data, index], outputs: [[...index.slice(0, -1), ...data.slice(batch + depth)]] };
+}
+
+export function scatterNd(site: Site): Labels {
+  const rank = site.dims(0).length;
+  const depth = site.dims(1).at(-1);
+  if (typeof depth !== 'number') throw new ShapeUnknown('ScatterND depth');
+  const labels = range(rank);
+  const index = range(site.dims(1).length, 'i');
+  return { kind: 'labels', inputs: [labels, index, [...index.slice(0, -1), ...labels.slice(depth)]], outputs: [labels], mixes: labels.slice(0, depth) };
+}
+
+export function pad(site: Site): Relation {
+  const dims = site.dims(0);
+  const flat = site.opset >= 11 ? sizesOf(site, 1) : (site.ints('pads') ?? []);
+  const axes = site.has(3) ? numbersOf(site, 3).map((axis) => at(axis, dims.length)) : dims.map((_, i) => i);
+  const pads = dims.map((_, d): [Size, Size] => {
+    const i = axes.indexOf(d);
+    return i < 0 ? [0, 0] : [flat[i] ?? 0, flat[i + axes.length] ?? 0];
+  });
+  return { kind: 'pad', pads, outputs: [dims.map((size, d) => add(add(size, pads[d]?.[0] ?? 0), pads[d]?.[1] ?? 0))] };
+}
+
+export function tile(site: Site): Relation {
+  const dims = site.dims(0);
+  const repeats = sizesOf(site, 1);
+  return { kind: 'tile', repeats, outputs: [dims.map((size, d) => multiply(size, repeats[d] ?? 1))] };
+}
+
+/** Elements of a Slice, Gather, Split or Concat of small vectors. */
+export function pick(site: Site): readonly Element[] | null {
+  const elements = site.elements(0);
+  if (elements === null || site.dims(0).length !== 1) return null;
+  if (site.flat.op === 'Gather') {
+    const index = site.elements(1);
+    return index?.map(({ value }) => (typeof value === 'number' ? (elements[value < 0 ? value + elements.length : value] ?? NOTHING) : NOTHING)) ?? null;
+  }
+  const relation = slice(site);
+  if (relation.kind !== 'slice') return null;
+  const only = relation.ranges?.[0];
+  if (only == null) return elements;
+  if (!isStatic(only.start) || !isStatic(only.end)) return null;
+  if (only.step < 0) return [...elements].reverse();
+  return elements.slice(only.start, only.end).filter((_, i) => i % only.step === 0);
+}
+
+export const NOTHING: Element = { value: null, fromShape: false };
+
+export function concatenated(site: Site): readonly Element[] {
+  return site.flat.inputs.flatMap((_, i) => {
+    const elements = site.elements(i);
+    if (elements !== null) return elements;
+    const count = site.dims(i)[0] ?? 0;
+    if (!isStatic(count) || count > 64) throw new ShapeUnknown('Concat of long vectors');
+    return Array.from({ length: count }, () => NOTHING);
+  });
+}
