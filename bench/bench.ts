@@ -9,7 +9,9 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { THREE_GB, writeLargeModel } from './large-model.ts';
 
-const { values } = parseArgs({ options: { gb: { type: 'string', default: '3' }, fixture: { type: 'string', default: 'fixtures/torchscript_nanogpt_op17.onnx' } } });
+const { values } = parseArgs({
+  options: { gb: { type: 'string', default: '3' }, fixture: { type: 'string', default: 'fixtures/torchscript_nanogpt_op17.onnx' } },
+});
 const CLI = path.resolve('dist/cli/main.js');
 const STEPS = ['mlp=x1.25', 'layers=+1'];
 
@@ -63,7 +65,12 @@ async function largeModel(): Promise<void> {
     rmSync(copy, { recursive: true });
     copied.push(run('sh', ['-c', `cp -r '${target}' '${copy}' && sync '${copy}'/*`]));
   }
-  report(`apply ${STEPS.join(' ')} --no-verify, ${(bytesIn(target) / 1e9).toFixed(2)} GB written`, grown.map((own) => `${own.seconds.toFixed(1)} s`).join(', '), '', null);
+  report(
+    `apply ${STEPS.join(' ')} --no-verify, ${(bytesIn(target) / 1e9).toFixed(2)} GB written`,
+    grown.map((own) => `${own.seconds.toFixed(1)} s`).join(', '),
+    '',
+    null,
+  );
   report('cp and sync of the same bytes', copied.map((own) => `${own.seconds.toFixed(1)} s`).join(', '), '', null);
   report('apply / cp (fastest of each)', (fastest(grown) / fastest(copied)).toFixed(2), '≤ 1.5', fastest(grown) <= 1.5 * fastest(copied));
   const peak = Math.max(...grown.map((own) => own.megabytes ?? 0));
@@ -99,12 +106,22 @@ function numpy(model: string, copySeconds: number): void {
   const started = performance.now();
   const { status, stdout } = spawnSync(python, ['-c', NUMPY, model, path.join(target, 'grown.onnx')], { encoding: 'utf8' });
   const seconds = (performance.now() - started) / 1000;
-  report('onnx + numpy in Python (mlp only)', status === 0 ? `${seconds.toFixed(1)} s (${(seconds / copySeconds).toFixed(1)} × cp), ${stdout.trim()} MB` : 'failed', '', null);
+  report(
+    'onnx + numpy in Python (mlp only)',
+    status === 0 ? `${seconds.toFixed(1)} s (${(seconds / copySeconds).toFixed(1)} × cp), ${stdout.trim()} MB` : 'failed',
+    '',
+    null,
+  );
 }
 
 function smallModel(): void {
   const runs = repeated(3, () => grow('apply', values.fixture, '-o', path.join(folder, 'small.onnx'), '--force', '--quiet', 'mlp=x2', 'heads=+1', 'layers=+1'));
-  report(`apply with verify, ${(statSync(values.fixture).size / 1000).toFixed(0)} kB`, `${median(runs.map((own) => own.seconds)).toFixed(2)} s`, '≤ 3 s', fastest(runs) <= 3);
+  report(
+    `apply with verify, ${(statSync(values.fixture).size / 1000).toFixed(0)} kB`,
+    `${median(runs.map((own) => own.seconds)).toFixed(2)} s`,
+    '≤ 3 s',
+    fastest(runs) <= 3,
+  );
 }
 
 function start(): void {

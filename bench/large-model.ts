@@ -56,7 +56,8 @@ function llama({ layers, hidden, mlp, heads, vocabulary }: LargeModel): Model {
     initializers.push(tensor);
     return tensor.name;
   };
-  const constant = (name: string, type: number, dims: readonly number[], numbers: readonly number[]): string => add(tensorFromNumbers(name, type, dims, numbers));
+  const constant = (name: string, type: number, dims: readonly number[], numbers: readonly number[]): string =>
+    add(tensorFromNumbers(name, type, dims, numbers));
   const two = constant('two', DataType.FLOAT, [], [2]);
   const epsilon = constant('epsilon', DataType.FLOAT, [], [1e-5]);
   const scale = constant('scale', DataType.FLOAT, [], [Math.sqrt(width)]);
@@ -83,7 +84,14 @@ function llama({ layers, hidden, mlp, heads, vocabulary }: LargeModel): Model {
     const product = op('Mul', [op('Mul', [gate, op('Sigmoid', [gate])]), linear(second, name('up'), hidden, mlp)]);
     x = op('Add', [x, linear(product, name('down'), mlp, hidden)]);
   }
-  nodes.push({ opType: 'MatMul', domain: '', name: 'head', inputs: [rms(x, 'norm'), add(weight('lm_head', [hidden, vocabulary]))], outputs: ['logits'], attributes: [] });
+  nodes.push({
+    opType: 'MatMul',
+    domain: '',
+    name: 'head',
+    inputs: [rms(x, 'norm'), add(weight('lm_head', [hidden, vocabulary]))],
+    outputs: ['logits'],
+    attributes: [],
+  });
   return {
     irVersion: 8,
     opsetImports: [{ domain: '', version: 17 }],

@@ -47,7 +47,10 @@ export interface Cell {
 /** All ONNX files of a folder, or the file itself. */
 export function modelsIn(place: string): string[] {
   if (place.endsWith('.onnx')) return [place];
-  return readdirSync(place).filter((name) => name.endsWith('.onnx')).sort().map((name) => path.join(place, name));
+  return readdirSync(place)
+    .filter((name) => name.endsWith('.onnx'))
+    .sort()
+    .map((name) => path.join(place, name));
 }
 
 /** Grows and judges one cell. Never throws. */
@@ -98,7 +101,15 @@ export async function runMatrix(files: readonly string[], tasks: readonly Task[]
   return cells;
 }
 
-const MARKS: Readonly<Record<Cell['outcome'], string>> = { 'bit-exact': '=', rounding: '≈', changed: 'CHANGED', inconclusive: '?', refused: 'refused', lacking: '–', failed: 'FAILED' };
+const MARKS: Readonly<Record<Cell['outcome'], string>> = {
+  'bit-exact': '=',
+  rounding: '≈',
+  changed: 'CHANGED',
+  inconclusive: '?',
+  refused: 'refused',
+  lacking: '–',
+  failed: 'FAILED',
+};
 
 /** The cells as a Markdown table, counts per task below it, and then why cells are neither exact nor rounding. */
 export function matrixMarkdown(cells: readonly Cell[]): string {
@@ -108,7 +119,10 @@ export function matrixMarkdown(cells: readonly Cell[]): string {
   const row = (list: readonly string[]): string => `| ${list.join(' | ')} |`;
   const outcomes = (Object.keys(MARKS) as Cell['outcome'][]).filter((outcome) => cells.some((cell) => cell.outcome === outcome));
   const count = (task: string, outcome: string): string => String(cells.filter((cell) => cell.task === task && cell.outcome === outcome).length);
-  const reasons = groupBy(cells.filter((cell) => !['bit-exact', 'rounding', 'lacking'].includes(cell.outcome)), (cell) => `${cell.outcome}: ${cell.note}`);
+  const reasons = groupBy(
+    cells.filter((cell) => !['bit-exact', 'rounding', 'lacking'].includes(cell.outcome)),
+    (cell) => `${cell.outcome}: ${cell.note}`,
+  );
   return [
     '`=` bit-exact, `≈` rounding (largest |Δ| / largest |y|), `–` the model has no such block; below each, parameters added.',
     '',
@@ -120,7 +134,9 @@ export function matrixMarkdown(cells: readonly Cell[]): string {
     row(['---', ...tasks.map(() => '---')]),
     ...outcomes.map((outcome) => row([outcome, ...tasks.map((task) => count(task, outcome))])),
     '',
-    ...[...reasons].sort((a, b) => b[1].length - a[1].length).map(([reason, own]) => `- ${own.map((cell) => `${cell.model} ${cell.task}`).join(', ')} — ${reason}`),
+    ...[...reasons]
+      .sort((a, b) => b[1].length - a[1].length)
+      .map(([reason, own]) => `- ${own.map((cell) => `${cell.model} ${cell.task}`).join(', ')} — ${reason}`),
     '',
   ].join('\n');
 }

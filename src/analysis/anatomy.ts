@@ -6,7 +6,7 @@
  */
 import type { FlatNode } from '../onnx/graph.ts';
 import { type Attention, contractedLabels, findAttention, weightLeaves } from './attention.ts';
-import { type Axis, find, hintOf, leavesOf, sameAxis } from './axes.ts';
+import { type Axis, find, hintOf, leavesOf, sameAxis } from './axis.ts';
 import type { Analysis } from './graph-analysis.ts';
 import { findNorms, isProduct, type Norm, type Operand } from './norms.ts';
 

@@ -3,7 +3,7 @@
  * (the key positions), with a normaliser between them.
  */
 import type { FlatNode } from '../onnx/graph.ts';
-import { type Axis, factorsOf, find, leavesOf } from './axes.ts';
+import { type Axis, factorsOf, find, leavesOf } from './axis.ts';
 import type { Analysis } from './graph-analysis.ts';
 import { findNorms, isProduct, type Norm, reducedAxis } from './norms.ts';
 import { ruleOf } from './op-rules.ts';

@@ -4,7 +4,7 @@
  * LayerNorm: y = (x − mean x) / √(mean (x − mean x)² + ε) · γ + β. RMSNorm: y = x / √(mean x² + ε) · γ.
  */
 import type { FlatNode } from '../onnx/graph.ts';
-import { type Axis, find, leavesOf } from './axes.ts';
+import { type Axis, find, leavesOf } from './axis.ts';
 import type { Analysis } from './graph-analysis.ts';
 import { ruleOf } from './op-rules.ts';
 

@@ -1,6 +1,6 @@
 /** What a model is, in numbers: the object of `grow inspect --json`. */
 import { type Anatomy, findAnatomy, type Layer, type Stack } from '../analysis/anatomy.ts';
-import { type Axis, find, hintOf } from '../analysis/axes.ts';
+import { type Axis, find, hintOf } from '../analysis/axis.ts';
 import { analyze } from '../analysis/graph-analysis.ts';
 import { opsetVersion } from '../onnx/graph.ts';
 import type { Model } from '../onnx/ir.ts';

@@ -1,4 +1,4 @@
-import { type Axis, leavesOf } from '../analysis/axes.ts';
+import { type Axis, leavesOf } from '../analysis/axis.ts';
 import { axisUnit, type Transform } from './transform.ts';
 
 /**

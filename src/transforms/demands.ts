@@ -5,7 +5,7 @@
  * elements) through the op table to the constants that can grant it; a value no rule can make zero is an error that names the node.
  * Everything not demanded is free.
  */
-import type { Axis } from '../analysis/axes.ts';
+import type { Axis } from '../analysis/axis.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import type { Norm, Operand } from '../analysis/norms.ts';
 import { ruleOf } from '../analysis/op-rules.ts';
@@ -394,8 +394,7 @@ const some = (inputs: readonly number[], test: (input: number) => boolean): bool
 
 const simplify = (mask: Uint8Array | null): Uint8Array | null => (mask?.every((x) => x === 1) === true ? null : mask);
 
-const covers = (big: Region, small: Region): boolean =>
-  big.every((own, d) => own === null || small[d]?.every((x, i) => x === 0 || own[i] === 1) === true);
+const covers = (big: Region, small: Region): boolean => big.every((own, d) => own === null || small[d]?.every((x, i) => x === 0 || own[i] === 1) === true);
 
 /** A mask as run lengths: equal masks have equal keys. */
 function keyOf(mask: Uint8Array | null): string {

@@ -4,7 +4,7 @@
  * A leaf appends its new elements, a product nests, a sum concatenates; everything else follows from that: where old elements
  * go in any dimension, how big a dimension gets and where a boundary inside it moves.
  */
-import { type Axis, factorsOf, find, hintOf, leavesOf, segmentsOf } from '../analysis/axes.ts';
+import { type Axis, factorsOf, find, hintOf, leavesOf, segmentsOf } from '../analysis/axis.ts';
 import { add, hint, multiply, type Size } from '../analysis/size.ts';
 import { assert } from '../errors.ts';
 import type { IndexMap } from './fill.ts';

@@ -1,5 +1,5 @@
 /** New weights: every constant on a growing axis, with its old elements in place and its new ones filled. */
-import type { Axis } from '../analysis/axes.ts';
+import type { Axis } from '../analysis/axis.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import type { Operand } from '../analysis/norms.ts';
 import { ruleOf } from '../analysis/op-rules.ts';

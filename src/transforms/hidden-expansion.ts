@@ -1,4 +1,4 @@
-import { leavesOf } from '../analysis/axes.ts';
+import { leavesOf } from '../analysis/axis.ts';
 import { axisUnit, type Transform } from './transform.ts';
 
 /**

@@ -1,5 +1,5 @@
 /** The interface of the model is kept: streams are padded and cut inside, only caches widen; declared shapes follow. */
-import { type Axis, leavesOf } from '../analysis/axes.ts';
+import { type Axis, leavesOf } from '../analysis/axis.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import { hint, isStatic } from '../analysis/size.ts';
 import { type FlatNode, opsetVersion } from '../onnx/graph.ts';

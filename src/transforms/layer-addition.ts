@@ -10,7 +10,7 @@
  * preceding norm exactly.
  */
 import { type Anatomy, findAnatomy, isTwin, type Layer, type Stack, unscaled } from '../analysis/anatomy.ts';
-import { leavesOf } from '../analysis/axes.ts';
+import { leavesOf } from '../analysis/axis.ts';
 import { type Analysis, analyze } from '../analysis/graph-analysis.ts';
 import type { Norm, Operand } from '../analysis/norms.ts';
 import { equal } from '../analysis/size.ts';

@@ -1,4 +1,4 @@
-import { factorsOf, leavesOf } from '../analysis/axes.ts';
+import { factorsOf, leavesOf } from '../analysis/axis.ts';
 import { axisUnit, type Transform } from './transform.ts';
 
 /**

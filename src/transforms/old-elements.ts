@@ -1,5 +1,5 @@
 /** Reading only the old elements of a grown dimension: the graph edits that keep a statistic what it was. */
-import type { Axis } from '../analysis/axes.ts';
+import type { Axis } from '../analysis/axis.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import type { Operand } from '../analysis/norms.ts';
 import { hint } from '../analysis/size.ts';

@@ -1,6 +1,6 @@
 /** From steps to new sizes of leaves: selectors, legal sizes, coupled blocks. */
 import type { Anatomy } from '../analysis/anatomy.ts';
-import { type Axis, hintOf } from '../analysis/axes.ts';
+import { type Axis, hintOf } from '../analysis/axis.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import { GrowError } from '../errors.ts';
 import { nodeLabel } from '../onnx/graph.ts';

@@ -5,7 +5,7 @@
  * The graph is walked once with the shapes it will have. A wrong integer is replaced at its consumer, or, where it depends on
  * the input, solved for the constant in its expression.
  */
-import type { Axis } from '../analysis/axes.ts';
+import type { Axis } from '../analysis/axis.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import { ruleOf } from '../analysis/op-rules.ts';
 import { type Element, type Labels, type Relation, ShapeUnknown, type Site } from '../analysis/relation.ts';

@@ -1,6 +1,6 @@
 /** What the six transforms have in common: named units of a model whose size one leaf decides. */
 import type { Anatomy, Stack } from '../analysis/anatomy.ts';
-import { type Axis, hintOf } from '../analysis/axes.ts';
+import { type Axis, hintOf } from '../analysis/axis.ts';
 import { growAxes, type LeafSizes } from './grow-axis.ts';
 import type { AxisName } from './recipe.ts';
 

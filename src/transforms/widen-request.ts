@@ -1,5 +1,5 @@
 import type { Attention } from '../analysis/attention.ts';
-import type { Axis } from '../analysis/axes.ts';
+import type { Axis } from '../analysis/axis.ts';
 import type { Norm } from '../analysis/norms.ts';
 import type { LeafSizes } from './grow-axis.ts';
 

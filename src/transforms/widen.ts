@@ -4,7 +4,7 @@
  * Every sum over new elements gets exactly one zero factor. Where the other factor is a weight, the weight's new rows are zero
  * (feed-forward, heads, values); where a stream is read, its new channels are (hidden); between queries and keys, the keys are.
  */
-import { type Axis, leavesOf } from '../analysis/axes.ts';
+import { type Axis, leavesOf } from '../analysis/axis.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import type { Norm } from '../analysis/norms.ts';
 import { inferFacts } from '../analysis/shapes.ts';

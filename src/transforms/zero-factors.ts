@@ -1,6 +1,6 @@
 /** Giving every sum over new elements one zero factor, and keeping reductions to the old elements. */
 import type { Attention } from '../analysis/attention.ts';
-import { type Axis, leavesOf } from '../analysis/axes.ts';
+import { type Axis, leavesOf } from '../analysis/axis.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import type { Norm, Operand } from '../analysis/norms.ts';
 import { ruleOf } from '../analysis/op-rules.ts';

@@ -1,6 +1,25 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { add, asSymbol, divide, divideExactly, equal, evaluate, hint, isolate, isStatic, keyOf, multiply, opaque, product, type Size, substitute, subtract, symbol, symbolsOf } from '../../src/analysis/size.ts';
+import {
+  add,
+  asSymbol,
+  divide,
+  divideExactly,
+  equal,
+  evaluate,
+  hint,
+  isolate,
+  isStatic,
+  keyOf,
+  multiply,
+  opaque,
+  product,
+  type Size,
+  substitute,
+  subtract,
+  symbol,
+  symbolsOf,
+} from '../../src/analysis/size.ts';
 
 const NAMES = ['a', 'b', 'c'] as const;
 const HINTS: Readonly<Record<string, number>> = { a: 2, b: 5, c: 7 };
@@ -51,13 +70,17 @@ describe('sizes', () => {
 
   it('divide exactly what is a product, and nothing else', () => {
     fc.assert(
-      fc.property(sizes, sizes.filter((y) => y !== 0), (x, y) => {
-        const quotient = divideExactly(multiply(x, y), y);
-        expect(quotient).toBeDefined();
-        law(quotient ?? 0, x);
-        const other = divideExactly(x, y);
-        if (other !== undefined) law(multiply(other, y), x);
-      }),
+      fc.property(
+        sizes,
+        sizes.filter((y) => y !== 0),
+        (x, y) => {
+          const quotient = divideExactly(multiply(x, y), y);
+          expect(quotient).toBeDefined();
+          law(quotient ?? 0, x);
+          const other = divideExactly(x, y);
+          if (other !== undefined) law(multiply(other, y), x);
+        },
+      ),
       { seed: 3 },
     );
     expect(divideExactly(of('a'), 2)).toBeUndefined();

@@ -43,7 +43,12 @@ describe('a changed message is its old fields with the changed ones replaced', (
 
   test('a declared shape keeps denotations and what it does not say', () => {
     const info = (size: Uint8Array): Uint8Array =>
-      msg(11, msg(1, 'x'), msg(2, msg(6, 'IMAGE'), msg(1, int(1, 1), msg(2, msg(1, msg(3, 'BATCH'), msg(2, 'n')), msg(1, size, msg(3, 'CHANNEL')), msg(1, msg(3, 'ANY'))))), msg(4, 'meta'));
+      msg(
+        11,
+        msg(1, 'x'),
+        msg(2, msg(6, 'IMAGE'), msg(1, int(1, 1), msg(2, msg(1, msg(3, 'BATCH'), msg(2, 'n')), msg(1, size, msg(3, 'CHANNEL')), msg(1, msg(3, 'ANY'))))),
+        msg(4, 'meta'),
+      );
     const model = readModel(modelBytes([info(int(1, 4))]));
     const input = first(model.graph.inputs);
     expect(input.type).toEqual({ elemType: 1, dims: ['n', 4, null] });
@@ -58,7 +63,9 @@ describe('a changed message is its old fields with the changed ones replaced', (
     expect([...readNumbers(old)]).toEqual([1, 2, 3]);
     const grown: Tensor = { ...old, dims: [4], data: bytesSource(floats([1, 2, 3, 0])) };
     const bytes = encodeModel(editGraph(model, { initializers: [grown] }));
-    expect(bytes).toEqual(modelBytes([msg(5, int(1, 4), int(2, 1), msg(8, 'w'), msg(9, floats([1, 2, 3, 0])), msg(12, 'doc'), msg(16, 'meta'), msg(99, 'new'))]));
+    expect(bytes).toEqual(
+      modelBytes([msg(5, int(1, 4), int(2, 1), msg(8, 'w'), msg(9, floats([1, 2, 3, 0])), msg(12, 'doc'), msg(16, 'meta'), msg(99, 'new'))]),
+    );
     expect(Uint8Array.from(first(oracleGraph(bytes).initializer ?? []).rawData ?? [])).toEqual(floats([1, 2, 3, 0]));
   });
 
@@ -131,7 +138,10 @@ describe('new objects', () => {
     };
     const bytes = encodeModel({
       irVersion: 8,
-      opsetImports: [{ domain: '', version: 17 }, { domain: 'com.microsoft', version: 1 }],
+      opsetImports: [
+        { domain: '', version: 17 },
+        { domain: 'com.microsoft', version: 1 },
+      ],
       producerName: 'p',
       producerVersion: '1',
       graph,
@@ -176,30 +186,25 @@ describe('new objects', () => {
 
   test('properties: any text and any safe integer comes back', () => {
     fc.assert(
-      fc.property(
-        fc.array(fc.string({ unit: 'binary' })),
-        fc.array(fc.maxSafeInteger()),
-        fc.array(fc.float({ noNaN: true })),
-        (inputs, ints, values) => {
-          const model = readModel(modelBytes(addGraph()));
-          const node: Node = {
-            opType: 'Op',
-            domain: '',
-            name: '',
-            inputs,
-            outputs: [],
-            attributes: [
-              { name: 'i', kind: 'ints', value: ints },
-              { name: 'f', kind: 'floats', value: values },
-            ],
-          };
-          const bytes = encodeModel(editGraph(model, { nodes: [node] }));
-          const seen = oracleGraph(bytes).node?.[0];
-          expect(seen?.input).toEqual(inputs);
-          expect(seen?.attribute?.[1]?.floats ?? []).toEqual(values);
-          expect(readModel(bytes).graph.nodes[0]).toMatchObject({ inputs, attributes: [{ value: ints }, { value: values }] });
-        },
-      ),
+      fc.property(fc.array(fc.string({ unit: 'binary' })), fc.array(fc.maxSafeInteger()), fc.array(fc.float({ noNaN: true })), (inputs, ints, values) => {
+        const model = readModel(modelBytes(addGraph()));
+        const node: Node = {
+          opType: 'Op',
+          domain: '',
+          name: '',
+          inputs,
+          outputs: [],
+          attributes: [
+            { name: 'i', kind: 'ints', value: ints },
+            { name: 'f', kind: 'floats', value: values },
+          ],
+        };
+        const bytes = encodeModel(editGraph(model, { nodes: [node] }));
+        const seen = oracleGraph(bytes).node?.[0];
+        expect(seen?.input).toEqual(inputs);
+        expect(seen?.attribute?.[1]?.floats ?? []).toEqual(values);
+        expect(readModel(bytes).graph.nodes[0]).toMatchObject({ inputs, attributes: [{ value: ints }, { value: values }] });
+      }),
     );
   });
 });

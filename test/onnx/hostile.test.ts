@@ -127,7 +127,10 @@ describe('damage', () => {
   });
 
   test('any bytes', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => void outcome(bytes)), { numRuns: 1000 });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => void outcome(bytes)),
+      { numRuns: 1000 },
+    );
   });
 
   test('any changed bytes in a model', () => {
@@ -147,13 +150,22 @@ describe('damage', () => {
 describe('any message', () => {
   const fieldNumber = fc.oneof(fc.integer({ min: 1, max: 26 }), fc.integer({ min: 1, max: 2 ** 29 - 1 }));
   const scalar = fc.oneof(
-    fc.tuple(fieldNumber, fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.integer({ min: 0, max: 10 })).map(([field, value, length]) => int(field, value, length)),
+    fc
+      .tuple(fieldNumber, fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.integer({ min: 0, max: 10 }))
+      .map(([field, value, length]) => int(field, value, length)),
     fc.tuple(fieldNumber, fc.uint8Array({ maxLength: 20 })).map(([field, bytes]) => msg(field, bytes)),
     fc.tuple(fieldNumber, fc.string()).map(([field, text]) => msg(field, text)),
   );
   const { message } = fc.letrec<{ message: Uint8Array }>((tie) => ({
     message: fc
-      .array(fc.oneof({ maxDepth: 6, withCrossShrink: true }, scalar, fc.tuple(fieldNumber, tie('message')).map(([field, body]) => msg(field, body))), { maxLength: 6 })
+      .array(
+        fc.oneof(
+          { maxDepth: 6, withCrossShrink: true },
+          scalar,
+          fc.tuple(fieldNumber, tie('message')).map(([field, body]) => msg(field, body)),
+        ),
+        { maxLength: 6 },
+      )
       .map((parts) => join(...parts)),
   }));
 

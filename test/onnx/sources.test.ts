@@ -81,12 +81,22 @@ describe('large models', () => {
     const weight = (name: string, size: number) => ({ name, dataType: DataType.UINT8, dims: [size], data: unread(size) });
     const model = { ...base, graph: { ...base.graph, initializers: [...base.graph.initializers, weight('a', GB), weight('b', GB), weight('s', 8)] } };
     const placement = placeTensors(model, 'auto');
-    expect(placement.data.map(({ at, source }) => [at, source.size])).toEqual([[0, GB], [GB, GB]]);
+    expect(placement.data.map(({ at, source }) => [at, source.size])).toEqual([
+      [0, GB],
+      [GB, GB],
+    ]);
     expect(placement.model('x.data').graph.initializers.map((tensor) => tensor.external?.offset)).toEqual([undefined, 0, GB, undefined]);
     const smaller = { ...model, graph: { ...model.graph, initializers: [weight('a', GB)] } };
     expect(placeTensors(smaller, 'auto').data).toEqual([]);
     // Constants in nodes follow only when nothing else helps.
-    const constant = { opType: 'Constant', domain: '', name: '', inputs: [], outputs: ['c'], attributes: [{ name: 'value', kind: 'tensor', value: weight('', 2 * GB) } as const] };
+    const constant = {
+      opType: 'Constant',
+      domain: '',
+      name: '',
+      inputs: [],
+      outputs: ['c'],
+      attributes: [{ name: 'value', kind: 'tensor', value: weight('', 2 * GB) } as const],
+    };
     expect(placeTensors({ ...smaller, graph: { ...smaller.graph, nodes: [constant] } }, 'auto').data).toHaveLength(2);
   });
 
@@ -97,15 +107,25 @@ describe('large models', () => {
     const target = path.join(temporaryFolder(), 'm.onnx');
     const model = { ...base, graph: { ...base.graph, initializers: [shared('a'), shared('b')] } };
     await writeModel(model, target, { externalData: 'always' });
-    expect(readModel(target).graph.initializers.map((tensor) => [tensor.name, tensor.external?.offset])).toEqual([['a', 0], ['b', 0]]);
+    expect(readModel(target).graph.initializers.map((tensor) => [tensor.name, tensor.external?.offset])).toEqual([
+      ['a', 0],
+      ['b', 0],
+    ]);
   });
 
   test('typed data of many numbers is decoded where it is read', () => {
     const values = Array.from({ length: 50_000 }, (_, index) => (index % 3 === 0 ? -index : index));
-    const bytes = modelBytes([msg(5, int(1, 50_000), int(2, 6), msg(5, varints(values.slice(0, 40_000))), ...values.slice(40_000).map((value) => int(5, value)))]);
+    const bytes = modelBytes([
+      msg(5, int(1, 50_000), int(2, 6), msg(5, varints(values.slice(0, 40_000))), ...values.slice(40_000).map((value) => int(5, value))),
+    ]);
     const [tensor] = readModel(bytes).graph.initializers;
     const expected = new Uint8Array(Int32Array.from(values).buffer);
-    for (const [at, length] of [[0, 200_000], [65_534, 5], [130_000, 70_000], [199_999, 1]] as const) {
+    for (const [at, length] of [
+      [0, 200_000],
+      [65_534, 5],
+      [130_000, 70_000],
+      [199_999, 1],
+    ] as const) {
       expect(Buffer.compare(tensor?.data.read(at, length) ?? new Uint8Array(0), expected.subarray(at, at + length))).toBe(0);
     }
     expect(Buffer.compare(encodeModel(readModel(bytes)), bytes)).toBe(0);
@@ -130,7 +150,14 @@ describe('text', () => {
         expect(decodeText(a) === decodeText(b)).toBe(Buffer.compare(a, b) === 0);
       }),
     );
-    for (const bytes of [[0xed, 0xb2, 0x80], [0xef, 0xbf, 0xbd], [0xef, 0xbb, 0xbf, 0x41], [0xc0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82]]) {
+    for (const bytes of [
+      [0xed, 0xb2, 0x80],
+      [0xef, 0xbf, 0xbd],
+      [0xef, 0xbb, 0xbf, 0x41],
+      [0xc0, 0x80],
+      [0xf4, 0x90, 0x80, 0x80],
+      [0xe2, 0x82],
+    ]) {
       expect([...encodeText(decodeText(Uint8Array.from(bytes)))]).toEqual(bytes);
     }
   });

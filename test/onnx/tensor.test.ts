@@ -12,7 +12,12 @@ describe('sizes', () => {
   test('of elements and shapes', () => {
     expect([DataType.FLOAT, DataType.BFLOAT16, DataType.INT64, DataType.INT4, DataType.STRING, 99].map(elementBytes)).toEqual([4, 2, 8, 0.5, null, null]);
     expect([elementCount([]), elementCount([2, 3]), elementCount([0, 2 ** 52, 2 ** 52]), elementCount([2 ** 52, 2])]).toEqual([1, 6, 0, Infinity]);
-    expect([byteCount(DataType.INT4, [3]), byteCount(DataType.UINT2, [5]), byteCount(DataType.DOUBLE, [2, 2]), byteCount(DataType.STRING, [1])]).toEqual([2, 2, 32, null]);
+    expect([byteCount(DataType.INT4, [3]), byteCount(DataType.UINT2, [5]), byteCount(DataType.DOUBLE, [2, 2]), byteCount(DataType.STRING, [1])]).toEqual([
+      2,
+      2,
+      32,
+      null,
+    ]);
   });
 });
 
@@ -42,7 +47,12 @@ describe('numbers come back as they were', () => {
 
   test('the ends of int64 are clamped and written back as the ends', () => {
     const bytes = new Uint8Array(BigInt64Array.from([2n ** 63n - 1n, -(2n ** 63n), 2n ** 60n]).buffer);
-    const tensor = { name: 't', dataType: DataType.INT64, dims: [3], data: { size: 24, read: (at: number, length: number) => bytes.subarray(at, at + length) } };
+    const tensor = {
+      name: 't',
+      dataType: DataType.INT64,
+      dims: [3],
+      data: { size: 24, read: (at: number, length: number) => bytes.subarray(at, at + length) },
+    };
     expect([...readNumbers(tensor)]).toEqual([Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]);
     expect(encodeNumbers(DataType.INT64, [Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER])).toEqual(bytes.subarray(0, 16));
   });
@@ -55,16 +65,23 @@ describe('rounding to 16-bit floats', () => {
     return readNumbers({ name: '', dataType, dims: [], data: { size: 2, read: () => bytes } })[0] ?? Number.NaN;
   };
 
-  test.each([['float16', DataType.FLOAT16], ['bfloat16', DataType.BFLOAT16]])('all 65536 patterns of %s come back', (_name, dataType) => {
+  test.each([
+    ['float16', DataType.FLOAT16],
+    ['bfloat16', DataType.BFLOAT16],
+  ])('all 65536 patterns of %s come back', (_name, dataType) => {
     for (let pattern = 0; pattern < 65536; pattern++) {
       const value = number(dataType, pattern);
-      if (!Number.isNaN(value) && bits(dataType, value) !== pattern) expect.fail(`pattern ${pattern.toString(16)} became ${bits(dataType, value).toString(16)}`);
+      if (!Number.isNaN(value) && bits(dataType, value) !== pattern)
+        expect.fail(`pattern ${pattern.toString(16)} became ${bits(dataType, value).toString(16)}`);
     }
     expect(number(dataType, bits(dataType, Number.NaN))).toBeNaN();
   });
 
   // Between two neighbours there are three cases: nearer to one, nearer to the other, and the middle, which goes to the even one.
-  test.each([['float16', DataType.FLOAT16, 0x7bff], ['bfloat16', DataType.BFLOAT16, 0x7f7f]])('%s: to nearest, ties to even', (_name, dataType, largest) => {
+  test.each([
+    ['float16', DataType.FLOAT16, 0x7bff],
+    ['bfloat16', DataType.BFLOAT16, 0x7f7f],
+  ])('%s: to nearest, ties to even', (_name, dataType, largest) => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: largest - 1 }), fc.double({ min: 0, max: 1, noNaN: true }), (pattern, part) => {
         const low = number(dataType, pattern);

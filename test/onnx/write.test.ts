@@ -1,5 +1,5 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
@@ -20,7 +20,13 @@ const grow = (model: Model, ...initializers: readonly Tensor[]): Model => ({
   ...model,
   graph: { ...model.graph, initializers: [...model.graph.initializers, ...initializers] },
 });
-const big = (name: string, seed: number): Tensor => tensorFromNumbers(name, DataType.FLOAT, [40, 50], Array.from({ length: 2000 }, (_, index) => index + seed));
+const big = (name: string, seed: number): Tensor =>
+  tensorFromNumbers(
+    name,
+    DataType.FLOAT,
+    [40, 50],
+    Array.from({ length: 2000 }, (_, index) => index + seed),
+  );
 const code = (expected: string): Error => expect.objectContaining({ code: expected }) as Error;
 const visible = (folder: string): readonly string[] => readdirSync(folder).sort();
 
@@ -51,7 +57,10 @@ describe('where weights go', () => {
     const model = readModel(file);
     const changed: Model = {
       ...model,
-      graph: { ...model.graph, initializers: model.graph.initializers.map((tensor) => (tensor.name === 'large' ? { ...tensor, data: big('', 7).data } : tensor)) },
+      graph: {
+        ...model.graph,
+        initializers: model.graph.initializers.map((tensor) => (tensor.name === 'large' ? { ...tensor, data: big('', 7).data } : tensor)),
+      },
     };
     await writeModel(changed, path.join(folder, 'b.onnx'), { externalData: 'auto' });
     const [, weight] = readModel(path.join(folder, 'b.onnx')).graph.initializers;
@@ -64,7 +73,9 @@ describe('where weights go', () => {
 
   test('the same content has the same name, other content another', async () => {
     const names = await Promise.all(
-      [0, 0, 1].map(async (seed) => (await writeModel(grow(plain(), big('large', seed)), path.join(temporaryFolder(), 'm.onnx'), { externalData: 'always' })).externalData),
+      [0, 0, 1].map(
+        async (seed) => (await writeModel(grow(plain(), big('large', seed)), path.join(temporaryFolder(), 'm.onnx'), { externalData: 'always' })).externalData,
+      ),
     );
     expect(names[0]).toBe(names[1]);
     expect(names[0]).not.toBe(names[2]);
@@ -174,7 +185,15 @@ describe('completely or not at all', () => {
 
   test('a weight that cannot be read leaves nothing behind', async () => {
     const target = path.join(temporaryFolder(), 'm.onnx');
-    const broken = { ...big('broken', 0), data: { size: 8000, read: (): Uint8Array => { throw new Error('bad sector'); } } };
+    const broken = {
+      ...big('broken', 0),
+      data: {
+        size: 8000,
+        read: (): Uint8Array => {
+          throw new Error('bad sector');
+        },
+      },
+    };
     for (const externalData of ['auto', 'always'] as const) {
       await expect(writeModel(grow(plain(), broken), target, { externalData })).rejects.toThrow('bad sector');
       expect(visible(path.dirname(target))).toEqual([]);
@@ -204,10 +223,14 @@ describe('completely or not at all', () => {
 
   test('progress counts up to all bytes', async () => {
     const steps: [number, number][] = [];
-    const written = await writeModel(grow(plain(), { ...big('large', 0), dims: [3_000_000], dataType: DataType.UINT8, data: bytesSource(new Uint8Array(3_000_000)) }), path.join(temporaryFolder(), 'm.onnx'), {
-      externalData: 'always',
-      onProgress: (done, total) => steps.push([done, total]),
-    });
+    const written = await writeModel(
+      grow(plain(), { ...big('large', 0), dims: [3_000_000], dataType: DataType.UINT8, data: bytesSource(new Uint8Array(3_000_000)) }),
+      path.join(temporaryFolder(), 'm.onnx'),
+      {
+        externalData: 'always',
+        onProgress: (done, total) => steps.push([done, total]),
+      },
+    );
     expect(steps.at(-1)).toEqual([written.bytes, written.bytes]);
   });
 });

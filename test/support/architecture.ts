@@ -136,7 +136,12 @@ export function buildTransformer(a: Architecture): Model {
   }
   if (a.finalNorm) x = norm(c, x, a.hidden);
   if (a.exit === 'state') g.output('state', x, ['batch', 'tokens', a.hidden]);
-  else g.output('logits', a.exit === 'tied' ? g.op('MatMul', [x, g.op('Transpose', [table], { perm: [1, 0] })]) : linear(c, x, a.hidden, VOCABULARY, 'head', 1, false), ['batch', 'tokens', VOCABULARY]);
+  else
+    g.output(
+      'logits',
+      a.exit === 'tied' ? g.op('MatMul', [x, g.op('Transpose', [table], { perm: [1, 0] })]) : linear(c, x, a.hidden, VOCABULARY, 'head', 1, false),
+      ['batch', 'tokens', VOCABULARY],
+    );
   return g.finish();
 }
 
@@ -185,9 +190,11 @@ function linear(c: Context, x: string, from: number, to: number, label: string, 
     return g.op('Reshape', [product, g.shape([{ of: x, dim: 0 }, { of: x, dim: 1 }, to])]);
   }
   const weight =
-    a.weights === 'transpose' ? g.op('Transpose', [g.random(label, [to, from], deviation)], { perm: [1, 0] })
-    : a.weights === 'identity' ? g.op('Identity', [g.random(label, [from, to], deviation)])
-    : g.random(label, [from, to], deviation);
+    a.weights === 'transpose'
+      ? g.op('Transpose', [g.random(label, [to, from], deviation)], { perm: [1, 0] })
+      : a.weights === 'identity'
+        ? g.op('Identity', [g.random(label, [from, to], deviation)])
+        : g.random(label, [from, to], deviation);
   const product = g.op('MatMul', [x, weight]);
   return b === '' ? product : g.op('Add', a.weights === 'direct' ? [product, b] : [b, product]);
 }
@@ -221,14 +228,24 @@ function projections(c: Context, x: string): readonly [string, string, string] {
     const take = (i: number): string => g.op('Transpose', [g.op('Gather', [parts, g.ints([i], [])], { axis: 3 })], { perm: [0, 2, 1, 3] });
     return [take(0), take(1), take(2)];
   }
-  const [q = '', k = '', v = ''] = a.projection === 'separate' ? [linear(c, x, a.hidden, widths[0], 'query', 1.6), linear(c, x, a.hidden, widths[1], 'key', 1.6), linear(c, x, a.hidden, widths[2], 'value')] : packed(c, x, widths);
+  const [q = '', k = '', v = ''] =
+    a.projection === 'separate'
+      ? [linear(c, x, a.hidden, widths[0], 'query', 1.6), linear(c, x, a.hidden, widths[1], 'key', 1.6), linear(c, x, a.hidden, widths[2], 'value')]
+      : packed(c, x, widths);
   return [splitHeads(c, q, heads, a.qk), splitHeads(c, k, a.groups, a.qk), splitHeads(c, v, a.groups, a.v)];
 }
 
 /** One matrix [q | k | v], cut by a Split or by Slices. */
 function packed(c: Context, x: string, widths: readonly number[]): readonly string[] {
   const { g, a } = c;
-  const all = linear(c, x, a.hidden, widths.reduce((s, w) => s + w, 0), 'packed', 1.6);
+  const all = linear(
+    c,
+    x,
+    a.hidden,
+    widths.reduce((s, w) => s + w, 0),
+    'packed',
+    1.6,
+  );
   if (a.projection === 'split') return g.ops('Split', [all, g.ints(widths)], 3, { axis: 2 });
   let start = 0;
   return widths.map((width) => {
@@ -247,8 +264,12 @@ function angles(c: Context, width: number): readonly [string, string] {
   const at = positions(c);
   let pair: readonly [string, string];
   if (a.rope === 'table') {
-    const table = (turn: (x: number) => number): number[] => Array.from({ length: LONGEST * width }, (_, i) => turn(Math.floor(i / width) * (frequencies[(i % width) % (width / 2)] ?? 0)));
-    pair = [g.op('Gather', [g.floats('cos', [LONGEST, width], table(Math.cos)), at], { axis: 0 }), g.op('Gather', [g.floats('sin', [LONGEST, width], table(Math.sin)), at], { axis: 0 })];
+    const table = (turn: (x: number) => number): number[] =>
+      Array.from({ length: LONGEST * width }, (_, i) => turn(Math.floor(i / width) * (frequencies[(i % width) % (width / 2)] ?? 0)));
+    pair = [
+      g.op('Gather', [g.floats('cos', [LONGEST, width], table(Math.cos)), at], { axis: 0 }),
+      g.op('Gather', [g.floats('sin', [LONGEST, width], table(Math.sin)), at], { axis: 0 }),
+    ];
   } else {
     const turns = g.op('Mul', [g.unsqueeze(g.op('Cast', [at], { to: c.floatType }), 1), g.floats('frequencies', [1, width / 2], frequencies)]);
     const whole = a.rope === 'interleaved' ? g.unsqueeze(turns, 2) : g.op('Concat', [turns, turns], { axis: -1 });
@@ -393,8 +414,10 @@ function activated({ g, a }: Context, x: string): string {
 function feedForward(c: Context, x: string): string {
   const { g, a } = c;
   if (a.gate === 'none') return linear(c, activated(c, linear(c, x, a.hidden, a.mlp, 'up')), a.mlp, a.hidden, 'down');
-  if (a.gate === 'separate') return linear(c, g.op('Mul', [activated(c, linear(c, x, a.hidden, a.mlp, 'gate')), linear(c, x, a.hidden, a.mlp, 'up')]), a.mlp, a.hidden, 'down');
+  if (a.gate === 'separate')
+    return linear(c, g.op('Mul', [activated(c, linear(c, x, a.hidden, a.mlp, 'gate')), linear(c, x, a.hidden, a.mlp, 'up')]), a.mlp, a.hidden, 'down');
   const both = linear(c, x, a.hidden, 2 * a.mlp, 'gate_up');
-  const [gate = '', up = ''] = a.opset >= 18 ? g.ops('Split', [both], 2, { axis: -1, num_outputs: 2 }) : g.ops('Split', [both, g.ints([a.mlp, a.mlp])], 2, { axis: -1 });
+  const [gate = '', up = ''] =
+    a.opset >= 18 ? g.ops('Split', [both], 2, { axis: -1, num_outputs: 2 }) : g.ops('Split', [both, g.ints([a.mlp, a.mlp])], 2, { axis: -1 });
   return linear(c, g.op('Mul', [activated(c, gate), up]), a.mlp, a.hidden, 'down');
 }

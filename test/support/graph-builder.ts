@@ -67,8 +67,14 @@ export function graphBuilder(opset: number, floatType: number, seed: number): Gr
     op: (type, from, attributes) => builder.ops(type, from, 1, attributes)[0] ?? '',
     floats: (label, dims, numbers) => add(fresh(label), floatType, dims, numbers),
     ints: (numbers, dims = [numbers.length]) => add(fresh('ints'), DataType.INT64, dims, numbers),
-    random: (label, dims, deviation, mean = 0) => builder.floats(label, dims, Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => mean + deviation * normal())),
-    reduceMean: (x, axis) => (opset >= 18 ? builder.op('ReduceMean', [x, builder.ints([axis])], { keepdims: 1 }) : builder.op('ReduceMean', [x], { axes: [axis], keepdims: 1 })),
+    random: (label, dims, deviation, mean = 0) =>
+      builder.floats(
+        label,
+        dims,
+        Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => mean + deviation * normal()),
+      ),
+    reduceMean: (x, axis) =>
+      opset >= 18 ? builder.op('ReduceMean', [x, builder.ints([axis])], { keepdims: 1 }) : builder.op('ReduceMean', [x], { axes: [axis], keepdims: 1 }),
     unsqueeze: (x, axis) => builder.op('Unsqueeze', [x, builder.ints([axis])]),
     size: (x, dim) => builder.op('Gather', [builder.op('Shape', [x]), builder.ints([dim], [])], { axis: 0 }),
     shape: (parts) => {

@@ -26,7 +26,8 @@ export function weightOf(model: Model, name: string): Tensor {
 }
 
 /** Names of initializers that begin with a label of the builder, in graph order. */
-export const namesOf = (model: Model, label: string): string[] => model.graph.initializers.map((tensor) => tensor.name).filter((name) => new RegExp(`^${label}_\\d+$`).test(name));
+export const namesOf = (model: Model, label: string): string[] =>
+  model.graph.initializers.map((tensor) => tensor.name).filter((name) => new RegExp(`^${label}_\\d+$`).test(name));
 
 /** A copy of a model with one weight's numbers changed. */
 export function withNumbers(model: Model, name: string, change: (numbers: Float64Array, dims: readonly number[]) => void): Model {

@@ -75,19 +75,23 @@ export const ODD_MODELS: Readonly<Record<string, Uint8Array>> = {
     msg(20, msg(1, msg(2, 'init'))),
     msg(26, msg(1, 'devices'), int(2, 2), msg(3, 'gpu0')),
   ),
-  'nested graphs': modelBytes(
-    addGraph(attribute(msg(1, 'then_branch'), msg(6, identity(msg(5, msg(1, 'body'), msg(6, identity()), int(20, 5)))), int(20, 5))),
-  ),
+  'nested graphs': modelBytes(addGraph(attribute(msg(1, 'then_branch'), msg(6, identity(msg(5, msg(1, 'body'), msg(6, identity()), int(20, 5)))), int(20, 5)))),
   'attributes without a type': modelBytes(
     addGraph(identity(msg(5, msg(1, 'i'), int(3, 1)), msg(5, msg(1, 's'), msg(4, 'x')), msg(5, msg(1, 'l'), int(8, 1)), msg(5, msg(1, 'n')))),
   ),
   'names that are no UTF-8': modelBytes(addGraph(msg(1, msg(1, Uint8Array.of(0xff, 0x41)), msg(2, Uint8Array.of(0xfe, 0xe2, 0x82)), msg(4, 'Relu')))),
-  'names of built-in properties': modelBytes(addGraph(msg(1, msg(1, '__proto__'), msg(2, 'constructor'), msg(4, 'toString'), msg(5, msg(1, '__proto__'), int(3, 1), int(20, 2))))),
+  'names of built-in properties': modelBytes(
+    addGraph(msg(1, msg(1, '__proto__'), msg(2, 'constructor'), msg(4, 'toString'), msg(5, msg(1, '__proto__'), int(3, 1), int(20, 2)))),
+  ),
   'integers beyond 2^53': modelBytes(addGraph(attribute(msg(1, 'ends'), int(8, 2n ** 63n - 1n), int(8, -(2n ** 63n)), int(20, 7)))),
   'known numbers with other wire types': modelBytes(addGraph(int(5, 3), msg(1, int(1, 3), msg(4, 'Relu'), float(4, 1))), float(7, 2)),
   'strings in a tensor': modelBytes(addGraph(tensor(int(1, 2), int(2, 8), msg(6, 'a'), msg(6, 'b')))),
   'the default domain spelled out': join(int(1, 8), msg(7, ...addGraph(identity(msg(7, 'ai.onnx')))), msg(8, msg(1, 'ai.onnx'), int(2, 17))),
   'types other than tensors': modelBytes(
-    addGraph(msg(13, msg(1, 'q'), msg(2, msg(4, msg(1, msg(1, int(1, 1)))))), msg(13, msg(1, 'r')), msg(13, msg(1, 'two'), msg(2, msg(1, int(1, 1)), msg(6, 'IMAGE')), msg(2, msg(1, msg(2))))),
+    addGraph(
+      msg(13, msg(1, 'q'), msg(2, msg(4, msg(1, msg(1, int(1, 1)))))),
+      msg(13, msg(1, 'r')),
+      msg(13, msg(1, 'two'), msg(2, msg(1, int(1, 1)), msg(6, 'IMAGE')), msg(2, msg(1, msg(2)))),
+    ),
   ),
 };

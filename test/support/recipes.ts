@@ -16,7 +16,8 @@ export function widthSteps(a: Architecture): fc.Arbitrary<readonly string[]> {
   const valuePairs = a.projection === 'interleaved' ? pairs : 1;
   // All layers read the same angles, so rotated widths grow together.
   const coupled = (axis: string): boolean => a.rope !== 'none' && a.rope !== 'partial' && (axis === 'qk' || (axis === 'v' && a.projection === 'interleaved'));
-  const selected = (axis: string, size: fc.Arbitrary<string>): fc.Arbitrary<string> => fc.tuple(coupled(axis) ? fc.constant('') : selectorFor(a.layers), size).map(([selector, own]) => `${axis}${selector}=${own}`);
+  const selected = (axis: string, size: fc.Arbitrary<string>): fc.Arbitrary<string> =>
+    fc.tuple(coupled(axis) ? fc.constant('') : selectorFor(a.layers), size).map(([selector, own]) => `${axis}${selector}=${own}`);
   const steps = [
     selected('mlp', oneOf('+1', '+5', 'x1.5', 'x2')),
     selected('heads', grouped ? oneOf(`+${a.groups}`, 'x2') : oneOf('+1', '+2', 'x2')),
@@ -26,7 +27,10 @@ export function widthSteps(a: Architecture): fc.Arbitrary<readonly string[]> {
     oneOf('+1', '+3', 'x1.5', 'x2').map((size) => `hidden=${size}`),
   ];
   return fc
-    .shuffledSubarray(steps.map((_, i) => i), { minLength: 1, maxLength: 4 })
+    .shuffledSubarray(
+      steps.map((_, i) => i),
+      { minLength: 1, maxLength: 4 },
+    )
     .filter((chosen) => !(chosen.includes(1) && chosen.some((i) => i === 2) && !(grouped && a.groups === 1)))
     .chain((chosen) => fc.tuple(...chosen.map((i) => steps[i] as fc.Arbitrary<string>)));
 }
@@ -35,5 +39,7 @@ export function widthSteps(a: Architecture): fc.Arbitrary<readonly string[]> {
 export function recipes(a: Architecture): fc.Arbitrary<readonly string[]> {
   const places = oneOf('', '@end', '@after:0', '@before:0', ...(a.layers > 1 ? ['@after:-1', '@before:1'] : []));
   const layers = fc.tuple(oneOf('+1', '+1', '+2'), places).map(([size, place]) => `layers=${size}${place}`);
-  return fc.tuple(widthSteps(a), fc.option(layers), fc.nat({ max: 4 })).map(([widths, step, at]) => (step === null ? widths : [...widths.slice(0, at), step, ...widths.slice(at)]));
+  return fc
+    .tuple(widthSteps(a), fc.option(layers), fc.nat({ max: 4 }))
+    .map(([widths, step, at]) => (step === null ? widths : [...widths.slice(0, at), step, ...widths.slice(at)]));
 }

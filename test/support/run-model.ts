@@ -46,31 +46,58 @@ export async function load(model: Model, bytes: Uint8Array = encodeModel(model))
 const isCache = (input: ValueInfo): boolean => input.name.startsWith('past_key_values');
 
 const tensorOf = (elemType: number, numbers: readonly number[], dims: readonly number[]): Tensor =>
-  elemType === DataType.DOUBLE ? new Tensor('float64', Float64Array.from(numbers), dims) : elemType === DataType.FLOAT ? new Tensor('float32', Float32Array.from(numbers), dims) : new Tensor('int64', BigInt64Array.from(numbers.map(BigInt)), dims);
+  elemType === DataType.DOUBLE
+    ? new Tensor('float64', Float64Array.from(numbers), dims)
+    : elemType === DataType.FLOAT
+      ? new Tensor('float32', Float32Array.from(numbers), dims)
+      : new Tensor('int64', BigInt64Array.from(numbers.map(BigInt)), dims);
 
 function emptyCaches(model: Model, batch: number): Readonly<Record<string, Tensor>> {
-  return Object.fromEntries(model.graph.inputs.filter(isCache).map((input) => [input.name, tensorOf(input.type?.elemType ?? 0, [], [batch, Number(input.type?.dims?.[1]), 0, Number(input.type?.dims?.[3])])]));
+  return Object.fromEntries(
+    model.graph.inputs
+      .filter(isCache)
+      .map((input) => [input.name, tensorOf(input.type?.elemType ?? 0, [], [batch, Number(input.type?.dims?.[1]), 0, Number(input.type?.dims?.[3])])]),
+  );
 }
 
 /** Random feeds; every row but the first begins with masked tokens where there is a mask. */
 function feeds(model: Model, batch: number, tokens: number, total: number, seed: number): Readonly<Record<string, Tensor>> {
   const normal = normals(seed);
   return Object.fromEntries(
-    model.graph.inputs.filter((input) => !isCache(input)).map((input) => {
-      const elemType = input.type?.elemType ?? 0;
-      if (input.name === 'mask') return [input.name, tensorOf(elemType, Array.from({ length: batch * total }, (_, i) => (i % total < Math.floor(i / total) && i % total < total - 1 ? 0 : 1)), [batch, total])];
-      const width = input.name === 'ids' ? 1 : Number(input.type?.dims?.[2]);
-      const numbers = Array.from({ length: batch * tokens * width }, normal);
-      const ids = numbers.map((x) => Math.min(VOCABULARY - 1, Math.floor(Math.abs(x) * 6)));
-      return [input.name, input.name === 'ids' ? tensorOf(elemType, ids, [batch, tokens]) : tensorOf(elemType, numbers, [batch, tokens, width])];
-    }),
+    model.graph.inputs
+      .filter((input) => !isCache(input))
+      .map((input) => {
+        const elemType = input.type?.elemType ?? 0;
+        if (input.name === 'mask')
+          return [
+            input.name,
+            tensorOf(
+              elemType,
+              Array.from({ length: batch * total }, (_, i) => (i % total < Math.floor(i / total) && i % total < total - 1 ? 0 : 1)),
+              [batch, total],
+            ),
+          ];
+        const width = input.name === 'ids' ? 1 : Number(input.type?.dims?.[2]);
+        const numbers = Array.from({ length: batch * tokens * width }, normal);
+        const ids = numbers.map((x) => Math.min(VOCABULARY - 1, Math.floor(Math.abs(x) * 6)));
+        return [input.name, input.name === 'ids' ? tensorOf(elemType, ids, [batch, tokens]) : tensorOf(elemType, numbers, [batch, tokens, width])];
+      }),
   );
 }
 
 /** Runs that fit every model of the builder: two lengths, several rows; with a cache a step on it. */
 export function runsFor(model: Model, seed: number): readonly RunSizes[] {
   const cached = model.graph.inputs.some(isCache);
-  return cached ? [{ batch: 2, steps: [4, 1, 2], seed }, { batch: 1, steps: [1, 3], seed: seed + 10 }] : [{ batch: 2, steps: [5], seed }, { batch: 3, steps: [LONGEST / 2], seed: seed + 10 }, { batch: 1, steps: [1], seed: seed + 20 }];
+  return cached
+    ? [
+        { batch: 2, steps: [4, 1, 2], seed },
+        { batch: 1, steps: [1, 3], seed: seed + 10 },
+      ]
+    : [
+        { batch: 2, steps: [5], seed },
+        { batch: 3, steps: [LONGEST / 2], seed: seed + 10 },
+        { batch: 1, steps: [1], seed: seed + 20 },
+      ];
 }
 
 /** Largest |Δ| / largest |y| over the outputs both models have, caches left out; Infinity where shapes differ or numbers are not finite. */

@@ -23,8 +23,7 @@ export function varintBytes(value: number | bigint, length = 0): Uint8Array {
 const tag = (field: number, wire: number, length = 0): Uint8Array => varintBytes(field * 8 + wire, length);
 
 /** A varint field. */
-export const int = (field: number, value: number | bigint, length = 0): Uint8Array =>
-  join(tag(field, 0), varintBytes(value, length));
+export const int = (field: number, value: number | bigint, length = 0): Uint8Array => join(tag(field, 0), varintBytes(value, length));
 
 /** A length-delimited field: a string, bytes or a message. */
 export function msg(field: number, ...parts: readonly Part[]): Uint8Array {

@@ -7,7 +7,12 @@ import { type Fill, type Growth, growTensor, type IndexMap } from '../../src/tra
 const PLAIN: Growth = { maps: [], zeros: [], meanAlong: null, fill: { kind: 'normal' }, multiply: 1, add: 0, seed: 7 };
 
 const weights = (dims: readonly number[], dataType: number = DataType.FLOAT, name = 'w'): Tensor =>
-  tensorFromNumbers(name, dataType, dims, Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => Math.fround(Math.sin(i * 7.13 + 1))));
+  tensorFromNumbers(
+    name,
+    dataType,
+    dims,
+    Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => Math.fround(Math.sin(i * 7.13 + 1))),
+  );
 
 /** Appends `more` to `size`. */
 const appended = (size: number, more: number): Int32Array => Int32Array.from({ length: size + more }, (_, i) => (i < size ? i : -1));
@@ -27,9 +32,16 @@ const dimension = fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, 
 const growths = fc.tuple(fc.array(dimension, { minLength: 1, maxLength: 3 }), types, fills, fc.boolean()).map(([dims, dataType, fill, zero]) => {
   const integers = dataType === DataType.INT8;
   const count = dims.reduce((n, [blocks, size]) => n * blocks * size, 1);
-  const tensor = tensorFromNumbers('w', dataType, dims.map(([blocks, size]) => blocks * size), Array.from({ length: count }, (_, i) => (integers ? (i * 37) % 100 : Math.fround(Math.cos(i)))));
+  const tensor = tensorFromNumbers(
+    'w',
+    dataType,
+    dims.map(([blocks, size]) => blocks * size),
+    Array.from({ length: count }, (_, i) => (integers ? (i * 37) % 100 : Math.fround(Math.cos(i)))),
+  );
   const maps = dims.map(([blocks, size, more]) => (more === 0 ? null : inBlocks(blocks, size, more)));
-  const zeros = zero ? maps.flatMap((map, d) => (map === null ? [] : [maps.map((_, i) => (i === d ? Uint8Array.from(map, (own) => (own < 0 ? 1 : 0)) : null))])) : [];
+  const zeros = zero
+    ? maps.flatMap((map, d) => (map === null ? [] : [maps.map((_, i) => (i === d ? Uint8Array.from(map, (own) => (own < 0 ? 1 : 0)) : null))]))
+    : [];
   return { tensor, growth: { ...PLAIN, maps, zeros, fill: integers ? ({ kind: 'constant', value: 5 } as const) : fill } };
 });
 
@@ -55,11 +67,14 @@ describe('grown tensors', () => {
         let seen = 0;
         now.forEach((value, i) => {
           let rest = i;
-          const index = [...grown.dims].reverse().map((size) => {
-            const at = rest % size;
-            rest = Math.floor(rest / size);
-            return at;
-          }).reverse();
+          const index = [...grown.dims]
+            .reverse()
+            .map((size) => {
+              const at = rest % size;
+              rest = Math.floor(rest / size);
+              return at;
+            })
+            .reverse();
           const from = index.map((at, d) => growth.maps[d]?.[at] ?? (growth.maps[d] === null ? at : -1));
           if (from.includes(-1)) {
             if (growth.zeros.length > 0) expect(value).toBe(0);
@@ -92,7 +107,11 @@ describe('grown tensors', () => {
 
   it('fill differently for another seed and another name', () => {
     const maps = [appended(4, 4), null];
-    const [a, b, c] = [growTensor(weights([4, 4]), { ...PLAIN, maps }), growTensor(weights([4, 4]), { ...PLAIN, maps, seed: 8 }), growTensor(weights([4, 4], DataType.FLOAT, 'u'), { ...PLAIN, maps })].map(whole) as [Buffer, Buffer, Buffer];
+    const [a, b, c] = [
+      growTensor(weights([4, 4]), { ...PLAIN, maps }),
+      growTensor(weights([4, 4]), { ...PLAIN, maps, seed: 8 }),
+      growTensor(weights([4, 4], DataType.FLOAT, 'u'), { ...PLAIN, maps }),
+    ].map(whole) as [Buffer, Buffer, Buffer];
     expect(a.equals(b)).toBe(false);
     expect(a.equals(c)).toBe(false);
   });
@@ -106,8 +125,12 @@ describe('grown tensors', () => {
 
   it('fill gains with the mean of the old ones, and 1 where that is 0', () => {
     const map = appended(4, 2);
-    expect(newElements(growTensor(tensorFromNumbers('g', DataType.FLOAT, [4], [1, 2, 3, 6]), { ...PLAIN, maps: [map], fill: { kind: 'mean' } }), map)).toEqual([3, 3]);
-    expect(newElements(growTensor(tensorFromNumbers('g', DataType.FLOAT, [4], [-1, 1, -2, 2]), { ...PLAIN, maps: [map], fill: { kind: 'mean' } }), map)).toEqual([1, 1]);
+    expect(newElements(growTensor(tensorFromNumbers('g', DataType.FLOAT, [4], [1, 2, 3, 6]), { ...PLAIN, maps: [map], fill: { kind: 'mean' } }), map)).toEqual([
+      3, 3,
+    ]);
+    expect(
+      newElements(growTensor(tensorFromNumbers('g', DataType.FLOAT, [4], [-1, 1, -2, 2]), { ...PLAIN, maps: [map], fill: { kind: 'mean' } }), map),
+    ).toEqual([1, 1]);
   });
 
   it('fill with row means along the last dimension, with column means along another', () => {

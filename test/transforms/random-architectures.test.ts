@@ -5,10 +5,10 @@ import type { Model } from '../../src/onnx/ir.ts';
 import { encodeModel } from '../../src/onnx/serialize.ts';
 import { readNumbers } from '../../src/onnx/tensor.ts';
 import { type Grown, growModel } from '../../src/transforms/grow.ts';
+import { parseStep } from '../../src/transforms/recipe.ts';
 import { type Architecture, architectures, buildTransformer } from '../support/architecture.ts';
 import { embedding, grownBy, reread, weightOf } from '../support/grown-model.ts';
 import { LONG, runs, SEED } from '../support/long.ts';
-import { parseStep } from '../../src/transforms/recipe.ts';
 import { recipes, widthSteps } from '../support/recipes.ts';
 import { largestDifference, load, runsFor } from '../support/run-model.ts';
 
@@ -33,7 +33,8 @@ function growOrRefuse({ a, steps }: Case, model: Model): Grown | null {
   try {
     return grownBy(model, steps);
   } catch (error) {
-    const refused = error instanceof GrowError && error.code === 'UNSUPPORTED_AXIS' && error.message.startsWith('a post-norm layer cannot be inserted here exactly');
+    const refused =
+      error instanceof GrowError && error.code === 'UNSUPPORTED_AXIS' && error.message.startsWith('a post-norm layer cannot be inserted here exactly');
     if (refused && a.placement === 'post' && steps.some((step) => /@before:0|@after:0/.test(step))) return null;
     throw error;
   }
@@ -91,11 +92,16 @@ describe(`random architectures (seed ${SEED})`, () => {
 
   it('grow to the same bytes in any order of widths', () => {
     fc.assert(
-      fc.property(widthCases.chain((one) => fc.shuffledSubarray([...one.steps], { minLength: one.steps.length }).map((shuffled) => ({ ...one, shuffled }))), ({ a, steps, shuffled }) => {
-        const model = reread(buildTransformer(a));
-        const [first, second] = [steps, shuffled].map((order) => encodeModel(growModel(model, order.map(parseStep), { seed: 3, norm: 'auto', exposeOutputs: false }).model));
-        expect(Buffer.compare(first ?? new Uint8Array(), second ?? new Uint8Array())).toBe(0);
-      }),
+      fc.property(
+        widthCases.chain((one) => fc.shuffledSubarray([...one.steps], { minLength: one.steps.length }).map((shuffled) => ({ ...one, shuffled }))),
+        ({ a, steps, shuffled }) => {
+          const model = reread(buildTransformer(a));
+          const [first, second] = [steps, shuffled].map((order) =>
+            encodeModel(growModel(model, order.map(parseStep), { seed: 3, norm: 'auto', exposeOutputs: false }).model),
+          );
+          expect(Buffer.compare(first ?? new Uint8Array(), second ?? new Uint8Array())).toBe(0);
+        },
+      ),
       parameters(60),
     );
   });
@@ -109,17 +115,21 @@ describe(`random architectures (seed ${SEED})`, () => {
 
   it('get gains and epsilons of native norms times √(h/ĥ) and h/ĥ, rounded once', () => {
     fc.assert(
-      fc.property(architectures.filter((a) => a.placement === 'pre' && a.norm === 'rms'), fc.integer({ min: 1, max: 9 }), (a, more) => {
-        const model = reread(buildTransformer({ ...a, qkNorm: 'none' }));
-        const grown = grownBy(model, [`hidden=+${more}`], { norm: 'native' }).model;
-        const factor = a.hidden / (a.hidden + more);
-        for (const { name } of model.graph.initializers) {
-          const by = name.startsWith('gain_') ? Math.sqrt(factor) : name.startsWith('epsilon_') ? factor : null;
-          if (by === null) continue;
-          const old = readNumbers(weightOf(model, name));
-          expect([...readNumbers(weightOf(grown, name)).slice(0, old.length)]).toEqual([...old].map((x) => x * by));
-        }
-      }),
+      fc.property(
+        architectures.filter((a) => a.placement === 'pre' && a.norm === 'rms'),
+        fc.integer({ min: 1, max: 9 }),
+        (a, more) => {
+          const model = reread(buildTransformer({ ...a, qkNorm: 'none' }));
+          const grown = grownBy(model, [`hidden=+${more}`], { norm: 'native' }).model;
+          const factor = a.hidden / (a.hidden + more);
+          for (const { name } of model.graph.initializers) {
+            const by = name.startsWith('gain_') ? Math.sqrt(factor) : name.startsWith('epsilon_') ? factor : null;
+            if (by === null) continue;
+            const old = readNumbers(weightOf(model, name));
+            expect([...readNumbers(weightOf(grown, name)).slice(0, old.length)]).toEqual([...old].map((x) => x * by));
+          }
+        },
+      ),
       parameters(20),
     );
   });

@@ -11,7 +11,12 @@ import { grownBy, reread } from '../support/grown-model.ts';
 import { runs, SEED } from '../support/long.ts';
 import { recipes } from '../support/recipes.ts';
 
-const SIZES = new Map([['batch', 2], ['tokens', 3], ['past', 4], ['total', 7]]);
+const SIZES = new Map([
+  ['batch', 2],
+  ['tokens', 3],
+  ['past', 4],
+  ['total', 7],
+]);
 
 /** The model with every value an output. */
 function exposed(model: Model): Model {
@@ -26,7 +31,12 @@ function feeds(model: Model): Record<string, Tensor> {
     model.graph.inputs.map(({ name, type }) => {
       const dims = (type?.dims ?? []).map((dim) => (typeof dim === 'number' ? dim : (SIZES.get(String(dim)) ?? 1)));
       const count = dims.reduce((a, b) => a * b, 1);
-      return [name, type?.elemType === DataType.INT64 ? new Tensor('int64', new BigInt64Array(count).fill(1n), dims) : new Tensor('float64', new Float64Array(count).fill(0.5), dims)];
+      return [
+        name,
+        type?.elemType === DataType.INT64
+          ? new Tensor('int64', new BigInt64Array(count).fill(1n), dims)
+          : new Tensor('float64', new Float64Array(count).fill(0.5), dims),
+      ];
     }),
   );
 }
@@ -39,7 +49,11 @@ async function wrongShapes(model: Model): Promise<string[]> {
   await session.release();
   const sizes = new Map([...SIZES].filter(([name]) => !bindings.has(name)));
   return Object.entries(results).flatMap(([name, tensor]) => {
-    const inferred = values.get(name)?.dims?.map((size) => evaluate(size, sizes)).join() ?? 'unknown';
+    const inferred =
+      values
+        .get(name)
+        ?.dims?.map((size) => evaluate(size, sizes))
+        .join() ?? 'unknown';
     return inferred === tensor.dims.join() ? [] : [`${name}: inferred [${inferred}], is [${tensor.dims.join()}]`];
   });
 }
@@ -49,11 +63,14 @@ const cases = architectures.chain((a) => recipes(a).map((steps): { a: Architectu
 describe('inferred shapes', () => {
   it('are those onnxruntime makes, before and after growth', { timeout: 1e9 }, async () => {
     await fc.assert(
-      fc.asyncProperty(cases.filter(({ a }) => a.placement !== 'post'), async ({ a, steps }) => {
-        const model = reread(buildTransformer(a));
-        expect(await wrongShapes(model)).toEqual([]);
-        expect(await wrongShapes(reread(grownBy(model, steps).model))).toEqual([]);
-      }),
+      fc.asyncProperty(
+        cases.filter(({ a }) => a.placement !== 'post'),
+        async ({ a, steps }) => {
+          const model = reread(buildTransformer(a));
+          expect(await wrongShapes(model)).toEqual([]);
+          expect(await wrongShapes(reread(grownBy(model, steps).model))).toEqual([]);
+        },
+      ),
       { numRuns: runs(50), seed: SEED },
     );
   });

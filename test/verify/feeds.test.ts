@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe as suite, expect, it } from 'vitest';
+import { expect, it, describe as suite } from 'vitest';
 import { readModel } from '../../src/onnx/read.ts';
 import type { Padding } from '../../src/verify/feeds.ts';
 import { makeFeeds } from '../../src/verify/feeds.ts';
@@ -73,7 +73,8 @@ suite('feeds', () => {
             const values = feeds?.get(name);
             if (values === undefined) throw new Error(`no feed for ${name}`);
             const numbers = [...asNumbers(values)];
-            const below = role.kind === 'ids' ? role.rows : role.kind === 'positions' ? (role.rows ?? Number.POSITIVE_INFINITY) : role.kind === 'mask' ? 2 : null;
+            const below =
+              role.kind === 'ids' ? role.rows : role.kind === 'positions' ? (role.rows ?? Number.POSITIVE_INFINITY) : role.kind === 'mask' ? 2 : null;
             if (below !== null) expect(numbers.every((n) => Number.isInteger(n) && n >= 0 && n < below)).toBe(true);
             else expect(numbers.every((n) => Number.isFinite(n) && Math.abs(n) < 7)).toBe(true);
           }

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { evaluateSize, parseSize, symbolsOf } from '../../src/verify/size-expression.ts';
 
-const sizes = new Map([['past_sequence_length', 3], ['sequence_length', 5], ['batch-size', 2], ['p2o.DynamicDimension.0', 4]]);
+const sizes = new Map([
+  ['past_sequence_length', 3],
+  ['sequence_length', 5],
+  ['batch-size', 2],
+  ['p2o.DynamicDimension.0', 4],
+]);
 const size = (text: string | number): number | null => evaluateSize(parseSize(text, 'anonymous'), sizes);
 
 describe('declared sizes', () => {

@@ -24,7 +24,15 @@ describe('thresholds', () => {
 
 describe('judging steps', () => {
   it('does not let one noisy step lift the threshold of the others', () => {
-    const noise = new Map([['y', new Map([['a', 2e-7], ['b', 0.5]])]]);
+    const noise = new Map([
+      [
+        'y',
+        new Map([
+          ['a', 2e-7],
+          ['b', 0.5],
+        ]),
+      ],
+    ]);
     const judged = judgeAll([comparison('a', 1e-4), comparison('b', 0.6)], noise, 'float32', null);
     expect(judged.map(({ unsound }) => unsound)).toEqual([false, true]);
     expect(worstOf(judged)).toMatchObject({ output: 'y', case: 'a', maxRelative: 1e-4 });

@@ -119,7 +119,10 @@ describe('an inconclusive comparison', () => {
   const constant: ModelSpec = {
     inputs: { x: { type: 'float', dims: ['n', 2] } },
     outputs: { y: { type: 'float', dims: [2] } },
-    nodes: [{ op: 'Add', inputs: ['w', 'w'], outputs: ['y'] }, { op: 'Neg', inputs: ['x'], outputs: ['unused'] }],
+    nodes: [
+      { op: 'Add', inputs: ['w', 'w'], outputs: ['y'] },
+      { op: 'Neg', inputs: ['x'], outputs: ['unused'] },
+    ],
     floats: { w: [[2], [1, 2]] },
   };
 
@@ -128,7 +131,15 @@ describe('an inconclusive comparison', () => {
   });
 
   it('is one of outputs that are not finite', async () => {
-    const infinite: ModelSpec = { ...constant, outputs: { y: { type: 'float', dims: ['n', 2] } }, nodes: [{ op: 'Sub', inputs: ['x', 'w'], outputs: ['d'] }, { op: 'Div', inputs: ['d', 'zero'], outputs: ['y'] }], floats: { w: [[2], [1, 2]], zero: [[1], [0]] } };
+    const infinite: ModelSpec = {
+      ...constant,
+      outputs: { y: { type: 'float', dims: ['n', 2] } },
+      nodes: [
+        { op: 'Sub', inputs: ['x', 'w'], outputs: ['d'] },
+        { op: 'Div', inputs: ['d', 'zero'], outputs: ['y'] },
+      ],
+      floats: { w: [[2], [1, 2]], zero: [[1], [0]] },
+    };
     expect(await verdictOnSpecs(infinite, infinite)).toMatchObject({ verdict: 'inconclusive', reason: 'the original outputs no finite numbers' });
   });
 
@@ -146,14 +157,26 @@ describe('random models', () => {
   });
 
   it('prove nothing when that is not possible', async () => {
-    const model: ModelSpec = { ...withDropout(1), nodes: [{ op: 'Sigmoid', inputs: ['x'], outputs: ['p'] }, { op: 'Bernoulli', inputs: ['p'], outputs: ['y'] }] };
-    expect(await verdictOnSpecs(model, model)).toMatchObject({ verdict: 'inconclusive', reason: 'the original model is random: Bernoulli cannot be switched off' });
+    const model: ModelSpec = {
+      ...withDropout(1),
+      nodes: [
+        { op: 'Sigmoid', inputs: ['x'], outputs: ['p'] },
+        { op: 'Bernoulli', inputs: ['p'], outputs: ['y'] },
+      ],
+    };
+    expect(await verdictOnSpecs(model, model)).toMatchObject({
+      verdict: 'inconclusive',
+      reason: 'the original model is random: Bernoulli cannot be switched off',
+    });
   });
 });
 
 describe('the child process', () => {
   it('gives up after the time limit', async () => {
-    await expect(verifyModels(NANOGPT, NANOGPT, { timeLimitSeconds: 0.001 })).rejects.toMatchObject({ code: 'RUNTIME_FAILED', hint: expect.stringContaining('--no-verify') });
+    await expect(verifyModels(NANOGPT, NANOGPT, { timeLimitSeconds: 0.001 })).rejects.toMatchObject({
+      code: 'RUNTIME_FAILED',
+      hint: expect.stringContaining('--no-verify'),
+    });
   });
 
   it('dies of LayerNormalization with a trailing empty input, and is started again at a weaker level', async () => {
@@ -169,7 +192,15 @@ describe('the child process', () => {
   });
 
   it('says when the runtime refuses the original', async () => {
-    const broken = saved(temporaryFolder(), 'old.onnx', protoModel({ inputs: { x: { type: 'float', dims: [1] } }, outputs: { y: { type: 'float', dims: [1] } }, nodes: [{ op: 'NoSuchOperator', inputs: ['x'], outputs: ['y'] }] }));
+    const broken = saved(
+      temporaryFolder(),
+      'old.onnx',
+      protoModel({
+        inputs: { x: { type: 'float', dims: [1] } },
+        outputs: { y: { type: 'float', dims: [1] } },
+        nodes: [{ op: 'NoSuchOperator', inputs: ['x'], outputs: ['y'] }],
+      }),
+    );
     await expect(verifyModels(broken, NANOGPT)).rejects.toMatchObject({ code: 'RUNTIME_FAILED', where: broken, hint: '--no-verify' });
   });
 
@@ -231,7 +262,10 @@ const widerCache: Partial<ModelSpec> = {
 
 /** Reads caches that it does not give back; each is weighed by its letter, null is a layer that adds nothing. */
 function readsPasts(layers: readonly (string | null)[]): ModelSpec {
-  const weights = new Map([['a', 1], ['b', 3]]);
+  const weights = new Map([
+    ['a', 1],
+    ['b', 3],
+  ]);
   const past = { type: 'float', dims: ['n', 2, 's', 3] } as const;
   const names = layers.map((_, i) => `past.${i}.encoder.key`);
   return {
