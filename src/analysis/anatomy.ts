@@ -10,6 +10,7 @@ import { type Axis, find, hintOf, leavesOf, sameAxis } from './axis.ts';
 import type { Analysis } from './graph-analysis.ts';
 import { findNorms, isProduct, type Norm, type Operand } from './norms.ts';
 
+/** A feed-forward block: what is non-linear between a product that makes an inner axis and one that sums over it. */
 export interface Mlp {
   /** Leaves whose product (or sum) is the inner width. */
   readonly axis: Axis;
@@ -29,6 +30,7 @@ export interface Branch {
   readonly mlps: readonly Mlp[];
 }
 
+/** A group of residual branches that repeats. */
 export interface Layer {
   readonly index: number;
   readonly branches: readonly Branch[];
@@ -36,6 +38,7 @@ export interface Layer {
   readonly mlps: readonly Mlp[];
 }
 
+/** A residual stream and its layers. */
 export interface Stack {
   readonly name: string;
   readonly axis: Axis;
@@ -45,6 +48,7 @@ export interface Stack {
   readonly normPlacement: 'pre' | 'post' | 'both' | 'none';
 }
 
+/** What a graph is, as a transformer. */
 export interface Anatomy {
   readonly stacks: readonly Stack[];
   readonly norms: readonly Norm[];

@@ -10,6 +10,7 @@ import { ruleOf } from './op-rules.ts';
 import type { FusedAttention, Labels } from './relation.ts';
 import { hint } from './size.ts';
 
+/** An attention block, spelled out in products or one fused operator. */
 export interface Attention {
   readonly kind: string;
   /** The product of queries and keys; for a fused operator the operator itself. */

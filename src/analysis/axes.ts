@@ -5,6 +5,7 @@ import type { Composite, Labels, View } from './relation.ts';
 import type { Facts } from './shapes.ts';
 import { divideExactly, equal, hint, isStatic, multiply, type Size, subtract } from './size.ts';
 
+/** The axes of a graph, by value and operand. */
 export interface Axes {
   /** Axes of a value's dimensions; undefined when its rank is not known. */
   of(value: string): readonly Axis[] | undefined;

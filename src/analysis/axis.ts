@@ -68,7 +68,9 @@ export function printAxis(axis: Axis): string {
 export class Misaligned extends Error {}
 
 let nextId = 0;
+/** A new axis of its own. */
 export const leaf = (size: Size): Axis => ({ size, form: 'leaf', children: [], same: null, pinned: null, id: nextId++ });
+/** A product or sum of axes; one child stands for itself. */
 export const compose = (form: 'product' | 'sum', children: readonly Axis[]): Axis => {
   const only = children.length === 1 ? children[0] : undefined;
   if (only !== undefined) return only;
@@ -76,12 +78,14 @@ export const compose = (form: 'product' | 'sum', children: readonly Axis[]): Axi
   return { size, form, children, same: null, pinned: null, id: nextId++ };
 };
 
+/** Turns a leaf or sum in place into a product or sum of other axes; everything unified with it sees the change. */
 export function become(axis: Axis, form: 'product' | 'sum', children: readonly Axis[]): void {
   axis.form = form;
   axis.children = children;
   if (axis.pinned !== null) for (const child of children) pin(child, axis.pinned);
 }
 
+/** Forbids an axis to change its size, with the reason. */
 export function pin(axis: Axis, reason: string): void {
   for (const own of leavesOf(axis)) own.pinned ??= reason;
 }

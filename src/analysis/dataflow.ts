@@ -2,6 +2,7 @@
 import type { FlatGraph, FlatNode } from '../onnx/graph.ts';
 import type { Facts } from './shapes.ts';
 
+/** Producers, consumers and ancestors of values. */
 export interface Dataflow {
   readonly index: ReadonlyMap<FlatNode, number>;
   producer(value: string): FlatNode | undefined;
@@ -15,6 +16,7 @@ export interface Dataflow {
   ancestors(value: string): FlatNode[];
 }
 
+/** Indexes a graph for walks along activation edges. */
 export function followData(flat: FlatGraph, facts: Facts): Dataflow {
   const { nodes } = flat;
   const index = new Map(nodes.map((node, i) => [node, i]));

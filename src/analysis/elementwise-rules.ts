@@ -41,35 +41,46 @@ function broadcastIndex(flat: number, out: readonly number[], dims: readonly num
   return index;
 }
 
+/** A function of real numbers as a function of sizes. */
 export const real =
   (name: string, apply: (...args: number[]) => number): Fn =>
   (args) =>
     opaque(name, args, apply);
+/** A comparison, decided under the small assignment. */
 export const test =
   (apply: (a: number, b: number) => boolean): Fn =>
   ([a = 0, b = 0]) =>
     apply(hint(a), hint(b)) ? 1 : 0;
 
+/** A rule for an operator of one operand. */
 export const unary = (zero: Zero, fn?: Fn): OpRule => ({ relate: (site) => likeInput(site), zero, ...(fn && { compute: elementwise(fn, 1) }) });
+/** A rule for an operator whose operands are broadcast. */
 export const pointwise = (zero: Zero, fn?: Fn, more: Partial<OpRule> = {}): OpRule => ({
   relate: (site) => broadcast(site, site.flat.inputs.length),
   zero,
   ...(fn && { compute: elementwise(fn) }),
   ...more,
 });
+/** A rule for a comparison. */
 export const comparison = (fn?: Fn): OpRule => pointwise('never', fn, { dtype: () => DataType.BOOL });
 
+/** Where: the first choice where the condition is not zero. */
 export const choose: Fn = ([condition = 0, a = 0, b = 0]) => (hint(condition) !== 0 ? a : b);
+/** Min, decided under the small assignment. */
 export const smaller: Fn = (args) => args.reduce((a, b) => (hint(b) < hint(a) ? b : a));
+/** Max, decided under the small assignment. */
 export const larger: Fn = (args) => args.reduce((a, b) => (hint(b) > hint(a) ? b : a));
+/** Div: whole numbers are cut towards zero. */
 export const quotient: Fn = ([a = 0, b = 1], float) =>
   float ? (isStatic(a) && isStatic(b) ? a / b : (divideExactly(a, b) ?? opaque('fdiv', [a, b], (x, y) => x / y))) : divide(a, b);
 
+/** Cast: numbers are cut to whole ones when the target type has no fraction. */
 export function castElements(site: Site): readonly Element[] | null {
   const whole = !isFloat(site.int('to', DataType.FLOAT));
   return site.elements(0)?.map((e) => ({ ...e, value: whole && typeof e.value === 'number' ? Math.trunc(e.value) : e.value })) ?? null;
 }
 
+/** Clip of small tensors; from opset 11 the bounds are operands. */
 export function clip(site: Site): readonly Element[] | null {
   const low = site.has(1) ? site.elements(1)?.[0]?.value : -Infinity;
   const high = site.has(2) ? site.elements(2)?.[0]?.value : Infinity;

@@ -386,6 +386,7 @@ const relativePositionBias: OpRule = {
   zero: 'never',
 };
 
+/** The rows of the table for fused operators. */
 export const FUSED_RULES: Readonly<Record<string, OpRule>> = {
   'com.microsoft.Gelu': { relate: (site) => likeInput(site), zero: 'keeps' },
   'com.microsoft.QuickGelu': { relate: (site) => likeInput(site), zero: 'keeps' },

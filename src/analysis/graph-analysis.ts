@@ -5,6 +5,7 @@ import { type Axes, findAxes } from './axes.ts';
 import { type Dataflow, followData } from './dataflow.ts';
 import { type Facts, inferFacts } from './shapes.ts';
 
+/** All facts that transforms, reports and judges ask for. */
 export interface Analysis {
   readonly flat: FlatGraph;
   readonly facts: Facts;

@@ -4,6 +4,7 @@ import type { OpRule } from './op-rule.ts';
 import { type Labels, type Relation, range, type Site, sizesOf } from './relation.ts';
 import { equal, isStatic, opaque, type Size, subtract } from './size.ts';
 
+/** A new tensor of the given sizes that no operand shares dimensions with. */
 export const filled = (sizes: readonly Size[]): Labels => ({
   kind: 'labels',
   inputs: [null, null, null],
@@ -11,11 +12,13 @@ export const filled = (sizes: readonly Size[]): Labels => ({
   sizes: new Map(sizes.map((size, i) => [`o${i}`, size])),
 });
 
+/** ConstantOfShape: its sizes are its operand. */
 export function constantOfShape(site: Site): Labels {
   const empty = site.dims(0)[0] === 0;
   return filled(empty ? [] : sizesOf(site, 0));
 }
 
+/** Range: one dimension of ⌈(limit − start) / delta⌉. */
 export function rangeLength(site: Site): Labels {
   const [start, limit, delta] = [0, 1, 2].map((i) => site.elements(i)?.[0]?.value ?? null);
   if (start == null || limit == null || delta == null || !isStatic(delta)) return filled([site.fresh('range', 7)]);
@@ -24,6 +27,7 @@ export function rangeLength(site: Site): Labels {
   return filled([opaque('range', [length, delta], (n, d) => Math.max(0, Math.ceil(n / d)))]);
 }
 
+/** Shape, with start and end (opset 15). */
 export const shape: OpRule = {
   relate: (site) => {
     const rank = site.dims(0).length;
@@ -76,13 +80,16 @@ export function join(site: Site): Relation {
   return { kind: 'labels', inputs, outputs };
 }
 
+/** The sizes ConstantOfShape makes. */
 export const constantOfShapeSizes = (site: Site): Size[] => (site.dims(0)[0] === 0 ? [] : sizesOf(site, 0));
 
+/** The tensor in the attribute `value`. */
 export function tensorAttribute(site: Site) {
   for (const attribute of site.flat.node.attributes) if (attribute.name === 'value' && attribute.kind === 'tensor') return attribute.value;
   return undefined;
 }
 
+/** The number ConstantOfShape fills with; null when its type is not read. */
 export function tensorValue(site: Site): number | null {
   const tensor = tensorAttribute(site);
   if (tensor === undefined) return 0;

@@ -14,6 +14,7 @@ export interface Operand {
   readonly input: number;
 }
 
+/** A normalisation and where its numbers stand. */
 export interface Norm {
   readonly kind: 'layer' | 'rms';
   readonly axis: Axis;

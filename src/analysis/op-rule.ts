@@ -11,6 +11,7 @@ import type { Element, Relation, Site } from './relation.ts';
  */
 export type Zero = 'keeps' | 'all' | 'any' | 'first' | 'branches' | 'product' | 'table' | 'moved' | 'never';
 
+/** What is known of one operator. */
 export interface OpRule {
   readonly relate: (site: Site) => Relation;
   readonly zero: Zero;

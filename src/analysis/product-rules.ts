@@ -4,6 +4,7 @@ import type { OpRule, Zero } from './op-rule.ts';
 import { at, type Labels, likeInput, numbersOf, type Relation, range, type Site, unknown } from './relation.ts';
 import type { Size } from './size.ts';
 
+/** MatMul with numpy batch broadcasting: [… m k] × [… k n]. */
 export function matmul(site: Site, a = site.dims(0), b = site.dims(1)): Labels {
   const rank = Math.max(a.length, b.length, 2);
   const batch = (dims: readonly Size[], other: readonly Size[]): string[] =>
@@ -18,6 +19,7 @@ export function matmul(site: Site, a = site.dims(0), b = site.dims(1)): Labels {
   return { kind: 'labels', inputs: [left, right, ...site.flat.inputs.slice(2).map(() => null)], outputs: [out] };
 }
 
+/** Gemm with transposes: [m k] × [k n] + [m n]. */
 export function gemm(site: Site): Labels {
   const a = site.int('transA', 0) === 0 ? ['m', 'k'] : ['k', 'm'];
   const b = site.int('transB', 0) === 0 ? ['k', 'n'] : ['n', 'k'];
@@ -25,6 +27,7 @@ export function gemm(site: Site): Labels {
   return { kind: 'labels', inputs: site.flat.inputs.map((_, i) => [a, b, c][i] ?? null), outputs: [['m', 'n']] };
 }
 
+/** Einsum; ellipses broadcast, repeated indices in one operand are not understood. */
 export function einsum(site: Site): Relation {
   const [terms = '', result] = site.text('equation', '').replaceAll(' ', '').split('->');
   const ellipsis = Math.max(0, ...terms.split(',').map((term, i) => (term.includes('...') ? site.dims(i).length - term.replace('...', '').length : 0)));
@@ -50,6 +53,7 @@ function reducedAxes(site: Site, inputSince: number): number[] {
   return given.map((axis) => at(axis, rank));
 }
 
+/** A reduction; axes are an operand from opset `inputSince` on. */
 export const reduction = (zero: Zero, inputSince = 18, fn?: (values: readonly Size[]) => Size): OpRule => ({
   relate: (site) => {
     const axes = new Set(reducedAxes(site, inputSince));
@@ -72,6 +76,7 @@ export const reduction = (zero: Zero, inputSince = 18, fn?: (values: readonly Si
   },
 });
 
+/** ArgMax and ArgMin. */
 export const arg: OpRule = {
   relate: (site) => {
     const labels = range(site.dims(0).length);
@@ -83,6 +88,7 @@ export const arg: OpRule = {
   dtype: () => DataType.INT64,
 };
 
+/** Softmax; before opset 13 it runs over all dimensions from `axis` on. */
 export const softmax: OpRule = {
   relate: (site) => {
     const rank = site.dims(0).length;

@@ -8,6 +8,7 @@
 import type { FlatNode } from '../onnx/graph.ts';
 import type { Size } from './size.ts';
 
+/** Dimensions that belong together, by label. */
 export interface Labels {
   readonly kind: 'labels';
   /** Per input, a label per dimension; null for an input whose dimensions mean nothing (shapes, axes, scalars). */
@@ -50,6 +51,7 @@ export interface FusedAttention {
   readonly multipleOf: number;
 }
 
+/** An operator that only moves elements, by what it does to index ranges. */
 export interface View {
   readonly kind: 'reshape' | 'concat' | 'split' | 'slice' | 'gather' | 'tile' | 'pad';
   readonly outputs: readonly (readonly Size[])[];
@@ -74,6 +76,7 @@ export interface Unknown {
   readonly reason: string;
 }
 
+/** How one node relates dimensions. */
 export type Relation = Labels | View | Unknown;
 
 /** One element of a small tensor: its value (booleans are 0 and 1, null is not known) and whether it came from a Shape. */
@@ -102,6 +105,7 @@ export interface Site {
 /** Thrown by rules whose operands' ranks or shapes are not known; the node's outputs are then unknown too. */
 export class ShapeUnknown extends Error {}
 
+/** A relation that is not known, with the reason. */
 export const unknown = (reason: string): Unknown => ({ kind: 'unknown', reason });
 
 /** Labels d0…dn of a rank. */

@@ -18,6 +18,7 @@ import { asSymbol, equal, evaluate, hint, isolate, isStatic, type Size, substitu
 /** What a value depends on: nothing but the file, also the sizes of inputs, or the contents of inputs. */
 export type Dependence = 'constant' | 'shape' | 'data';
 
+/** What is known of a value before the model runs. */
 export interface ValueFacts {
   /** null when not even the rank is known. */
   readonly dims: readonly Size[] | null;
@@ -27,6 +28,7 @@ export interface ValueFacts {
   readonly dependence: Dependence;
 }
 
+/** Shapes, small values and relations of a whole graph. */
 export interface Facts {
   readonly values: ReadonlyMap<string, ValueFacts>;
   readonly relations: ReadonlyMap<FlatNode, Relation>;

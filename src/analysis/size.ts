@@ -80,6 +80,7 @@ export function isolate(size: Size, name: string): Size | undefined {
   return symbolsOf(rest).includes(name) ? undefined : multiply(rest, coefficient);
 }
 
+/** The sum of two sizes. */
 export function add(a: Size, b: Size): Size {
   if (typeof a === 'number' && typeof b === 'number') return a + b;
   const terms = new Map(termsOf(a));
@@ -87,10 +88,12 @@ export function add(a: Size, b: Size): Size {
   return polynomial(terms, hint(a) + hint(b), atomsOf(a, b));
 }
 
+/** The difference of two sizes. */
 export function subtract(a: Size, b: Size): Size {
   return add(a, multiply(b, -1));
 }
 
+/** The product of two sizes. */
 export function multiply(a: Size, b: Size): Size {
   if (typeof a === 'number' && typeof b === 'number') return a * b;
   const terms = new Map<string, number>();

@@ -2,14 +2,16 @@
 import { at, type Element, type Labels, numbersOf, type Relation, range, ShapeUnknown, type Site, sizesOf } from './relation.ts';
 import { add, divide, divideExactly, equal, hint, isStatic, multiply, product, type Size, subtract } from './size.ts';
 
+/** The elements of operand 0, moved. */
 export const moved = (site: Site): readonly Element[] | null => site.elements(0);
 
+/** Reshape: 0 keeps a size (unless allowzero), −1 takes what is left. */
 export function reshape(site: Site): Relation {
   const dims = site.dims(0);
   const given = site.has(1) ? sizesOf(site, 1) : (site.ints('shape') ?? []);
   const allowZero = site.int('allowzero', 0) !== 0;
   const target = given.map((size, i) => (size === 0 && !allowZero ? (dims[i] ?? 0) : size));
-  const free = target.findIndex((size) => size === -1);
+  const free = target.indexOf(-1);
   if (free >= 0) {
     const total = product(dims);
     const known = product(target.filter((_, i) => i !== free));
@@ -18,18 +20,21 @@ export function reshape(site: Site): Relation {
   return { kind: 'reshape', outputs: [target] };
 }
 
+/** Flatten to two dimensions at `axis`. */
 export function flattenTo2d(site: Site): Relation {
   const dims = site.dims(0);
   const axis = at(site.int('axis', 1), dims.length);
   return { kind: 'reshape', outputs: [[product(dims.slice(0, axis)), product(dims.slice(axis))]] };
 }
 
+/** Transpose; without perm it reverses the dimensions. */
 export function transpose(site: Site): Labels {
   const labels = range(site.dims(0).length);
   const perm = site.ints('perm') ?? labels.map((_, i) => labels.length - 1 - i);
   return { kind: 'labels', inputs: [labels], outputs: [perm.map((p) => labels[p] ?? '')] };
 }
 
+/** Squeeze; axes are an operand from opset 13 on. */
 export function squeeze(site: Site): Labels {
   const dims = site.dims(0);
   const labels = range(dims.length);
@@ -38,6 +43,7 @@ export function squeeze(site: Site): Labels {
   return { kind: 'labels', inputs: [labels, null].slice(0, site.flat.inputs.length), outputs: [labels.filter((_, i) => !axes.has(i))] };
 }
 
+/** Unsqueeze; axes are an operand from opset 13 on. */
 export function unsqueeze(site: Site): Labels {
   const labels = range(site.dims(0).length);
   const given = site.has(1) ? numbersOf(site, 1) : (site.ints('axes') ?? []);
@@ -48,6 +54,7 @@ export function unsqueeze(site: Site): Labels {
   return { kind: 'labels', inputs: [labels, null].slice(0, site.flat.inputs.length), outputs: [out], sizes: new Map([...axes].map((i) => [`one${i}`, 1])) };
 }
 
+/** Expand: sizes of 1 are stretched, on both sides. */
 export function expand(site: Site): Labels {
   const dims = site.dims(0);
   const shape = sizesOf(site, 1);
@@ -64,6 +71,7 @@ export function expand(site: Site): Labels {
   return { kind: 'labels', inputs: [input, null], outputs: [range(rank)], sizes };
 }
 
+/** Concat along `axis`. */
 export function concat(site: Site): Relation {
   const shapes = site.flat.inputs.map((_, i) => site.dims(i));
   const axis = at(site.int('axis', 0), shapes[0]?.length ?? 0);
@@ -73,6 +81,7 @@ export function concat(site: Site): Relation {
   return { kind: 'concat', axis, outputs: [out] };
 }
 
+/** Split in given or equal parts. */
 export function split(site: Site): Relation {
   const dims = site.dims(0);
   const axis = at(site.int('axis', 0), dims.length);
@@ -85,6 +94,7 @@ export function split(site: Site): Relation {
   return { kind: 'split', axis, parts, outputs: parts.map((part) => dims.map((size, d) => (d === axis ? part : size))) };
 }
 
+/** Slice with operands (opset 10) or attributes; bounds are clamped as the operator says. */
 export function slice(site: Site): Relation {
   const dims = site.dims(0);
   const dynamic = site.opset >= 10;
@@ -134,6 +144,7 @@ function clampTo(bound: Size, size: Size): Size {
   return hint(from) >= hint(size) && !equal(from, size) ? size : from;
 }
 
+/** Gather: constant indices cut the dimension, computed ones look rows up. */
 export function gather(site: Site): Relation {
   const dims = site.dims(0);
   const indices = site.dims(1);
@@ -156,6 +167,7 @@ export function gather(site: Site): Relation {
 
 const isNumber = (value: Size | null): value is number => typeof value === 'number';
 
+/** GatherElements: dimensions of equal size belong together. */
 export function gatherElements(site: Site): Labels {
   const dims = site.dims(0);
   const indices = site.dims(1);
@@ -165,6 +177,7 @@ export function gatherElements(site: Site): Labels {
   return { kind: 'labels', inputs: [own, out], outputs: [out] };
 }
 
+/** GatherND with batch dimensions. */
 export function gatherNd(site: Site): Labels {
   const dims = site.dims(0);
   const indices = site.dims(1);
@@ -176,6 +189,7 @@ export function gatherNd(site: Site): Labels {
   return { kind: 'labels', inputs: [data, index], outputs: [[...index.slice(0, -1), ...data.slice(batch + depth)]] };
 }
 
+/** ScatterND: the result has the dimensions of the data. */
 export function scatterNd(site: Site): Labels {
   const rank = site.dims(0).length;
   const depth = site.dims(1).at(-1);
@@ -185,6 +199,7 @@ export function scatterNd(site: Site): Labels {
   return { kind: 'labels', inputs: [labels, index, [...index.slice(0, -1), ...labels.slice(depth)]], outputs: [labels], mixes: labels.slice(0, depth) };
 }
 
+/** Pad; pads are an operand from opset 11 on, axes from 18 on. */
 export function pad(site: Site): Relation {
   const dims = site.dims(0);
   const flat = site.opset >= 11 ? sizesOf(site, 1) : (site.ints('pads') ?? []);
@@ -196,6 +211,7 @@ export function pad(site: Site): Relation {
   return { kind: 'pad', pads, outputs: [dims.map((size, d) => add(add(size, pads[d]?.[0] ?? 0), pads[d]?.[1] ?? 0))] };
 }
 
+/** Tile: every dimension repeats as a whole. */
 export function tile(site: Site): Relation {
   const dims = site.dims(0);
   const repeats = sizesOf(site, 1);
@@ -219,8 +235,10 @@ export function pick(site: Site): readonly Element[] | null {
   return elements.slice(only.start, only.end).filter((_, i) => i % only.step === 0);
 }
 
+/** An element that is not known. */
 export const NOTHING: Element = { value: null, fromShape: false };
 
+/** The elements of joined vectors; unknown ones stay unknown. */
 export function concatenated(site: Site): readonly Element[] {
   return site.flat.inputs.flatMap((_, i) => {
     const elements = site.elements(i);

@@ -4,6 +4,7 @@ import type { OpRule, Zero } from './op-rule.ts';
 import { type Relation, ShapeUnknown, type Site } from './relation.ts';
 import { add, divide, equal, hint, multiply, opaque, type Size, subtract } from './size.ts';
 
+/** Conv: [n c …] with filters [m c …]; depthwise filters keep the channels; other groups mix them. */
 export function convolution(site: Site): Relation {
   const [n, c, ...spatial] = site.dims(0);
   const [m = 1, perGroup = 1, ...kernel] = site.dims(1);
@@ -49,6 +50,7 @@ export function windows(site: Site, spatial: readonly Size[], kernel: readonly S
   });
 }
 
+/** AveragePool and MaxPool over windows. */
 export const pool = (zero: Zero): OpRule => ({
   relate: (site) => {
     const spatial = site.dims(0).slice(2);
@@ -63,6 +65,7 @@ export const pool = (zero: Zero): OpRule => ({
   zero,
 });
 
+/** Pooling over all positions. */
 export const globalPool = (zero: Zero): OpRule => ({
   relate: (site) => {
     const ones = site
@@ -79,6 +82,7 @@ export const globalPool = (zero: Zero): OpRule => ({
   zero,
 });
 
+/** Resize and Upsample: dimensions whose size stays belong together. */
 export const resize: OpRule = {
   relate: (site) => {
     const dims = site.dims(0);

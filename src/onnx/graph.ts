@@ -9,6 +9,7 @@ import type { Attribute, Graph, Model, Node, Tensor, ValueInfo } from './ir.ts';
 import { DataType } from './ir.ts';
 import { tensorFromNumbers } from './tensor.ts';
 
+/** A node with flat names, and the scope it stands in. */
 export interface FlatNode {
   /** 'MatMul', or 'com.microsoft.Attention' for other domains than ai.onnx. */
   readonly op: string;
@@ -29,6 +30,7 @@ export interface Constant {
   readonly holder: 'initializer' | 'node';
 }
 
+/** A model laid out flat. */
 export interface FlatGraph {
   readonly model: Model;
   readonly nodes: readonly FlatNode[];

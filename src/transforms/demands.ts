@@ -22,6 +22,7 @@ export interface MaskedOperand extends Operand {
   readonly axis: Axis;
 }
 
+/** The demands collected so far. */
 export interface Demands {
   /** Demands zeros of an operand; null when granted, else why it is impossible. */
   zero(operand: Operand, region: Region): string | null;
@@ -62,7 +63,7 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
 
   function visit(operand: Operand, given: Region, mode: Mode): string | null {
     const region = given.map(simplify);
-    if (region.some((own) => own !== null && own.every((x) => x === 0))) return null;
+    if (region.some((own) => own?.every((x) => x === 0) === true)) return null;
     const name = nameAt(operand);
     const key = `${mode}\u0000${flat.constants.has(name) ? useKey(analysis, operand) : name}\u0000${region.map(keyOf).join('|')}`;
     const known = mode === 'granted' ? undefined : done.get(key);

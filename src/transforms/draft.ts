@@ -14,6 +14,7 @@ interface Slot {
   readonly after: FlatNode[];
 }
 
+/** A flat graph being edited. */
 export interface Draft {
   readonly flat: FlatGraph;
   readonly slots: Map<FlatNode, Slot>;
@@ -24,6 +25,7 @@ export interface Draft {
   readonly names: Set<string>;
 }
 
+/** A draft without edits. */
 export function startDraft(flat: FlatGraph): Draft {
   return {
     flat,
@@ -96,6 +98,7 @@ export function redirect(draft: Draft, from: string, to: string): void {
   }
 }
 
+/** Renames a result of a node; its readers stay as they are. */
 export function setOutput(draft: Draft, node: FlatNode, output: number, name: string): void {
   const slot = slotOf(draft, node);
   assert(slot.now !== null, 'an output of a removed node is set');
@@ -113,14 +116,17 @@ export function setAttribute(draft: Draft, node: FlatNode, name: string, attribu
   slot.now = { ...slot.now, node: { ...slot.now.node, attributes } };
 }
 
+/** Puts nodes in front of a node. */
 export function insertBefore(draft: Draft, node: FlatNode, ...nodes: readonly FlatNode[]): void {
   slotOf(draft, node).before.push(...nodes);
 }
 
+/** Puts nodes behind a node. */
 export function insertAfter(draft: Draft, node: FlatNode, ...nodes: readonly FlatNode[]): void {
   slotOf(draft, node).after.push(...nodes);
 }
 
+/** Takes a node out of the graph. */
 export function removeNode(draft: Draft, node: FlatNode): void {
   slotOf(draft, node).now = null;
 }

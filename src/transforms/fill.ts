@@ -25,6 +25,7 @@ export type IndexMap = Int32Array | null;
 /** A set of elements that is a product of index sets; null stands for all indices. */
 export type Region = readonly (Uint8Array | null)[];
 
+/** How a tensor grows. */
 export interface Growth {
   readonly maps: readonly IndexMap[];
   /** Regions of new elements that are zero. */

@@ -12,6 +12,7 @@ import type { IndexMap } from './fill.ts';
 /** New sizes of leaf axes. */
 export type LeafSizes = ReadonlyMap<Axis, number>;
 
+/** What growing leaves does to every axis. */
 export interface AxisGrowth {
   readonly leaves: LeafSizes;
   grows(axis: Axis): boolean;
@@ -29,6 +30,7 @@ export interface AxisGrowth {
   position(axis: Axis, old: number): number;
 }
 
+/** The effect of new leaf sizes on all axes. */
 export function growAxes(leaves: LeafSizes): AxisGrowth {
   const maps = new Map<Axis, Int32Array>();
   const grows = (axis: Axis): boolean => leavesOf(axis).some((leaf) => leaves.has(leaf));

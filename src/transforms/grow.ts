@@ -11,6 +11,7 @@ import { unfuse } from './unfuse.ts';
 import { type Widened, widen } from './widen.ts';
 import type { NormForm } from './widen-request.ts';
 
+/** How a run grows. */
 export interface GrowOptions {
   /** Seed of new random elements; same seed, same bytes. */
   readonly seed: number;
@@ -18,6 +19,7 @@ export interface GrowOptions {
   readonly exposeOutputs: boolean;
 }
 
+/** A bigger model and what is to be said of it. */
 export interface Grown {
   readonly model: Model;
   readonly interfaceChanges: readonly string[];

@@ -24,6 +24,7 @@ import { type Zeroed, zeroBranch } from './zero-branch.ts';
 
 const HANDS_ON = new Set(['Identity', 'Dropout', 'Reshape', 'Squeeze', 'Unsqueeze', 'Transpose']);
 
+/** A model with more layers. */
 export interface LayersAdded {
   readonly model: Model;
   readonly interfaceChanges: readonly string[];

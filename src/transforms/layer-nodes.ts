@@ -31,6 +31,7 @@ function descendants({ data }: Analysis, value: string, within?: ReadonlySet<Fla
   return found;
 }
 
+/** The nodes that make a layer, and its caches. */
 export function layerNodes(analysis: Analysis, part: LayerPart, caches: Caches): Set<FlatNode> {
   const { data, facts, flat } = analysis;
   const inside = allAncestors(analysis, [part.to]);

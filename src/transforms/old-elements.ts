@@ -48,7 +48,9 @@ export function gatherOf(draft: Draft, before: FlatNode, name: string, dim: numb
 
 /** A new initializer of int64 numbers. */
 export const vector = (draft: Draft, name: string, values: readonly number[]): string => addConstant(draft, name, DataType.INT64, [values.length], values);
+/** An attribute of whole numbers. */
 export const ints = (name: string, value: readonly number[]): Attribute => ({ name, kind: 'ints', value });
+/** An attribute of one whole number. */
 export const int = (name: string, value: number): Attribute => ({ name, kind: 'int', value });
 
 /** Lets a reduction read only the old elements. */

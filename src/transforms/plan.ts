@@ -16,6 +16,7 @@ import { type Transform, type Unit, unitName } from './transform.ts';
 /** The registry: every width transform once. Layer addition is no change of widths and stands beside them. */
 export const WIDTH_TRANSFORMS: readonly Transform[] = [mlpExpansion, headAddition, kvHeadAddition, headsExpansion, attentionExpansion, hiddenExpansion];
 
+/** New sizes of leaves and what they mean. */
 export interface WidthPlan {
   readonly leaves: ReadonlyMap<Axis, number>;
   readonly streams: ReadonlySet<Axis>;

@@ -15,6 +15,7 @@ export interface NormEdit {
   readonly affine: { readonly gain: readonly number[] | null; readonly bias: readonly number[] | null } | null;
 }
 
+/** The norms of a post-norm layer that adds nothing. */
 export interface NormChain {
   /** The norm in front of the new layer, as it becomes. */
   readonly preceding: NormEdit;

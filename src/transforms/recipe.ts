@@ -2,7 +2,9 @@
 import { didYouMean } from '../did-you-mean.ts';
 import { GrowError } from '../errors.ts';
 
+/** The axes a step can name. */
 export const AXES = ['mlp', 'heads', 'kv-heads', 'v', 'qk', 'hidden', 'layers'] as const;
+/** An axis a step can name. */
 export type AxisName = (typeof AXES)[number];
 
 /** 128 · +16 · x1.5 */
@@ -16,6 +18,7 @@ export interface Selector {
   readonly block: 'self' | 'cross' | null;
 }
 
+/** One step of a run. */
 export interface Step {
   readonly text: string;
   readonly axis: AxisName;

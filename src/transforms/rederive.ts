@@ -198,7 +198,7 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
     }
     const holds = (size: Size | null, d: number): boolean =>
       size !== null && (size === -1 || (size === 0 && !allowZero ? equal(input[d] ?? 0, wanted[d] ?? 1) : equal(size, wanted[d] ?? 1)));
-    const free = found.findIndex((size) => size === -1);
+    const free = found.indexOf(-1);
     if (found.every(holds)) {
       if (free < 0 || equal(product(wanted), product(input))) return;
     }

@@ -20,6 +20,7 @@ export interface Unit {
   readonly multipleOf: number;
 }
 
+/** One of the width transforms. */
 export interface Transform {
   readonly axis: AxisName;
   /** One line for help and tables. */

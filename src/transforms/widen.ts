@@ -23,6 +23,7 @@ import { rederiveSizes } from './rederive.ts';
 import type { WidenRequest } from './widen-request.ts';
 import { demandZeros, demandZeroTail } from './zero-factors.ts';
 
+/** A wider model. */
 export interface Widened {
   readonly model: Model;
   readonly interfaceChanges: readonly string[];

@@ -46,7 +46,7 @@ export function embedding(old: Tensor, now: Tensor): readonly (readonly number[]
   if (old.dims.length !== now.dims.length) return null;
   const [before, after] = [readNumbers(old), readNumbers(now)];
   const places = new Map<number, number>();
-  after.forEach((value, i) => places.set(value, places.has(value) ? -1 : i));
+  for (const [i, value] of after.entries()) places.set(value, places.has(value) ? -1 : i);
   const maps = old.dims.map((size) => new Array<number>(size).fill(-1));
   for (const [i, value] of before.entries()) {
     const place = places.get(value);
