@@ -6,7 +6,10 @@ import type { ByteSource } from './ir.ts';
  * Bytes computed at a time, while the ones before are being written. Both chunks fit in the processor's cache: with 4 MiB,
  * copying 3 GB took half as much time again.
  */
-const CHUNK = 1 << 20;
+const CHUNK = 1 << 18;
+
+/** Bytes after which the disk is asked to catch up, so that the last sync has little left to do. */
+const FLUSH = 1 << 26;
 
 /** What to do while bytes go by. */
 export interface StreamHooks {
@@ -26,6 +29,8 @@ export async function streamPieces(file: FileHandle, pieces: Iterable<ByteSource
   let used = 0;
   let position = 0;
   let pending: Promise<void> = Promise.resolve();
+  let flushing: Promise<void> | null = null;
+  let unflushed = 0;
   const flush = async (): Promise<void> => {
     const chunk = filling.subarray(0, used);
     hooks.onChunk?.(chunk);
@@ -35,6 +40,18 @@ export async function streamPieces(file: FileHandle, pieces: Iterable<ByteSource
     // Its error is seen when the next chunk is ready; until then it must not count as unhandled.
     pending.catch(() => {});
     position += used;
+    unflushed += used;
+    if (unflushed >= FLUSH && flushing === null) {
+      unflushed = 0;
+      flushing = file.datasync().then(
+        () => {
+          flushing = null;
+        },
+        () => {
+          flushing = null;
+        },
+      );
+    }
     used = 0;
     [filling, writing] = [writing, filling];
   };
@@ -49,6 +66,7 @@ export async function streamPieces(file: FileHandle, pieces: Iterable<ByteSource
   }
   if (used > 0) await flush();
   await pending;
+  await flushing;
   await file.sync();
   return position;
 }

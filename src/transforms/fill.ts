@@ -5,6 +5,7 @@
  * and sharding do not matter.
  */
 
+import { type FillingSource, readInto } from '../onnx/byte-source.ts';
 import { elementBytes } from '../onnx/data-types.ts';
 import { type ByteSource, DataType, type Tensor } from '../onnx/ir.ts';
 import { encodeNumbers, readNumbers } from '../onnx/tensor.ts';
@@ -46,7 +47,7 @@ export function growTensor(tensor: Tensor, growth: Growth): Tensor {
   return { ...plain, ...(external && { external }), dims, data: grownSource(tensor, dims, growth) };
 }
 
-function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): ByteSource {
+function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): FillingSource {
   const width = elementBytes(tensor.dataType) ?? 0;
   const count = dims.reduce((a, b) => a * b, 1);
   const rowLength = dims.at(-1) ?? 1;
@@ -76,78 +77,108 @@ function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): B
   }
 
   function fillRange(target: Uint8Array, offset: number, row: number, old: number, index: readonly number[], from: number, to: number): void {
-    const numbers = new Float64Array(to - from);
     const zero = growth.zeros.filter((region) => leading.every((_, d) => region[d] == null || region[d]?.[index[d] ?? 0] === 1));
-    const always = zero.some((region) => region[leading.length] == null);
-    if (!always) {
-      later.values(numbers, row, old, index, from, key, rowLength);
-      for (const region of zero) {
-        const last = region[leading.length];
-        for (let i = 0; i < numbers.length; i++) if (last?.[from + i] === 1) numbers[i] = 0;
-      }
+    if (zero.some((region) => region[leading.length] == null)) {
+      target.fill(0, offset, offset + (to - from) * width);
+      return;
+    }
+    const numbers = new Float64Array(to - from);
+    later.values(numbers, row, old, index, from, key, rowLength);
+    for (const region of zero) {
+      const last = region[leading.length];
+      for (let i = 0; i < numbers.length; i++) if (last?.[from + i] === 1) numbers[i] = 0;
     }
     // 0 · Infinity is no number: new elements stay finite in the stored type
     const limit = LARGEST.get(tensor.dataType) ?? Infinity;
     for (let i = 0; i < numbers.length; i++) if (Math.abs(numbers[i] ?? 0) > limit) numbers[i] = Math.sign(numbers[i] ?? 0) * limit;
-    target.set(encodeNumbers(tensor.dataType, numbers), offset);
+    const place = target.byteOffset + offset;
+    if (tensor.dataType === DataType.FLOAT && place % 4 === 0) new Float32Array(target.buffer, place, numbers.length).set(numbers);
+    else target.set(encodeNumbers(tensor.dataType, numbers), offset);
+  }
+
+  function fill(at: number, bytes: Uint8Array): void {
+    const { length } = bytes;
+    let element = Math.floor(at / width);
+    const skipBytes = at - element * width;
+    if (skipBytes !== 0 || length % width !== 0) {
+      const whole = new Uint8Array(Math.ceil((skipBytes + length) / width) * width);
+      fill(element * width, whole);
+      bytes.set(whole.subarray(skipBytes, skipBytes + length));
+      return;
+    }
+    const end = element + length / width;
+    const index: number[] = [];
+    while (element < end) {
+      const row = Math.floor(element / rowLength);
+      const column = element - row * rowLength;
+      const stop = Math.min(rowLength, column + end - element);
+      const target = (element - at / width) * width;
+      const old = locate(row, index);
+      if (old >= 0 && runs === null && !corrected) {
+        // whole old rows that follow each other are copied at once
+        let rows = 1;
+        let reach = stop - column;
+        while (column === 0 && element + reach + rowLength <= end && locate(row + rows, index) === old + rows) {
+          rows++;
+          reach += rowLength;
+        }
+        readInto(tensor.data, (old * oldRow + column) * width, bytes.subarray(target, target + reach * width));
+        element += reach;
+        continue;
+      }
+      if (old < 0) fillRange(bytes, target, row, old, index, column, stop);
+      else {
+        for (const run of runs ?? [{ from: 0, to: rowLength, old: 0 }]) {
+          const [a, b] = [Math.max(run.from, column), Math.min(run.to, stop)];
+          if (a >= b) continue;
+          const place = target + (a - column) * width;
+          if (run.old < 0) fillRange(bytes, place, row, old, index, a, b);
+          else {
+            const start = old * oldRow + run.old + a - run.from;
+            if (!corrected) copyOld(tensor.data, start * width, bytes.subarray(place, place + (b - a) * width));
+            else
+              bytes.set(
+                encodeNumbers(
+                  tensor.dataType,
+                  readNumbers(tensor, start, b - a).map((x) => x * growth.multiply + growth.add),
+                ),
+                place,
+              );
+          }
+        }
+      }
+      element += stop - column;
+    }
   }
 
   return {
     size: count * width,
+    fill,
     read: (at, length) => {
       const bytes = new Uint8Array(length);
-      let element = Math.floor(at / width);
-      const skipBytes = at - element * width;
-      if (skipBytes !== 0 || length % width !== 0) {
-        const whole = grownSource(tensor, dims, growth).read(element * width, Math.ceil((skipBytes + length) / width) * width);
-        return whole.subarray(skipBytes, skipBytes + length);
-      }
-      const end = element + length / width;
-      const index: number[] = [];
-      while (element < end) {
-        const row = Math.floor(element / rowLength);
-        const column = element - row * rowLength;
-        const stop = Math.min(rowLength, column + end - element);
-        const old = locate(row, index);
-        if (old >= 0 && runs === null && !corrected) {
-          // whole old rows that follow each other are copied at once
-          let rows = 1;
-          let reach = stop - column;
-          while (column === 0 && element + reach + rowLength <= end && locate(row + rows, index) === old + rows) {
-            rows++;
-            reach += rowLength;
-          }
-          bytes.set(tensor.data.read((old * oldRow + column) * width, reach * width), (element - at / width) * width);
-          element += reach;
-          continue;
-        }
-        const target = (element - at / width) * width;
-        if (old < 0) fillRange(bytes, target, row, old, index, column, stop);
-        else {
-          for (const run of runs ?? [{ from: 0, to: rowLength, old: 0 }]) {
-            const [a, b] = [Math.max(run.from, column), Math.min(run.to, stop)];
-            if (a >= b) continue;
-            const place = target + (a - column) * width;
-            if (run.old < 0) fillRange(bytes, place, row, old, index, a, b);
-            else {
-              const start = old * oldRow + run.old + a - run.from;
-              if (!corrected) bytes.set(tensor.data.read(start * width, (b - a) * width), place);
-              else
-                bytes.set(
-                  encodeNumbers(
-                    tensor.dataType,
-                    [...readNumbers(tensor, start, b - a)].map((x) => x * growth.multiply + growth.add),
-                  ),
-                  place,
-                );
-            }
-          }
-        }
-        element += stop - column;
-      }
+      fill(at, bytes);
       return bytes;
     },
   };
+}
+
+/** Old bytes read ahead: rows that are cut apart by new columns follow each other in the old tensor. */
+const ahead = { bytes: new Uint8Array(1 << 18), source: null as ByteSource | null, start: 0, end: 0 };
+
+/** Copies a range of the old tensor; short ones by way of a buffer that all tensors share, so that nothing is allocated per row. */
+function copyOld(source: ByteSource, start: number, target: Uint8Array): void {
+  const end = start + target.length;
+  if (target.length > ahead.bytes.length / 2) {
+    readInto(source, start, target);
+    return;
+  }
+  if (ahead.source !== source || start < ahead.start || end > ahead.end) {
+    ahead.source = null;
+    const size = Math.min(ahead.bytes.length, source.size - start);
+    readInto(source, start, ahead.bytes.subarray(0, size));
+    Object.assign(ahead, { source, start, end: start + size });
+  }
+  target.set(ahead.bytes.subarray(start - ahead.start, end - ahead.start));
 }
 
 /** Largest finite numbers of the float types. */

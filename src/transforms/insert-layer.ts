@@ -3,12 +3,12 @@ import type { Analysis } from '../analysis/graph-analysis.ts';
 import { isProduct, type Operand } from '../analysis/norms.ts';
 import { ruleOf } from '../analysis/op-rules.ts';
 import { GrowError } from '../errors.ts';
-import type { FlatNode } from '../onnx/graph.ts';
+import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
 import { type Attribute, DataType, type Model, type Tensor } from '../onnx/ir.ts';
 import { tensorFromNumbers } from '../onnx/tensor.ts';
 import { addTensor, type Draft, finishDraft, freshName, insertAfter, insertBefore, scoped, setAttribute, setInput, setOutput, startDraft } from './draft.ts';
 import type { LayerPart } from './layer-addition.ts';
-import { addCaches, aliasIn, type Caches, cacheNames, nextNumber, renumber } from './layer-caches.ts';
+import { addCaches, aliasIn, type Caches, cacheNames, isCache, nextNumber, renumber } from './layer-caches.ts';
 import { allAncestors, layerNodes } from './layer-nodes.ts';
 import { sourceOf } from './norm-forms.ts';
 import type { NormEdit } from './post-norm.ts';
@@ -69,7 +69,7 @@ function copyPart(
   for (const node of ordered) {
     if (node.op === 'Constant') continue;
     const inputs = node.inputs.map((name, input) => {
-      if (name === '' || !flat.constants.has(name)) return copies.get(name) ?? name;
+      if (name === '' || !flat.constants.has(name)) return copies.get(name) ?? original(name, node);
       const copy = constantCopy({ node, input }, name);
       // a branch hands out values of its own only
       const branch = node.branches?.[Math.floor((input - 1) / node.outputs.length)];
@@ -88,6 +88,13 @@ function copyPart(
   }
   place(clones);
   return { copies };
+
+  /** A value the copy reads as its original does; never a cache, which every layer has of its own. */
+  function original(name: string, node: FlatNode): string {
+    if (isCache(analysis, part, name))
+      throw new GrowError('UNSUPPORTED_AXIS', `layers cannot grow: the new layer would read the cache ${name} of another layer`, { where: nodeLabel(node) });
+    return name;
+  }
 
   function constantCopy(operand: Operand, name: string): string {
     const tensor = flat.constants.get(name)?.tensor as Tensor;

@@ -41,6 +41,15 @@ export function cacheNames(analysis: Analysis, parts: readonly LayerPart[]): Cac
   };
 }
 
+/** True for an input that carries the heads and the query/key or value width of a layer: somebody's keys or values. */
+export function isCache({ axes, flat }: Analysis, part: LayerPart, name: string): boolean {
+  if (!flat.inputs.some((input) => input.name === name)) return false;
+  const widths = new Set(part.layer.attention.flatMap((own) => [...leavesOf(own.qk), ...leavesOf(own.v)]));
+  const heads = new Set(part.layer.attention.flatMap((own) => own.kvHeads));
+  const leaves = (axes.of(name) ?? []).flatMap(leavesOf);
+  return leaves.some((leaf) => widths.has(leaf)) && leaves.some((leaf) => heads.has(leaf));
+}
+
 /** The layer whose keys or values an output holds: the first one whose attention shares its last product. */
 export function fromLayer(analysis: Analysis, part: LayerPart, name: string): number {
   const { data } = analysis;
