@@ -181,6 +181,18 @@ function findChains(analysis: Analysis, norms: readonly Norm[]): Chain[] {
   }
 }
 
+const MOVES = new Set(['Identity', 'Dropout', 'Reshape', 'Squeeze', 'Unsqueeze', 'Transpose']);
+
+/** The value behind moves and casts to the same type, which change no element. */
+export function unmoved(analysis: Analysis, value: string): string {
+  const { data, facts } = analysis;
+  const node = data.producer(value);
+  if (node === undefined) return value;
+  const from = node.inputs[0] ?? '';
+  const idle = node.op === 'Cast' && facts.values.get(from)?.dtype === facts.values.get(value)?.dtype;
+  return MOVES.has(node.op) || idle ? unmoved(analysis, from) : value;
+}
+
 /** The value behind constant scalars (the residual factors of DeepNorm and ReZero), and those scalars. */
 export function unscaled(analysis: Analysis, value: string): { value: string; scalars: readonly Operand[] } {
   const { data, facts } = analysis;
@@ -377,7 +389,7 @@ function placement(analysis: Analysis, branches: readonly Branch[], norms: reado
     );
     if (joint || own.some((norm) => isFirst(norm))) pre++;
     if (own.some((norm) => isLast(norm))) out++;
-    if (norms.some((norm) => norm.input === branch.sum || norm.core === branch.sum) && !own.some(isFirst)) post++;
+    if (norms.some((norm) => unmoved(analysis, norm.input) === unmoved(analysis, branch.sum) || norm.core === branch.sum) && !own.some(isFirst)) post++;
 
     function isFirst(norm: Norm): boolean {
       const productsBefore = data.ancestors(norm.input).some((node) => isProduct(node) && inside(node.outputs[0] ?? ''));

@@ -9,7 +9,7 @@
  * all but the last get gain 1 and bias 0; the last gets the preceding norm's (g·√(1 + t + … + t^q), b). The chain computes the
  * preceding norm exactly.
  */
-import { type Anatomy, findAnatomy, isTwin, type Layer, type Stack, unscaled } from '../analysis/anatomy.ts';
+import { type Anatomy, findAnatomy, isTwin, type Layer, type Stack, unmoved, unscaled } from '../analysis/anatomy.ts';
 import { leavesOf } from '../analysis/axis.ts';
 import { type Analysis, analyze } from '../analysis/graph-analysis.ts';
 import type { Norm, Operand } from '../analysis/norms.ts';
@@ -162,4 +162,5 @@ function refuseChangedStream(analysis: Analysis, layer: Layer, from: string, to:
 }
 
 /** The norm that reads a value, directly or through casts. */
-const normOf = (_: Analysis, norms: readonly Norm[], value: string): Norm | undefined => norms.find((norm) => norm.input === value);
+const normOf = (analysis: Analysis, norms: readonly Norm[], value: string): Norm | undefined =>
+  norms.find((norm) => unmoved(analysis, norm.input) === unmoved(analysis, value));

@@ -1,5 +1,5 @@
 /** A post-norm layer that adds nothing: a chain of norms that computes the norm before it exactly (see layer-addition.ts). */
-import { type Layer, unscaled } from '../analysis/anatomy.ts';
+import { type Layer, unmoved, unscaled } from '../analysis/anatomy.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import type { Norm } from '../analysis/norms.ts';
 import { GrowError } from '../errors.ts';
@@ -25,8 +25,8 @@ export interface NormChain {
 
 /** Plans the chain of norms for a copy of `layer` behind the value `at`. Throws UNSUPPORTED_AXIS when no norm stands there. */
 export function mergeNorms(analysis: Analysis, norms: readonly Norm[], layer: Layer, at: string, to: string): NormChain {
-  const preceding = norms.find((norm) => norm.output === at);
-  const copies = layer.branches.map((branch) => norms.find((norm) => norm.input === branch.sum));
+  const preceding = norms.find((norm) => norm.output === unmoved(analysis, at));
+  const copies = layer.branches.map((branch) => norms.find((norm) => unmoved(analysis, norm.input) === unmoved(analysis, branch.sum)));
   const [first] = layer.branches;
   const refuse = (reason: string, where?: Norm): GrowError =>
     new GrowError('UNSUPPORTED_AXIS', `a post-norm layer cannot be inserted here exactly: ${reason}`, {
@@ -36,9 +36,10 @@ export function mergeNorms(analysis: Analysis, norms: readonly Norm[], layer: La
   if (preceding === undefined) throw refuse('no norm stands directly in front of the new layer');
   if (copies.some((norm) => norm === undefined) || first === undefined) throw refuse('a branch is not followed by a norm');
   const chain = copies as Norm[];
-  if (chain.at(-1)?.output !== to) throw refuse('the last norm of the layer is not its result', chain.at(-1));
+  if (chain.at(-1)?.output !== unmoved(analysis, to)) throw refuse('the last norm of the layer is not its result', chain.at(-1));
   layer.branches.slice(1).forEach((branch, i) => {
-    if (chain[i]?.output !== unscaled(analysis, branch.skip).value) throw refuse('the stream is changed between a norm and the next branch', chain[i]);
+    if (chain[i]?.output !== unmoved(analysis, unscaled(analysis, branch.skip).value))
+      throw refuse('the stream is changed between a norm and the next branch', chain[i]);
   });
   if (preceding.gain === null) throw refuse('the preceding norm has no gain', preceding);
   if (chain.some((norm) => norm.gain === null || (preceding.bias !== null) !== (norm.bias !== null)))
