@@ -7,7 +7,8 @@ import { GrowError, grow, type Inspection, inspect, verify } from '../src/index.
 /** A growth that the matrix tries, and the models it is for. */
 interface Task {
   readonly name: string;
-  readonly steps: readonly string[];
+  /** Steps, and others to try where the sizes are not legal. */
+  readonly attempts: readonly (readonly string[])[];
   readonly fits: (model: Inspection) => boolean;
 }
 
@@ -16,19 +17,21 @@ const hasMlp = (model: Inspection): boolean => model.layers.some((layer) => laye
 const isTransformer = (model: Inspection): boolean => attentionOf(model).length > 0;
 const isGrouped = (model: Inspection): boolean => attentionOf(model).some((own) => own.kvHeads < own.heads);
 
-/** x1.000001 means the next legal size. */
-const WIDTHS = ['mlp=x1.5', 'heads=x1.000001', 'v=+4', 'qk=+4', 'hidden=+16'];
+/** The next legal size. */
+const NEXT = 'x1.000001';
+
+const six = (v: string, qk: string): readonly string[] => ['mlp=x1.5', `heads=${NEXT}`, `v=${v}`, `qk=${qk}`, 'hidden=+16', 'layers=+1'];
 
 export const TASKS: readonly Task[] = [
-  { name: 'mlp', steps: ['mlp=x1.5'], fits: hasMlp },
-  { name: 'heads', steps: ['heads=x1.000001'], fits: isTransformer },
-  { name: 'kv-heads', steps: ['kv-heads=x1.000001'], fits: isGrouped },
-  { name: 'v', steps: ['v=+4'], fits: isTransformer },
-  { name: 'qk', steps: ['qk=+4'], fits: isTransformer },
-  { name: 'hidden', steps: ['hidden=+16'], fits: isTransformer },
-  { name: 'hidden x2', steps: ['hidden=x2'], fits: isTransformer },
-  { name: 'layers', steps: ['layers=+1'], fits: isTransformer },
-  { name: 'all six', steps: [...WIDTHS, 'layers=+1'], fits: (model) => isTransformer(model) && hasMlp(model) },
+  { name: 'mlp', attempts: [['mlp=x1.5']], fits: hasMlp },
+  { name: 'heads', attempts: [[`heads=${NEXT}`]], fits: isTransformer },
+  { name: 'kv-heads', attempts: [[`kv-heads=${NEXT}`]], fits: isGrouped },
+  { name: 'v', attempts: [['v=+4'], [`v=${NEXT}`]], fits: isTransformer },
+  { name: 'qk', attempts: [['qk=+4'], [`qk=${NEXT}`]], fits: isTransformer },
+  { name: 'hidden', attempts: [['hidden=+16']], fits: isTransformer },
+  { name: 'hidden x2', attempts: [['hidden=x2']], fits: isTransformer },
+  { name: 'layers', attempts: [['layers=+1']], fits: isTransformer },
+  { name: 'all six', attempts: [six('+4', '+4'), six('x2', 'x2')], fits: (model) => isTransformer(model) && hasMlp(model) },
 ];
 
 /** One model grown by one task. */
@@ -69,7 +72,7 @@ export async function runCell(file: string, task: Task): Promise<Cell> {
   });
   try {
     if (!task.fits(inspect(file))) return cell('lacking');
-    const grown = grow(file, task.steps, { seed: 7 });
+    const grown = growFirst(file, task.attempts);
     const { parametersAdded, norm } = grown.report;
     const output = path.join(folder, 'grown.onnx');
     await grown.save(output, { verify: false });
@@ -81,6 +84,17 @@ export async function runCell(file: string, task: Task): Promise<Cell> {
     return cell('failed', { note: `${where}: ${error instanceof Error ? error.message : String(error)}` });
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Grows by the first attempt whose sizes are legal. */
+function growFirst(file: string, attempts: Task['attempts']): ReturnType<typeof grow> {
+  const [steps = [], ...others] = attempts;
+  try {
+    return grow(file, steps, { seed: 7 });
+  } catch (error) {
+    if (others.length === 0 || !(error instanceof GrowError) || error.code !== 'ILLEGAL_SIZE') throw error;
+    return growFirst(file, others);
   }
 }
 
