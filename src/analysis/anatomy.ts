@@ -259,6 +259,13 @@ const ACTIVATIONS: readonly (readonly [string, string])[] = [
   ['LeakyRelu', 'leaky_relu'],
   ['Softplus', 'softplus'],
   ['Selu', 'selu'],
+  ['PRelu', 'prelu'],
+  ['Softsign', 'softsign'],
+  ['HardSigmoid', 'hard_sigmoid'],
+  ['Clip', 'relu6'],
+  ['Exp', 'exp'],
+  ['Sin', 'sin'],
+  ['Abs', 'abs'],
 ];
 
 /** Products with weights whose inner axis was made by other products with weights, with a non-linear function between. */

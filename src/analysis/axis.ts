@@ -53,7 +53,8 @@ export function leavesOf(axis: Axis): Axis[] {
 /** True when two axes have the same leaves in the same order. */
 export function sameAxis(a: Axis, b: Axis): boolean {
   if (find(a) === find(b)) return true;
-  const [left, right] = [leavesOf(a), leavesOf(b)];
+  // axes of size 1 are stretched where they meet others and never become one
+  const [left, right] = [a, b].map((axis) => leavesOf(axis).filter((own) => own.size !== 1)) as [Axis[], Axis[]];
   return left.length === right.length && left.every((leaf, i) => leaf === right[i]);
 }
 

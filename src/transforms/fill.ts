@@ -57,6 +57,7 @@ function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): F
   const corrected = growth.multiply !== 1 || growth.add !== 0;
   const key = hashName(tensor.name, growth.seed);
   const later = lazily(tensor, growth);
+  const copyOld = readingAhead(tensor.data);
 
   /** Old row number of a row of the grown tensor, or −1; and its index per leading dimension. */
   function locate(row: number, index: number[]): number {
@@ -135,7 +136,7 @@ function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): F
           if (run.old < 0) fillRange(bytes, place, row, old, index, a, b);
           else {
             const start = old * oldRow + run.old + a - run.from;
-            if (!corrected) copyOld(tensor.data, start * width, bytes.subarray(place, place + (b - a) * width));
+            if (!corrected) copyOld(start * width, bytes.subarray(place, place + (b - a) * width));
             else
               bytes.set(
                 encodeNumbers(
@@ -162,23 +163,32 @@ function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): F
   };
 }
 
-/** Old bytes read ahead: rows that are cut apart by new columns follow each other in the old tensor. */
-const ahead = { bytes: new Uint8Array(1 << 18), source: null as ByteSource | null, start: 0, end: 0 };
+/** Bytes read ahead at a time; rows longer than half of it are read directly. */
+const AHEAD = 1 << 16;
 
-/** Copies a range of the old tensor; short ones by way of a buffer that all tensors share, so that nothing is allocated per row. */
-function copyOld(source: ByteSource, start: number, target: Uint8Array): void {
-  const end = start + target.length;
-  if (target.length > ahead.bytes.length / 2) {
-    readInto(source, start, target);
-    return;
-  }
-  if (ahead.source !== source || start < ahead.start || end > ahead.end) {
-    ahead.source = null;
-    const size = Math.min(ahead.bytes.length, source.size - start);
-    readInto(source, start, ahead.bytes.subarray(0, size));
-    Object.assign(ahead, { source, start, end: start + size });
-  }
-  target.set(ahead.bytes.subarray(start - ahead.start, end - ahead.start));
+/**
+ * A reader of old bytes for rows that new columns cut apart: they follow each other in the old tensor, so one read serves many.
+ * Every source has a buffer of its own, since a grown tensor may grow again and then reads of one happen inside reads of the other.
+ */
+function readingAhead(source: ByteSource): (start: number, target: Uint8Array) => void {
+  let bytes: Uint8Array | null = null;
+  let from = 0;
+  let to = 0;
+  return (start, target) => {
+    const end = start + target.length;
+    if (target.length > AHEAD / 2) {
+      readInto(source, start, target);
+      return;
+    }
+    if (bytes === null || start < from || end > to) {
+      bytes ??= new Uint8Array(AHEAD);
+      const size = Math.min(AHEAD, source.size - start);
+      [from, to] = [0, 0];
+      readInto(source, start, bytes.subarray(0, size));
+      [from, to] = [start, start + size];
+    }
+    target.set(bytes.subarray(start - from, end - from));
+  };
 }
 
 /** Largest finite numbers of the float types. */

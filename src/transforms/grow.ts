@@ -1,8 +1,9 @@
 /** A whole run: steps in the order given, widths that follow each other planned together, layers between them. */
 import { findAnatomy } from '../analysis/anatomy.ts';
 import { analyze } from '../analysis/graph-analysis.ts';
-import { GrowError } from '../errors.ts';
+import { assert, GrowError } from '../errors.ts';
 import type { Model } from '../onnx/ir.ts';
+import { validateModel } from '../onnx/validate.ts';
 import { addLayers } from './layer-addition.ts';
 import { planWidths, type WidthPlan } from './plan.ts';
 import type { Step } from './recipe.ts';
@@ -53,7 +54,15 @@ export function growModel(model: Model, steps: readonly Step[], options: GrowOpt
     i += widths.length;
     grown = growWidths(grown, widths, options);
   }
+  refuseBroken(model, grown.model);
   return grown;
+}
+
+/** A grown graph has no structural fault that the old one has not; one would be a bug of ours, and nothing is handed over. */
+function refuseBroken(old: Model, grown: Model): void {
+  const known = new Set(validateModel(old).map((finding) => finding.message));
+  const [fault] = validateModel(grown).filter((finding) => !known.has(finding.message));
+  assert(fault === undefined, `the grown graph is broken at ${fault?.where ?? ''}: ${fault?.message ?? ''}`);
 }
 
 const takeWhile = (steps: readonly Step[], test: (step: Step) => boolean): Step[] => {

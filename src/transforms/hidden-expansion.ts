@@ -14,7 +14,7 @@ export const hiddenExpansion: Transform = {
   theorem: '3.5',
   units: (anatomy) =>
     anatomy.stacks.map((stack) => {
-      const leaf = leavesOf(stack.axis).at(-1) ?? null;
+      const leaf = leavesOf(stack.axis).findLast((own) => own.size !== 1) ?? null;
       const split = stack.axis.form === 'product';
       return axisUnit({ stack, layer: null, block: null }, stack.axis, split ? null : leaf, 'the stream is reshaped into heads without a projection');
     }),

@@ -40,7 +40,7 @@ export function planWidths(analysis: Analysis, anatomy: Anatomy, steps: readonly
     refuseCoupled(step, units, chosen);
     const before = new Map(planned);
     for (const unit of chosen) {
-      const key = `${step.axis} ${unitName(unit)}`;
+      const key = `${step.axis} ${units.indexOf(unit)}`;
       const shared = step.axis === 'qk' || step.axis === 'v' ? asked.get(key) : undefined;
       const target = targetOf(step, unit, notes, shared ?? unit.size(step.axis === 'qk' || step.axis === 'v' ? new Map() : before));
       if (target === null) continue;
@@ -57,11 +57,13 @@ export function planWidths(analysis: Analysis, anatomy: Anatomy, steps: readonly
 /** Blocks where one leaf makes both widths and the sizes asked for differ; a width that was not asked for stays. */
 function tornBlocks(anatomy: Anatomy, planned: ReadonlyMap<Axis, number>, asked: ReadonlyMap<string, number>): WidthPlan['torn'] {
   const sizes = growAxes(planned);
+  let ordinal = 0;
   return anatomy.stacks.flatMap((stack) =>
     stack.layers.flatMap((layer) =>
       layer.attention.flatMap((attention) => {
         const name = unitName({ stack: stack.name, layer: layer.index, block: attention.role });
-        const [qk, v] = [asked.get(`qk ${name}`) ?? hintOf(attention.qk), asked.get(`v ${name}`) ?? hintOf(attention.v)];
+        const [qk, v] = [asked.get(`qk ${ordinal}`) ?? hintOf(attention.qk), asked.get(`v ${ordinal}`) ?? hintOf(attention.v)];
+        ordinal++;
         return sizes.hint(attention.qk) !== qk || sizes.hint(attention.v) !== v ? [{ name, qk, v }] : [];
       }),
     ),

@@ -59,6 +59,14 @@ describe('grown tensors', () => {
     );
   });
 
+  it('can grow again: the second growth reads what the first one makes', () => {
+    const maps = [inBlocks(3, 2, 1), inBlocks(2, 3, 2)];
+    const again = [null, inBlocks(5, 2, 1)];
+    const once = growTensor(weights([6, 6]), { ...PLAIN, maps });
+    const settled: Tensor = { ...once, data: tensorFromNumbers('w', DataType.FLOAT, once.dims, readNumbers(once)).data };
+    expect(whole(growTensor(once, { ...PLAIN, maps: again }))).toEqual(whole(growTensor(settled, { ...PLAIN, maps: again })));
+  });
+
   it('hold every old element bit for bit where its indices went', () => {
     fc.assert(
       fc.property(growths, ({ tensor, growth }) => {

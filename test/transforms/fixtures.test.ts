@@ -11,7 +11,6 @@ const wanted = TASKS.filter((task) => task.name !== 'hidden x2');
 const REFUSED: Readonly<Record<string, string>> = {
   'genai_llama_gqa v': 'ILLEGAL_SIZE',
   'genai_llama_gqa qk': 'ILLEGAL_SIZE',
-  'genai_llama_gqa all six': 'ILLEGAL_SIZE',
 };
 
 describe('every real model grows by every transform', { timeout: 120_000 }, () => {
