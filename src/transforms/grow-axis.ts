@@ -33,6 +33,7 @@ export interface AxisGrowth {
 /** The effect of new leaf sizes on all axes. */
 export function growAxes(leaves: LeafSizes): AxisGrowth {
   const maps = new Map<Axis, Int32Array>();
+  const added = new Map<Axis, Uint8Array>();
   const grows = (axis: Axis): boolean => leavesOf(axis).some((leaf) => leaves.has(leaf));
 
   function size(axis: Axis): Size {
@@ -79,6 +80,16 @@ export function growAxes(leaves: LeafSizes): AxisGrowth {
     );
   }
 
+  function newIndices(root: Axis): Uint8Array {
+    const known = added.get(root);
+    if (known !== undefined) return known;
+    const map = build(root);
+    const made = new Uint8Array(map.length);
+    for (let i = 0; i < map.length; i++) if ((map[i] ?? 0) < 0) made[i] = 1;
+    added.set(root, made);
+    return made;
+  }
+
   function boundary(axis: Axis, old: number): number {
     const root = find(axis);
     if (old <= 0) return old;
@@ -116,7 +127,7 @@ export function growAxes(leaves: LeafSizes): AxisGrowth {
     size,
     hint: (axis) => hint(size(axis)),
     map: (axis) => (grows(axis) ? build(axis) : null),
-    added: (axis) => (grows(axis) ? Uint8Array.from(build(axis), (i) => (i < 0 ? 1 : 0)) : null),
+    added: (axis) => (grows(axis) ? newIndices(find(axis)) : null),
     boundary,
     position,
   };
