@@ -58,11 +58,13 @@ async function largeModel(): Promise<void> {
   const inspect = repeated(3, () => grow('inspect', model, '--json'));
   report('inspect', `${fastest(inspect).toFixed(2)} s`, '< 1 s', fastest(inspect) < 1);
   const [grown, copied]: [Run[], Run[]] = [[], []];
-  for (let round = 0; round < 2; round++) {
+  for (let round = 0; round < 3; round++) {
     rmSync(target, { recursive: true });
+    rmSync(copy, { recursive: true, force: true });
     run('mkdir', [target]);
+    run('sync', []); // what earlier runs left to be written is not this run's time
     grown.push(grow('apply', model, '-o', path.join(target, 'grown.onnx'), '--no-verify', '--quiet', ...STEPS));
-    rmSync(copy, { recursive: true });
+    run('sync', []);
     copied.push(run('sh', ['-c', `cp -r '${target}' '${copy}' && sync '${copy}'/*`]));
   }
   report(
@@ -72,7 +74,13 @@ async function largeModel(): Promise<void> {
     null,
   );
   report('cp and sync of the same bytes', copied.map((own) => `${own.seconds.toFixed(1)} s`).join(', '), '', null);
-  report('apply / cp (fastest of each)', (fastest(grown) / fastest(copied)).toFixed(2), '≤ 1.5', fastest(grown) <= 1.5 * fastest(copied));
+  const ratios = grown.map((own, i) => own.seconds / (copied[i]?.seconds ?? 1));
+  report(
+    'apply / cp, pair by pair',
+    `${ratios.map((ratio) => ratio.toFixed(2)).join(', ')}; median ${median(ratios).toFixed(2)}`,
+    '≤ 1.5',
+    median(ratios) <= 1.5,
+  );
   const peak = Math.max(...grown.map((own) => own.megabytes ?? 0));
   report('largest resident memory', `${peak.toFixed(0)} MB`, '< 300 MB', peak < 300);
   numpy(model, fastest(copied));
