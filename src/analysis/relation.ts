@@ -102,6 +102,25 @@ export interface Site {
   fresh(tag: string, value: number): Size;
 }
 
+/** A node's attributes as rules read them: a missing one, or one of another kind, is the default. */
+export function attributesOf({ node }: FlatNode): Pick<Site, 'int' | 'ints' | 'text'> {
+  const find = (name: string) => node.attributes.find((own) => own.name === name);
+  return {
+    int: (name, otherwise) => {
+      const found = find(name);
+      return found?.kind === 'int' || found?.kind === 'float' ? found.value : otherwise;
+    },
+    ints: (name) => {
+      const found = find(name);
+      return found?.kind === 'ints' || found?.kind === 'floats' ? found.value : undefined;
+    },
+    text: (name, otherwise) => {
+      const found = find(name);
+      return found?.kind === 'string' ? found.value : otherwise;
+    },
+  };
+}
+
 /** Thrown by rules whose operands' ranks or shapes are not known; the node's outputs are then unknown too. */
 export class ShapeUnknown extends Error {}
 

@@ -8,11 +8,11 @@
  */
 import { GrowError } from '../errors.ts';
 import { type FlatGraph, type FlatNode, nodeLabel, opsetVersion } from '../onnx/graph.ts';
-import { type Attribute, DataType, type Tensor } from '../onnx/ir.ts';
+import { DataType, type Tensor } from '../onnx/ir.ts';
 import { readNumbers } from '../onnx/tensor.ts';
 import { declaredSize } from './declared-size.ts';
 import { ruleOf } from './op-rules.ts';
-import { type Element, type Labels, type Relation, ShapeUnknown, type Site, unknown } from './relation.ts';
+import { attributesOf, type Element, type Labels, type Relation, ShapeUnknown, type Site, unknown } from './relation.ts';
 import { asSymbol, equal, evaluate, hint, isolate, isStatic, type Size, substitute, subtract, symbol, symbolsOf } from './size.ts';
 
 /** What a value depends on: nothing but the file, also the sizes of inputs, or the contents of inputs. */
@@ -140,7 +140,6 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
   }
 
   function siteOf(node: FlatNode, opset: number): Site {
-    const attribute = (name: string): Attribute | undefined => node.node.attributes.find((a) => a.name === name);
     return {
       flat: node,
       opset,
@@ -152,18 +151,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
       },
       elements: (i) => elementsOf(node.inputs[i] ?? ''),
       dtype: (i) => values.get(node.inputs[i] ?? '')?.dtype ?? 0,
-      int: (name, otherwise) => {
-        const found = attribute(name);
-        return found?.kind === 'int' || found?.kind === 'float' ? found.value : otherwise;
-      },
-      ints: (name) => {
-        const found = attribute(name);
-        return found?.kind === 'ints' || found?.kind === 'floats' ? found.value : undefined;
-      },
-      text: (name, otherwise) => {
-        const found = attribute(name);
-        return found?.kind === 'string' ? found.value : otherwise;
-      },
+      ...attributesOf(node),
       fresh: (tag, value) => bind(`${tag}#${fresh++}`, value),
     };
   }

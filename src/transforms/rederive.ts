@@ -8,7 +8,7 @@
 import type { Axis } from '../analysis/axis.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import { ruleOf } from '../analysis/op-rules.ts';
-import { type Element, type Labels, type Relation, ShapeUnknown, type Site } from '../analysis/relation.ts';
+import { attributesOf, type Element, type Labels, type Relation, ShapeUnknown, type Site } from '../analysis/relation.ts';
 import { add, divideExactly, equal, hint, isStatic, keyOf, multiply, product, type Size, subtract } from '../analysis/size.ts';
 import { GrowError } from '../errors.ts';
 import { type FlatNode, nodeLabel, opsetVersion } from '../onnx/graph.ts';
@@ -38,7 +38,6 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
   }
 
   function siteOf(node: FlatNode): Site {
-    const attribute = (name: string): Attribute | undefined => node.node.attributes.find((own) => own.name === name);
     return {
       flat: node,
       opset: node.node.domain === '' ? opset : 1,
@@ -51,18 +50,7 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
       },
       elements: (i) => elementsOf(node.inputs[i] ?? ''),
       dtype: (i) => facts.values.get(node.inputs[i] ?? '')?.dtype ?? 0,
-      int: (name, otherwise) => {
-        const found = attribute(name);
-        return found?.kind === 'int' || found?.kind === 'float' ? found.value : otherwise;
-      },
-      ints: (name) => {
-        const found = attribute(name);
-        return found?.kind === 'ints' || found?.kind === 'floats' ? found.value : undefined;
-      },
-      text: (name, otherwise) => {
-        const found = attribute(name);
-        return found?.kind === 'string' ? found.value : otherwise;
-      },
+      ...attributesOf(node),
       fresh: () => {
         throw new ShapeUnknown('a size of its own');
       },
