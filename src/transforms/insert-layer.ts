@@ -54,6 +54,9 @@ function copyPart(
   }
   const zeroed = new Map(part.zeroed.map((own) => [keyOf(own.operand), own.value]));
   const edits = new Map((part.merge?.copies ?? []).flatMap((edit) => normOperands(analysis, edit)));
+  const biases = new Map(
+    [...edits.values()].filter((own) => own.label.startsWith('bias')).map((own) => [own.operand.node.inputs[own.operand.input] ?? '', own]),
+  );
   const ordered = flat.nodes.filter((node) => nodes.has(node));
   // a copied `If` has branches of its own
   const scopes = new Map(ordered.flatMap((node) => (node.branches ?? []).map((branch) => [branch, freshName(draft, `${branch}_copy`)] as const)));
@@ -98,7 +101,8 @@ function copyPart(
 
   function constantCopy(operand: Operand, name: string): string {
     const tensor = flat.constants.get(name)?.tensor as Tensor;
-    const edit = edits.get(keyOf(operand));
+    // an old-block norm reads its bias in two parts; the part of the new channels is that of the norm the copy stands for, too
+    const edit = edits.get(keyOf(operand)) ?? (operand.node.op === 'Slice' ? biases.get(name) : undefined);
     const value = zeroed.get(keyOf(operand));
     const hidden = scopeOf(flat.constants.get(name)?.scope ?? '') !== (flat.constants.get(name)?.scope ?? '');
     const owns = hidden || edit !== undefined || value !== undefined || isParameter(analysis, operand, tensor, nodes);
@@ -124,6 +128,13 @@ function copyPart(
       list.flatMap((node) => node.inputs),
     );
     const isOutput = flat.outputs.some((output) => output.name === part.at) || joined(part.at);
+    const left = data.consumers(part.at).find(({ node }) => node.op !== 'Shape' && outside.has(node));
+    if (part.merge !== null && left !== undefined) {
+      throw new GrowError('UNSUPPORTED_AXIS', 'a post-norm layer cannot be inserted here exactly: what it reads depends on what stands behind it', {
+        where: nodeLabel(left.node),
+        hint: 'insert it after another layer',
+      });
+    }
     if (part.merge !== null) editPreceding(part.merge.preceding);
     if (isOutput && producer !== undefined) {
       const inner = scoped(producer.scope, freshName(draft, `${part.at}_before`));
