@@ -1,7 +1,9 @@
 /** What a model is, in numbers: the object of `grow inspect --json`. */
-import { type Anatomy, findAnatomy, type Layer, type Stack } from '../analysis/anatomy.ts';
+import { type Anatomy, findAnatomy } from '../analysis/anatomy.ts';
 import { type Axis, find, hintOf } from '../analysis/axis.ts';
 import { analyze } from '../analysis/graph-analysis.ts';
+import type { Layer } from '../analysis/layers.ts';
+import type { Stack } from '../analysis/stacks.ts';
 import { opsetVersion } from '../onnx/graph.ts';
 import type { Model } from '../onnx/ir.ts';
 import type { AxisName } from '../transforms/recipe.ts';

@@ -1,6 +1,7 @@
-import type { Branch, Layer, Stack } from '../analysis/anatomy.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
+import type { Branch, Layer } from '../analysis/layers.ts';
 import { isProduct } from '../analysis/norms.ts';
+import type { Stack } from '../analysis/stacks.ts';
 import { weightSource } from './weight-source.ts';
 
 /** True when two layers of a stack multiply with the very same stored matrices. */

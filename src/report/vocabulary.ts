@@ -1,9 +1,10 @@
 /** The vocabulary by structure: the table that token ids pick rows from, and the product that makes logits. */
-import type { Stack } from '../analysis/anatomy.ts';
+
 import { type Axis, find, leavesOf } from '../analysis/axis.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import { isProduct } from '../analysis/norms.ts';
 import { isStatic } from '../analysis/size.ts';
+import type { Stack } from '../analysis/stacks.ts';
 import type { FlatNode } from '../onnx/graph.ts';
 import { DataType, type Tensor } from '../onnx/ir.ts';
 import { isNumeric, readNumbers } from '../onnx/tensor.ts';

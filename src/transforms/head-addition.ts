@@ -1,5 +1,6 @@
-import type { Anatomy, Stack } from '../analysis/anatomy.ts';
+import type { Anatomy } from '../analysis/anatomy.ts';
 import type { Attention } from '../analysis/attention.ts';
+import type { Stack } from '../analysis/stacks.ts';
 import { productUnit, type Transform, type Unit } from './transform.ts';
 
 /**

@@ -9,11 +9,14 @@
  * all but the last get gain 1 and bias 0; the last gets the preceding norm's (g·√(1 + t + … + t^q), b). The chain computes the
  * preceding norm exactly.
  */
-import { type Anatomy, findAnatomy, isTwin, type Layer, type Stack, unmoved, unscaled } from '../analysis/anatomy.ts';
+import { type Anatomy, findAnatomy } from '../analysis/anatomy.ts';
 import { leavesOf } from '../analysis/axis.ts';
 import { type Analysis, analyze } from '../analysis/graph-analysis.ts';
+import type { Layer } from '../analysis/layers.ts';
 import type { Norm, Operand } from '../analysis/norms.ts';
 import { equal } from '../analysis/size.ts';
+import { isTwin, type Stack } from '../analysis/stacks.ts';
+import { unmoved, unscaled } from '../analysis/streams.ts';
 import { GrowError } from '../errors.ts';
 import { nodeLabel } from '../onnx/graph.ts';
 import type { Model } from '../onnx/ir.ts';

@@ -1,7 +1,9 @@
 /** A post-norm layer that adds nothing: a chain of norms that computes the norm before it exactly (see layer-addition.ts). */
-import { type Layer, unmoved, unscaled } from '../analysis/anatomy.ts';
+
 import type { Analysis } from '../analysis/graph-analysis.ts';
+import type { Layer } from '../analysis/layers.ts';
 import type { Norm } from '../analysis/norms.ts';
+import { unmoved, unscaled } from '../analysis/streams.ts';
 import { GrowError } from '../errors.ts';
 import { nodeLabel } from '../onnx/graph.ts';
 import { readNumbers } from '../onnx/tensor.ts';

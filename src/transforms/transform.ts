@@ -1,6 +1,7 @@
 /** What the six transforms have in common: named units of a model whose size one leaf decides. */
-import type { Anatomy, Stack } from '../analysis/anatomy.ts';
+import type { Anatomy } from '../analysis/anatomy.ts';
 import { type Axis, hintOf } from '../analysis/axis.ts';
+import type { Stack } from '../analysis/stacks.ts';
 import { growAxes, type LeafSizes } from './grow-axis.ts';
 import type { AxisName } from './recipe.ts';
 
