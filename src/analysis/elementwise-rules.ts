@@ -1,7 +1,7 @@
 /** Rules of operators that work element by element, numpy broadcasting included. */
 import { DataType } from '../onnx/ir.ts';
 import { isFloat, type OpRule, type Zero } from './op-rule.ts';
-import { broadcast, type Element, likeInput, range, type Site } from './relation.ts';
+import { broadcast, type Element, type Labels, likeInput, range, type Site } from './relation.ts';
 import { divide, divideExactly, hint, isStatic, opaque, type Size } from './size.ts';
 
 type Fn = (args: readonly Size[], float: boolean) => Size | null;
@@ -80,7 +80,25 @@ export function castElements(site: Site): readonly Element[] | null {
   return site.elements(0)?.map((e) => ({ ...e, value: whole && typeof e.value === 'number' ? Math.trunc(e.value) : e.value })) ?? null;
 }
 
-/** Clip of small tensors; from opset 11 the bounds are operands. */
+/** Clip: zero stays zero when it lies between the bounds, which are attributes before opset 11 and operands since. */
+export function clipRelation(site: Site): Labels {
+  const bound = (name: string, input: number, open: number): number => {
+    if (site.opset < 11) return site.int(name, open);
+    const element = site.has(input) ? site.elements(input)?.[0]?.value : open;
+    return element == null ? NaN : hint(element);
+  };
+  const keeps = bound('min', 1, -Infinity) <= 0 && bound('max', 2, Infinity) >= 0;
+  return { ...likeInput(site), ...(!keeps && { neverZero: true }) };
+}
+
+/** Pow: zero stays zero under a positive exponent. */
+export function powRelation(site: Site): Labels {
+  const exponents = site.elements(1);
+  const positive = exponents?.every(({ value }) => value !== null && hint(value) > 0) === true;
+  return { ...broadcast(site, 2), ...(!positive && { neverZero: true }) };
+}
+
+/** Clip of small tensors. */
 export function clip(site: Site): readonly Element[] | null {
   const low = site.has(1) ? site.elements(1)?.[0]?.value : -Infinity;
   const high = site.has(2) ? site.elements(2)?.[0]?.value : Infinity;

@@ -8,7 +8,21 @@
  * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
  */
 import { DataType } from '../onnx/ir.ts';
-import { castElements, choose, clip, comparison, larger, pointwise, quotient, real, smaller, test, unary } from './elementwise-rules.ts';
+import {
+  castElements,
+  choose,
+  clip,
+  clipRelation,
+  comparison,
+  larger,
+  pointwise,
+  powRelation,
+  quotient,
+  real,
+  smaller,
+  test,
+  unary,
+} from './elementwise-rules.ts';
 import { FUSED_RULES } from './fused-rules.ts';
 import { constantOfShape, constantOfShapeSizes, dataDependent, filled, join, rangeLength, shape, tensorAttribute, tensorValue } from './making-rules.ts';
 import type { OpRule } from './op-rule.ts';
@@ -80,7 +94,7 @@ const RULES: Readonly<Record<string, OpRule>> = {
   Dropout: KEEP,
   BitwiseNot: NEVER,
   PRelu: pointwise('first'),
-  Clip: { relate: (site) => likeInput(site), zero: 'first', compute: clip },
+  Clip: { relate: clipRelation, zero: 'first', compute: clip },
   // element by element, f(0) ≠ 0
   Exp: unary('never', real('exp', Math.exp)),
   Log: unary('never', real('log', Math.log)),
@@ -115,6 +129,7 @@ const RULES: Readonly<Record<string, OpRule>> = {
   Pow: pointwise(
     'first',
     real('pow', (a, b) => a ** b),
+    { relate: powRelation },
   ),
   And: pointwise('never', ([a = 0, b = 0]) => (hint(a) !== 0 && hint(b) !== 0 ? 1 : 0), { dtype: () => DataType.BOOL }),
   Or: pointwise('never', ([a = 0, b = 0]) => (hint(a) !== 0 || hint(b) !== 0 ? 1 : 0), { dtype: () => DataType.BOOL }),

@@ -27,6 +27,8 @@ export interface Labels {
   /** Attributes whose default depends on a size, with the value they have now. */
   readonly keeps?: ReadonlyMap<string, number>;
   readonly attention?: FusedAttention;
+  /** This node's constants break the rule: its result is not zero where its operand is (Clip to [1, 2], Pow of 0). */
+  readonly neverZero?: boolean;
 }
 
 /** A dimension made of labels: `heads · head width`, `q + k + v`. */
@@ -68,6 +70,8 @@ export interface View {
   /** tile: repeats per dimension; pad: [before, after] per dimension. */
   readonly repeats?: readonly Size[];
   readonly pads?: readonly (readonly [Size, Size])[];
+  /** pad: with something else than zeros, so its result is not zero where its operand is. */
+  readonly neverZero?: boolean;
 }
 
 /** An operator nobody has described: its dimensions are unrelated and must not grow. */

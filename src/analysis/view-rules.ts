@@ -208,7 +208,18 @@ export function pad(site: Site): Relation {
     const i = axes.indexOf(d);
     return i < 0 ? [0, 0] : [flat[i] ?? 0, flat[i + axes.length] ?? 0];
   });
-  return { kind: 'pad', pads, outputs: [dims.map((size, d) => add(add(size, pads[d]?.[0] ?? 0), pads[d]?.[1] ?? 0))] };
+  return {
+    kind: 'pad',
+    pads,
+    outputs: [dims.map((size, d) => add(add(size, pads[d]?.[0] ?? 0), pads[d]?.[1] ?? 0))],
+    ...(!padsZero(site) && { neverZero: true }),
+  };
+}
+
+/** True when every element a Pad adds is a zero, or a copy of an element that is there. */
+function padsZero(site: Site): boolean {
+  if (site.text('mode', 'constant') !== 'constant') return true;
+  return (site.opset < 11 ? site.int('value', 0) : site.has(2) ? site.elements(2)?.[0]?.value : 0) === 0;
 }
 
 /** Tile: every dimension repeats as a whole. */

@@ -142,6 +142,7 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
     const at = (input: number): Operand => ({ node, input });
     const related = relation.inputs.flatMap((own, input) => (own === null || (node.inputs[input] ?? '') === '' ? [] : [input]));
     const fail = `${nodeLabel(node)}: its result cannot be zero where an operand is`;
+    if (relation.neverZero === true) return fail;
     switch (rule?.zero) {
       case 'keeps':
       case 'first':
@@ -282,6 +283,7 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
         );
       }
       case 'pad':
+        if (view.neverZero === true) return `${nodeLabel(node)}: pads with something else than zeros`;
         return visit(
           operand,
           own.map((a, d) => {

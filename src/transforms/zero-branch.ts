@@ -37,7 +37,8 @@ export function zeroBranch(analysis: Analysis, norms: readonly Norm[], value: st
       (input) => (isConstant(input) ? constantZero(analysis, { node, input }) : `${nodeLabel(node)}: its bias is computed`),
     );
   }
-  const rule = ruleOf(node.op);
+  const relation = facts.relations.get(node);
+  const rule = relation !== undefined && 'neverZero' in relation && relation.neverZero === true ? undefined : ruleOf(node.op);
   const inputs = data.dataInputs(node).filter((input) => (node.inputs[input] ?? '') !== '');
   switch (rule?.zero) {
     case 'all':

@@ -2,62 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Axis, factorsOf, find, segmentsOf } from '../../src/analysis/axis.ts';
 import { analyze } from '../../src/analysis/graph-analysis.ts';
-import { type Attribute, DataType, type Model, type Node } from '../../src/onnx/ir.ts';
-import { tensorFromNumbers } from '../../src/onnx/tensor.ts';
-
-/** `Op(x, [0,-1]) axis=1 -> y z`: one node; lists in brackets are int64 constants, `''` is a missing operand. */
-const NODE = /^(\S+?)\((.*?)\)((?:\s+\w+=\S+)*)\s*->\s*(.+)$/;
-
-const attributeOf = (text: string): Attribute => {
-  const [name = '', value = ''] = text.split('=');
-  if (/^\[.*\]$/.test(value)) return { name, kind: 'ints', value: JSON.parse(value) as number[] };
-  return /^-?\d+$/.test(value) ? { name, kind: 'int', value: Number(value) } : { name, kind: 'string', value };
-};
-
-function modelOf(inputs: Readonly<Record<string, readonly (number | string)[]>>, lines: readonly string[], opset: number): Model {
-  const constants = new Map<string, readonly number[]>();
-  const nodes = lines.map((line, i): Node => {
-    const [, opType = '', operands = '', attributes = '', outputs = ''] = NODE.exec(line) ?? [];
-    const names = (operands.match(/\[[^\]]*\]|[^,\s]+/g) ?? []).map((operand) => {
-      if (!operand.startsWith('[')) return operand === "''" ? '' : operand;
-      constants.set(`c${i}_${constants.size}`, JSON.parse(operand) as number[]);
-      return [...constants.keys()].at(-1) ?? '';
-    });
-    return {
-      opType,
-      domain: '',
-      name: `n${i}`,
-      inputs: names,
-      outputs: outputs.trim().split(/\s+/),
-      attributes: attributes.trim() === '' ? [] : attributes.trim().split(/\s+/).map(attributeOf),
-    };
-  });
-  const weights = Object.entries(inputs).filter(([name]) => name.startsWith('w'));
-  return {
-    irVersion: 8,
-    opsetImports: [{ domain: '', version: opset }],
-    producerName: '',
-    producerVersion: '',
-    graph: {
-      name: 'g',
-      nodes,
-      initializers: [
-        ...[...constants].map(([name, numbers]) => tensorFromNumbers(name, DataType.INT64, [numbers.length], numbers)),
-        ...weights.map(([name, dims]) =>
-          tensorFromNumbers(name, DataType.FLOAT, dims.map(Number), new Array<number>(dims.map(Number).reduce((a, b) => a * b, 1)).fill(0.5)),
-        ),
-      ],
-      sparseInitializers: [],
-      inputs: Object.entries(inputs)
-        .filter(([name]) => !name.startsWith('w'))
-        .map(([name, dims]) => ({ name, type: { elemType: name.startsWith('i') ? DataType.INT64 : DataType.FLOAT, dims } })),
-      outputs: nodes.at(-1)?.outputs.map((name) => ({ name, type: null })) ?? [],
-      valueInfos: [],
-    },
-    functions: [],
-    metadata: [],
-  };
-}
+import { modelOf } from '../support/small-model.ts';
 
 /** All inputs and results with their axes; a pinned axis is marked `!`. */
 function axesText(inputs: Readonly<Record<string, readonly (number | string)[]>>, lines: readonly string[], opset = 18): string {
