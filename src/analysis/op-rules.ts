@@ -25,22 +25,19 @@ import {
 } from './elementwise-rules.ts';
 import { FUSED_RULES } from './fused-rules.ts';
 import { constantOfShape, constantOfShapeSizes, dataDependent, filled, join, rangeLength, shape, tensorAttribute, tensorValue } from './making-rules.ts';
+import { gatheredElements, joinedElements, moved, NOTHING, paddedElements, slicedElements, transposedElements } from './moved-elements.ts';
 import type { OpRule } from './op-rule.ts';
 import { arg, einsum, gemm, matmul, norm, reduction, softmax } from './product-rules.ts';
 import { at, likeInput, range, sizesOf, unknown } from './relation.ts';
 import { add, equal, hint, isStatic, multiply, product, subtract } from './size.ts';
 import {
   concat,
-  concatenated,
   expand,
   flattenTo2d,
   gather,
   gatherElements,
   gatherNd,
-  moved,
-  NOTHING,
   pad,
-  pick,
   reshape,
   scatterNd,
   slice,
@@ -203,7 +200,7 @@ const RULES: Readonly<Record<string, OpRule>> = {
   // moving elements
   Reshape: { relate: reshape, zero: 'moved', compute: moved },
   Flatten: { relate: flattenTo2d, zero: 'moved', compute: moved },
-  Transpose: { relate: transpose, zero: 'moved', compute: (site) => (site.dims(0).length < 2 ? site.elements(0) : null) },
+  Transpose: { relate: transpose, zero: 'moved', compute: transposedElements },
   Squeeze: { relate: squeeze, zero: 'moved', compute: moved },
   Unsqueeze: { relate: unsqueeze, zero: 'moved', compute: moved },
   Expand: {
@@ -216,15 +213,15 @@ const RULES: Readonly<Record<string, OpRule>> = {
       return isStatic(to[0] ?? 0) ? Array.from({ length: Math.max(1, hint(to[0] ?? 1)) }, () => elements[0] ?? NOTHING) : null;
     },
   },
-  Concat: { relate: concat, zero: 'moved', compute: (site) => (site.dims(0).length === 1 ? concatenated(site) : null) },
+  Concat: { relate: concat, zero: 'moved', compute: joinedElements },
   Split: { relate: split, zero: 'moved' },
-  Slice: { relate: slice, zero: 'moved', compute: pick },
-  Gather: { relate: gather, zero: 'table', compute: pick },
+  Slice: { relate: slice, zero: 'moved', compute: slicedElements },
+  Gather: { relate: gather, zero: 'table', compute: gatheredElements },
   GatherElements: { relate: gatherElements, zero: 'table' },
   GatherND: { relate: gatherNd, zero: 'table' },
   ScatterND: { relate: scatterNd, zero: 'never' },
   ScatterElements: { relate: (site) => likeInput(site), zero: 'never' },
-  Pad: { relate: pad, zero: 'moved' },
+  Pad: { relate: pad, zero: 'moved', compute: paddedElements },
   Tile: { relate: tile, zero: 'moved' },
   // making tensors
   Shape: shape,

@@ -1,9 +1,6 @@
 /** Rules of operators that only move elements. Source: the operators' pages at https://onnx.ai/onnx/operators/ */
-import { at, type Element, type Labels, numbersOf, type Relation, range, ShapeUnknown, type Site, sizesOf } from './relation.ts';
+import { at, type Labels, numbersOf, type Relation, range, ShapeUnknown, type Site, sizesOf } from './relation.ts';
 import { add, divide, divideExactly, equal, hint, isStatic, multiply, product, type Size, subtract } from './size.ts';
-
-/** The elements of operand 0, moved. */
-export const moved = (site: Site): readonly Element[] | null => site.elements(0);
 
 /** Reshape: 0 keeps a size (unless allowzero), −1 takes what is left. */
 export function reshape(site: Site): Relation {
@@ -227,35 +224,4 @@ export function tile(site: Site): Relation {
   const dims = site.dims(0);
   const repeats = sizesOf(site, 1);
   return { kind: 'tile', repeats, outputs: [dims.map((size, d) => multiply(size, repeats[d] ?? 1))] };
-}
-
-/** Elements of a Slice, Gather, Split or Concat of small vectors. */
-export function pick(site: Site): readonly Element[] | null {
-  const elements = site.elements(0);
-  if (elements === null || site.dims(0).length !== 1) return null;
-  if (site.flat.op === 'Gather') {
-    const index = site.elements(1);
-    return index?.map(({ value }) => (typeof value === 'number' ? (elements[value < 0 ? value + elements.length : value] ?? NOTHING) : NOTHING)) ?? null;
-  }
-  const relation = slice(site);
-  if (relation.kind !== 'slice') return null;
-  const only = relation.ranges?.[0];
-  if (only == null) return elements;
-  if (!isStatic(only.start) || !isStatic(only.end)) return null;
-  if (only.step < 0) return [...elements].reverse();
-  return elements.slice(only.start, only.end).filter((_, i) => i % only.step === 0);
-}
-
-/** An element that is not known. */
-export const NOTHING: Element = { value: null, fromShape: false };
-
-/** The elements of joined vectors; unknown ones stay unknown. */
-export function concatenated(site: Site): readonly Element[] {
-  return site.flat.inputs.flatMap((_, i) => {
-    const elements = site.elements(i);
-    if (elements !== null) return elements;
-    const count = site.dims(i)[0] ?? 0;
-    if (!isStatic(count) || count > 64) throw new ShapeUnknown('Concat of long vectors');
-    return Array.from({ length: count }, () => NOTHING);
-  });
 }

@@ -56,6 +56,15 @@ describe('axes of one operator', () => {
   });
 });
 
+describe('sizes computed in matrices', () => {
+  it('follows pads as torch writes them: pairs, last dimension first', () => {
+    const pads = ['Concat([0,0,0,3], [0,0]) axis=0 -> p', 'Reshape(p, [-1,2]) -> m', 'Slice(m, [-1], [-9223372036854775807], [0], [-1]) -> r'];
+    const flat = ['Transpose(r) perm=[1,0] -> t', 'Reshape(t, [-1]) -> f', 'Pad(x, f) -> y'];
+    // three elements behind dimension 1
+    expect(axesText({ x: [2, 5, 4] }, [...pads, ...flat]).split(' y')[1]).toBe('[a (b + g) c]');
+  });
+});
+
 describe('Reshape', () => {
   it.each<[string, readonly number[], string]>([
     ['splits a dimension', [2, 3, 3, 4], 'x[a b (c·d)] y[a b c d]'],
