@@ -5,10 +5,11 @@
 import type { FlatNode } from '../onnx/graph.ts';
 import { type Axis, factorsOf, find, leavesOf } from './axis.ts';
 import type { Analysis } from './graph-analysis.ts';
-import { findNorms, isProduct, type Norm, reducedAxis } from './norms.ts';
+import { findNorms, isProduct, type Norm } from './norms.ts';
 import { ruleOf } from './op-rules.ts';
 import type { FusedAttention, Labels } from './relation.ts';
 import { hint } from './size.ts';
+import { reducedAxis } from './spelled-norms.ts';
 
 /** An attention block, spelled out in products or one fused operator. */
 export interface Attention {

@@ -21,10 +21,18 @@ export function placement(analysis: Analysis, branches: readonly Branch[], norms
   let pre = 0;
   let out = 0;
   let post = 0;
+  const sums = new Map(branches.map((branch) => [branch.sum, branch.skip]));
   for (const branch of branches) {
+    // a parallel branch reads the stream in front of the branch it is added behind
+    let from = branch.skip;
+    const reads = (value: string): boolean => {
+      const node = data.producer(value);
+      return node === undefined || data.isAncestor(node, branch.branch);
+    };
+    while (!reads(from) && sums.has(from)) from = sums.get(from) ?? '';
     const inside = (value: string): boolean => {
       const node = data.producer(value);
-      return node !== undefined && data.isAncestor(node, branch.branch) && !data.isAncestor(node, branch.skip);
+      return node !== undefined && data.isAncestor(node, branch.branch) && !data.isAncestor(node, from);
     };
     const own = norms.filter((norm) => inside(norm.core));
     const before = data.producer(branch.skip);

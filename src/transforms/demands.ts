@@ -117,7 +117,7 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
     const dim = (axes.of(norm.input) ?? []).findIndex((axis) => axis === norm.axis || growth.grows(axis));
     const first = node.inputs.indexOf(norm.input);
     const reader = first >= 0 ? { node, input: first } : { node: norm.statistics[0] as FlatNode, input: 0 };
-    const bias = norm.fused && norm.bias !== null ? visit(norm.bias, [lastAdded(norm)], mode) : null;
+    const bias = norm.core === norm.output && norm.bias !== null ? visit(norm.bias, [lastAdded(norm)], mode) : null;
     return bias ?? (mode === 'granted' ? null : mean(reader, dim < 0 ? dims - 1 : dim));
   }
 
@@ -359,6 +359,7 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
         : relation.axis === dim
           ? fail
           : mean({ node, input: 0 }, dim);
+    if (relation.kind === 'tile') return relation.repeats?.[dim] === 1 ? mean({ node, input: 0 }, dim) : fail;
     if (relation.kind === 'slice') return relation.ranges?.[dim] == null ? mean({ node, input: 0 }, dim) : fail;
     return relation.kind === 'split' && relation.axis !== dim ? mean({ node, input: 0 }, dim) : fail;
   }

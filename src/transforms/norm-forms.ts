@@ -26,15 +26,20 @@ const HANDED_THROUGH = new Set(['Slice', 'Identity', 'Cast', 'Reshape', 'Unsquee
 /** The corrections that make a norm native, or why its gain or epsilon cannot be corrected. */
 export function nativeCorrections(analysis: Analysis, growth: AxisGrowth, norm: Norm): readonly Correction[] | string {
   const ratio = hint(norm.axis.size) / growth.hint(norm.axis);
+  if (norm.fixed !== null) return norm.fixed;
   const corrections: Correction[] = [];
-  if (norm.gain === null) return 'the norm has no gain to correct';
-  const gain = sourceOf(analysis, norm.gain, Math.sqrt(ratio));
-  if (gain === null) return 'the gain of the norm is computed';
-  const dtype = analysis.facts.values.get(gain.operand.node.inputs[gain.operand.input] ?? '')?.dtype;
-  if (dtype !== DataType.FLOAT && dtype !== DataType.DOUBLE) return 'a gain in half precision cannot hold the correction';
-  corrections.push(gain);
-  if (norm.epsilon !== null && norm.epsilon !== 'attribute') {
-    const epsilon = sourceOf(analysis, norm.epsilon, ratio);
+  if (norm.power !== 0) {
+    const operand = norm.gain ?? norm.scalar;
+    if (operand === null) return 'the norm has no gain to correct';
+    const gain = sourceOf(analysis, operand, ratio ** norm.power);
+    if (gain === null) return 'the gain of the norm is computed';
+    const dtype = analysis.facts.values.get(operand.node.inputs[operand.input] ?? '')?.dtype;
+    if (dtype !== DataType.FLOAT && dtype !== DataType.DOUBLE) return 'a gain in half precision cannot hold the correction';
+    corrections.push(gain);
+  }
+  for (const { operand, power } of norm.epsilons) {
+    if (power === 0) continue;
+    const epsilon = sourceOf(analysis, operand, ratio ** power);
     if (epsilon === null || epsilon.add !== 0) return 'the epsilon of the norm is computed';
     corrections.push(epsilon);
   }

@@ -43,6 +43,7 @@ export function mergeNorms(analysis: Analysis, norms: readonly Norm[], layer: La
     if (chain[i]?.output !== unmoved(analysis, unscaled(analysis, branch.skip).value))
       throw refuse('the stream is changed between a norm and the next branch', chain[i]);
   });
+  if ([preceding, ...chain].some((norm) => !norm.standard)) throw refuse('a norm is not x / √(mean + ε)', preceding);
   if (preceding.gain === null) throw refuse('the preceding norm has no gain', preceding);
   if (chain.some((norm) => norm.gain === null || (preceding.bias !== null) !== (norm.bias !== null)))
     throw refuse('a norm of the layer lacks a gain or bias', chain[0]);

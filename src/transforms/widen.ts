@@ -40,11 +40,12 @@ export function widen(analysis: Analysis, request: WidenRequest): Widened {
   const statistics = new Set<FlatNode>();
   const fusedOldBlock = new Set<FlatNode>();
   const grown = request.norms.filter((norm) => growth.grows(norm.axis));
+  if (request.form === 'native') refuseOldBlocks(analysis, growth, request);
   for (const norm of grown) {
-    const isStream = leavesOf(norm.axis).some((leaf) => request.streams.has(leaf));
+    const isStream = isStreamAxis(request, norm.axis);
     if (request.form === 'native' && isStream) {
       const own = nativeCorrections(analysis, growth, norm);
-      if (typeof own === 'string') throw notNative(own, norm);
+      if (typeof own === 'string') throw notNative(own, statisticOf(norm));
       corrections.push(...own);
       correctEpsilonAttribute(draft, growth, norm);
       for (const node of norm.statistics) statistics.add(node);
@@ -54,15 +55,17 @@ export function widen(analysis: Analysis, request: WidenRequest): Widened {
   const demands = collectDemands(analysis, growth, native, fusedOldBlock);
   for (const norm of native.values()) {
     const reason = demands.mean({ node: norm.statistics[0] as FlatNode, input: 0 }, (analysis.facts.values.get(norm.input)?.dims?.length ?? 1) - 1);
-    if (reason !== null) throw notNative(reason, norm);
+    if (reason !== null) throw notNative(reason, statisticOf(norm));
   }
   for (const norm of grown) {
-    const isStream = leavesOf(norm.axis).some((leaf) => request.streams.has(leaf));
+    const isStream = isStreamAxis(request, norm.axis);
     if (!isStream || native.has(norm.core)) continue;
     const reason = demandZeroTail(analysis, growth, demands, norm);
-    if (reason !== null && request.form === 'native') throw notNative(reason, norm);
+    if (reason !== null && request.form === 'native') throw notNative(reason, statisticOf(norm));
   }
   const oldBlock = demandZeros(analysis, growth, demands, request, statistics, fusedOldBlock);
+  const other = oldBlock.find(({ node, input, dim }) => isStreamAxis(request, analysis.axes.ofInput(node, input)?.[dim]));
+  if (request.form === 'native' && other !== undefined) throw notNative('this statistic over the stream is of no norm that is understood', other.node);
   for (const operand of oldBlock) takeOldOperand(analysis, draft, growth, operand);
   for (const node of fusedOldBlock) oldBlockFused(analysis, draft, growth, node);
   for (const operand of demands.masked.values()) maskOperand(analysis, draft, growth, operand, operand.dim, operand.axis);
@@ -113,8 +116,19 @@ function refusePinned(leaves: LeafSizes): void {
   }
 }
 
-const notNative = (reason: string, norm: Norm): GrowError =>
-  new GrowError('UNSUPPORTED_AXIS', `the native norm form is not exact here: ${reason}`, {
-    where: nodeLabel(norm.statistics[0] as FlatNode),
-    hint: 'use --norm old-block',
-  });
+const isStreamAxis = (request: WidenRequest, axis: Axis | undefined): boolean => axis !== undefined && leavesOf(axis).some((leaf) => request.streams.has(leaf));
+
+/** A stream whose norms keep to a block of its channels stays so: the norms would have to see the other channels, too. */
+function refuseOldBlocks({ axes }: Analysis, growth: AxisGrowth, request: WidenRequest): void {
+  for (const norm of request.norms) {
+    const own = axes
+      .of(norm.input)
+      ?.find((axis) => growth.grows(axis) && isStreamAxis(request, axis) && leavesOf(axis).includes(leavesOf(norm.axis)[0] as Axis));
+    if (own !== undefined && !growth.grows(norm.axis)) throw notNative('its statistics are over a part of the stream (old-block form)', statisticOf(norm));
+  }
+}
+
+const statisticOf = (norm: Norm): FlatNode => norm.statistics[0] as FlatNode;
+
+const notNative = (reason: string, node: FlatNode): GrowError =>
+  new GrowError('UNSUPPORTED_AXIS', `the native norm form is not exact here: ${reason}`, { where: nodeLabel(node), hint: 'use --norm old-block' });
