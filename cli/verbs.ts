@@ -58,7 +58,7 @@ export const VERBS: readonly Verb[] = [
       },
       { name: 'scale', value: 'HOW', choices: ['keep', 'weights'], help: 'score scale when qk grows (default keep; weights is not available yet)' },
       { name: 'new-layer', value: 'HOW', choices: ['copy', 'random'], help: 'what new layers hold (default copy; random is not available yet)' },
-      { name: 'allow-decompose', help: 'not available yet: rewrite fused operators where growth needs it' },
+      { name: 'allow-decompose', help: 'replace fused attention by standard operators where it forbids a size' },
       { name: 'require-proof', help: 'not available yet: refuse what is verified but not proved' },
     ],
     examples: [

@@ -20,6 +20,8 @@ export interface GrowOptions {
   readonly norm?: 'auto' | 'native' | 'old-block';
   /** Outputs on the hidden axis show the wide state instead of its old channels. Default false. */
   readonly exposeOutputs?: boolean;
+  /** Replaces a fused attention operator by standard ones where it forbids a size. Default false: such a size is refused. */
+  readonly allowDecompose?: boolean;
 }
 
 /** A grown model that is not written yet. */
@@ -47,7 +49,12 @@ export function grow(source: ModelSource, steps: string | readonly string[], opt
   const parsed = (typeof steps === 'string' ? [steps] : steps).map(parseStep);
   const seed = options.seed ?? 0;
   const old = openModel(source);
-  const grown = growModel(old, parsed, { seed, norm: options.norm ?? 'auto', exposeOutputs: options.exposeOutputs ?? false });
+  const grown = growModel(old, parsed, {
+    seed,
+    norm: options.norm ?? 'auto',
+    exposeOutputs: options.exposeOutputs ?? false,
+    allowDecompose: options.allowDecompose ?? false,
+  });
   let report: GrowthReport | undefined;
   return {
     model: grown.model,

@@ -22,7 +22,7 @@ export async function applyCommand(call: Call): Promise<number> {
   if (output !== null) await checkTarget(model, output, isGiven(words, 'force'));
   terminal.progress('plan');
   const norm = (textOf(words, 'norm') ?? 'auto') as 'auto' | 'native' | 'old-block';
-  const grown = grow(model, steps, { seed, norm, exposeOutputs: isGiven(words, 'expose-outputs') });
+  const grown = grow(model, steps, { seed, norm, exposeOutputs: isGiven(words, 'expose-outputs'), allowDecompose: isGiven(words, 'allow-decompose') });
   const { report } = grown;
   const planned = performance.now();
   const saved = dryRun || output === null ? null : await save(call, grown, model, output);
@@ -55,7 +55,6 @@ function refuseWords(words: Words): void {
   refuseUnavailable(words, [
     ['scale', 'weights', 'the score scale is kept as a constant'],
     ['new-layer', 'random', 'new layers are copies with their writers zeroed'],
-    ['allow-decompose', null, 'fused operators are not rewritten'],
     ['require-proof', null, 'there is no static proof yet'],
   ]);
 }

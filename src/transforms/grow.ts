@@ -4,6 +4,7 @@ import { analyze } from '../analysis/graph-analysis.ts';
 import { assert, GrowError } from '../errors.ts';
 import type { Model } from '../onnx/ir.ts';
 import { validateModel } from '../onnx/validate.ts';
+import { decomposeFor } from './decompose.ts';
 import { addLayers } from './layer-addition.ts';
 import { planWidths, type WidthPlan } from './plan.ts';
 import type { Step } from './recipe.ts';
@@ -18,6 +19,8 @@ export interface GrowOptions {
   readonly seed: number;
   readonly norm: 'auto' | NormForm;
   readonly exposeOutputs: boolean;
+  /** Spells out fused attention where it forbids a size. */
+  readonly allowDecompose?: boolean;
 }
 
 /** A bigger model and what is to be said of it. */
@@ -52,7 +55,7 @@ export function growModel(model: Model, steps: readonly Step[], options: GrowOpt
     }
     const widths = takeWhile(steps.slice(i), (own) => own.axis !== 'layers');
     i += widths.length;
-    grown = growWidths(grown, widths, options);
+    grown = growOrDecompose(grown, widths, options);
   }
   refuseBroken(model, grown.model);
   return grown;
@@ -69,6 +72,28 @@ const takeWhile = (steps: readonly Step[], test: (step: Step) => boolean): Step[
   const end = steps.findIndex((step) => !test(step));
   return steps.slice(0, end < 0 ? undefined : end);
 };
+
+/** Grows widths; where a fused attention operator stands in the way it is spelled out, if that is allowed, and named, if not. */
+function growOrDecompose(before: Grown, steps: readonly Step[], options: GrowOptions): Grown {
+  try {
+    return growWidths(before, steps, options);
+  } catch (error) {
+    if (!(error instanceof GrowError) || error.exitCode !== 4) throw error;
+    const plain = decomposeFor(before.model, steps);
+    if (plain === null) throw error;
+    const note = `${plain.operators.join(', ')} of ${plain.blocks.join(', ')} became standard operators, which fuse less well in some runtimes`;
+    if (options.allowDecompose === true) return growWidths({ ...before, model: plain.model, notes: [...before.notes, note] }, steps, options);
+    try {
+      growWidths({ ...before, model: plain.model }, steps, options);
+    } catch {
+      throw error;
+    }
+    throw new GrowError(error.code, error.message, {
+      ...(error.where !== undefined && { where: error.where }),
+      hint: `${error.hint === undefined ? '' : `${error.hint}; or `}--allow-decompose, which replaces ${plain.operators.join(', ')} by standard operators`,
+    });
+  }
+}
 
 function growWidths(before: Grown, steps: readonly Step[], options: GrowOptions): Grown {
   let analysis = analyze(before.model);

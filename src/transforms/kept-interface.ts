@@ -126,8 +126,11 @@ function cutOutput(analysis: Analysis, draft: Draft, growth: AxisGrowth, name: s
 function resized(info: ValueInfo, own: readonly Axis[], growth: AxisGrowth): ValueInfo {
   if (info.type?.dims == null) return info;
   const dims = info.type.dims.map((dim, d) => {
-    const size = own[d] === undefined ? dim : growth.size(own[d] as Axis);
-    return typeof dim === 'number' && isStatic(size as number) ? (size as number) : dim;
+    const axis = own[d];
+    if (axis === undefined || !growth.grows(axis)) return dim;
+    // a name may stand for the width of keys and of values, which part here
+    const size = growth.size(axis);
+    return isStatic(size) ? size : dim;
   });
   return { ...info, type: { ...info.type, dims } };
 }

@@ -57,13 +57,10 @@ export function fromLayer(analysis: Analysis, part: LayerPart, name: string): nu
   const producer = data.producer(value);
   const fused = part.stack.layers.findIndex((layer) => layer.attention.some((attention) => attention.fused !== null && attention.value === producer));
   if (fused >= 0) return fused;
-  return part.stack.layers.findIndex((layer) =>
-    layer.attention.some((attention) =>
-      [attention.key, attention.values].some(
-        (own) => own === value || (producer !== undefined && data.isAncestor(producer, own)) || sharesSource(analysis, own, value),
-      ),
-    ),
-  );
+  const layerWhere = (test: (own: string) => boolean): number =>
+    part.stack.layers.findIndex((layer) => layer.attention.some((attention) => [attention.key, attention.values].some(test)));
+  const read = layerWhere((own) => own === value || (producer !== undefined && data.isAncestor(producer, own)));
+  return read >= 0 ? read : layerWhere((own) => sharesSource(analysis, own, value));
 }
 
 /** True when two values are views of one tensor a few nodes back. */
