@@ -22,6 +22,14 @@ export interface GrowOptions {
   readonly exposeOutputs?: boolean;
   /** Replaces a fused attention operator by standard ones where it forbids a size. Default false: such a size is refused. */
   readonly allowDecompose?: boolean;
+  /**
+   * What becomes of a score scale of 1/√k when query/key widths grow. `keep`: it stays the number it was, exact in any precision;
+   * `weights`: it becomes that of the new width and W^K (with caches W^Q) is multiplied with √(k̂/k), as a standard module needs it.
+   * Default `keep`.
+   */
+  readonly scale?: 'keep' | 'weights';
+  /** What new layers hold where nothing must be zero: their neighbour's weights, or random matrices of the same spread. Default `copy`. */
+  readonly newLayer?: 'copy' | 'random';
 }
 
 /** A grown model that is not written yet. */
@@ -54,6 +62,8 @@ export function grow(source: ModelSource, steps: string | readonly string[], opt
     norm: options.norm ?? 'auto',
     exposeOutputs: options.exposeOutputs ?? false,
     allowDecompose: options.allowDecompose ?? false,
+    scale: options.scale ?? 'keep',
+    newLayer: options.newLayer ?? 'copy',
   });
   let report: GrowthReport | undefined;
   return {

@@ -22,7 +22,14 @@ export async function applyCommand(call: Call): Promise<number> {
   if (output !== null) await checkTarget(model, output, isGiven(words, 'force'));
   terminal.progress('plan');
   const norm = (textOf(words, 'norm') ?? 'auto') as 'auto' | 'native' | 'old-block';
-  const grown = grow(model, steps, { seed, norm, exposeOutputs: isGiven(words, 'expose-outputs'), allowDecompose: isGiven(words, 'allow-decompose') });
+  const grown = grow(model, steps, {
+    seed,
+    norm,
+    exposeOutputs: isGiven(words, 'expose-outputs'),
+    scale: (textOf(words, 'scale') ?? 'keep') as 'keep' | 'weights',
+    newLayer: (textOf(words, 'new-layer') ?? 'copy') as 'copy' | 'random',
+    allowDecompose: isGiven(words, 'allow-decompose'),
+  });
   const { report } = grown;
   const planned = performance.now();
   const saved = dryRun || output === null ? null : await save(call, grown, model, output);
@@ -52,11 +59,7 @@ export async function applyCommand(call: Call): Promise<number> {
 }
 
 function refuseWords(words: Words): void {
-  refuseUnavailable(words, [
-    ['scale', 'weights', 'the score scale is kept as a constant'],
-    ['new-layer', 'random', 'new layers are copies with their writers zeroed'],
-    ['require-proof', null, 'there is no static proof yet'],
-  ]);
+  refuseUnavailable(words, [['require-proof', null, 'there is no static proof yet']]);
 }
 
 /** Writes and verifies the model, then the configurations that were beside the old one. */

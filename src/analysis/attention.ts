@@ -235,7 +235,7 @@ export function contractedLabels(relation: Labels): string[] {
 }
 
 /** Values from a projected activation back to (not including) the nearest product with a weight; all branches. */
-function pathToProjection(analysis: Analysis, start: string): string[] {
+export function pathToProjection(analysis: Analysis, start: string): string[] {
   const { data, facts } = analysis;
   const path: string[] = [];
   const queue = [start];

@@ -37,7 +37,7 @@ export function reportGrowth(
     after,
     parametersAdded: after.parameters - before.parameters,
     interfaceChanges: grown.interfaceChanges,
-    portable: judgePortability(before, after, grown.norm),
+    portable: judgePortability(before, after, grown.unportable),
     norm: grown.norm,
     corrections: grown.corrections,
     notes: grown.notes,

@@ -6,20 +6,14 @@ export interface Portable {
   readonly why: readonly string[];
 }
 
-/** Compares the sizes before and after; only what growth brought about counts. */
-export function judgePortability(before: Inspection, after: Inspection, norm: 'native' | 'old-block' | null): Portable {
-  const old = allBlocks(before);
-  const now = allBlocks(after);
-  const qkGrew = largest(now, (block) => block.qk) > largest(old, (block) => block.qk);
-  const reasons: readonly (readonly [boolean, string])[] = [
-    [norm === 'old-block', 'norms keep their statistics over the old channels (old-block form), a standard module takes them over all'],
+/** Compares the sizes before and after; only what growth brought about counts. `reasons` are those no size shows. */
+export function judgePortability(before: Inspection, after: Inspection, reasons: readonly string[]): Portable {
+  const sizes: readonly (readonly [boolean, string])[] = [
     [appears(before, after, differentWidths), 'query/key width and value width differ (k ≠ v)'],
-    [qkGrew, 'scores stay scaled as for the old query/key width, a standard module scales by the new one'],
-    [qkGrew && now.some((block) => block.rope), 'new rotary frequencies are not those of the standard formula'],
     [appears(before, after, headsLeaveHidden), 'heads × width is not the hidden width: only modules that take the head width as a setting fit'],
     [appears(before, after, layersDiffer), 'layers have different widths'],
   ];
-  const why = reasons.flatMap(([holds, reason]) => (holds ? [reason] : []));
+  const why = [...reasons, ...sizes.flatMap(([holds, reason]) => (holds ? [reason] : []))];
   return { ok: why.length === 0, why };
 }
 
@@ -27,12 +21,13 @@ const appears = (before: Inspection, after: Inspection, test: (model: Inspection
 
 const allBlocks = (model: Inspection): AttentionReport[] => model.layers.flatMap((layer) => layer.attention);
 
-const largest = (blocks: readonly AttentionReport[], size: (block: AttentionReport) => number): number => Math.max(0, ...blocks.map(size));
-
 const differentWidths = (model: Inspection): boolean => allBlocks(model).some((block) => block.qk !== block.v);
 
+/** Modules with LayerNorm divide hidden by heads; those with RMSNorm (Llama's and T5's descendants) take the head width as a setting. */
 const headsLeaveHidden = (model: Inspection): boolean =>
-  model.streams.some((stream) => layersOf(model, stream.name).some((layer) => layer.attention.some((block) => block.heads * block.v !== stream.hidden)));
+  model.streams.some(
+    (stream) => stream.norm !== 'rms' && layersOf(model, stream.name).some((layer) => layer.attention.some((block) => block.heads * block.v !== stream.hidden)),
+  );
 
 const layersDiffer = (model: Inspection): boolean =>
   model.streams.some(

@@ -37,6 +37,8 @@ export interface Growth {
   /** Old elements become RN(old × multiply + add), computed in float64. */
   readonly multiply: number;
   readonly add: number;
+  /** Old elements in a product of old index sets that are multiplied, rounded once; null for none. */
+  readonly scaled?: { readonly regions: readonly Region[]; readonly factor: number } | null;
   readonly seed: number;
 }
 
@@ -47,6 +49,18 @@ export function growTensor(tensor: Tensor, growth: Growth): Tensor {
   return { ...plain, ...(external && { external }), dims, data: grownSource(tensor, dims, growth) };
 }
 
+/** A tensor of the same shape whose elements are all new: normal, with the spread of the old ones. */
+export const randomTensor = (tensor: Tensor, seed: number): Tensor =>
+  growTensor(tensor, {
+    maps: tensor.dims.map((size) => new Int32Array(size).fill(-1)),
+    zeros: [],
+    meanAlong: null,
+    fill: { kind: 'normal' },
+    multiply: 1,
+    add: 0,
+    seed,
+  });
+
 function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): FillingSource {
   const width = elementBytes(tensor.dataType) ?? 0;
   const count = dims.reduce((a, b) => a * b, 1);
@@ -54,7 +68,8 @@ function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): F
   const leading = dims.slice(0, -1);
   const runs = runsOf(growth.maps.at(-1) ?? null, rowLength);
   const oldRow = tensor.dims.at(-1) ?? 1;
-  const corrected = growth.multiply !== 1 || growth.add !== 0;
+  const scaled = growth.scaled ?? null;
+  const corrected = growth.multiply !== 1 || growth.add !== 0 || scaled !== null;
   const key = hashName(tensor.name, growth.seed);
   const later = lazily(tensor, growth);
   const copyOld = readingAhead(tensor.data);
@@ -97,6 +112,18 @@ function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): F
     else target.set(encodeNumbers(tensor.dataType, numbers), offset);
   }
 
+  /** Old elements of one row as they become, by the row's indices in the grown tensor. */
+  function correctedNumbers(start: number, count: number, index: readonly number[]): Float64Array {
+    const numbers = readNumbers(tensor, start, count).map((x) => x * growth.multiply + growth.add);
+    const column = start % oldRow;
+    for (const region of scaled?.regions ?? []) {
+      const inside = leading.every((_, d) => region[d] == null || region[d]?.[growth.maps[d]?.[index[d] ?? 0] ?? index[d] ?? 0] === 1);
+      const last = region[leading.length];
+      if (inside) for (let i = 0; i < count; i++) if (last == null || last[column + i] === 1) numbers[i] = (numbers[i] ?? 0) * (scaled?.factor ?? 1);
+    }
+    return numbers;
+  }
+
   function fill(at: number, bytes: Uint8Array): void {
     const { length } = bytes;
     let element = Math.floor(at / width);
@@ -137,14 +164,7 @@ function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): F
           else {
             const start = old * oldRow + run.old + a - run.from;
             if (!corrected) copyOld(start * width, bytes.subarray(place, place + (b - a) * width));
-            else
-              bytes.set(
-                encodeNumbers(
-                  tensor.dataType,
-                  readNumbers(tensor, start, b - a).map((x) => x * growth.multiply + growth.add),
-                ),
-                place,
-              );
+            else bytes.set(encodeNumbers(tensor.dataType, correctedNumbers(start, b - a, index)), place);
           }
         }
       }

@@ -5,9 +5,11 @@ import { assert, GrowError } from '../errors.ts';
 import type { Model } from '../onnx/ir.ts';
 import { validateModel } from '../onnx/validate.ts';
 import { decomposeFor } from './decompose.ts';
+import type { NewLayer } from './insert-layer.ts';
 import { addLayers } from './layer-addition.ts';
 import { planWidths, type WidthPlan } from './plan.ts';
 import type { Step } from './recipe.ts';
+import type { ScaleForm } from './score-scale.ts';
 import { splitStacked } from './split-stacked.ts';
 import { unfuse } from './unfuse.ts';
 import { type Widened, widen } from './widen.ts';
@@ -21,6 +23,10 @@ export interface GrowOptions {
   readonly exposeOutputs: boolean;
   /** Spells out fused attention where it forbids a size. */
   readonly allowDecompose?: boolean;
+  /** What becomes of a score scale of 1/√k; default keep. */
+  readonly scale?: ScaleForm;
+  /** What new layers hold; default copy. */
+  readonly newLayer?: NewLayer;
 }
 
 /** A bigger model and what is to be said of it. */
@@ -31,11 +37,13 @@ export interface Grown {
   readonly notes: readonly string[];
   /** The form norms were given where the hidden width grew; null when it did not. */
   readonly norm: NormForm | null;
+  /** Why the weights do not fit a standard module, but for their sizes. */
+  readonly unportable: readonly string[];
 }
 
 /** Applies steps to a model. Pure: the model given is not changed; throws GrowError and returns nothing when a step is impossible. */
 export function growModel(model: Model, steps: readonly Step[], options: GrowOptions): Grown {
-  let grown: Grown = { model, interfaceChanges: [], corrections: [], notes: [], norm: null };
+  let grown: Grown = { model, interfaceChanges: [], corrections: [], notes: [], norm: null, unportable: [] };
   if (steps.some((step) => step.axis === 'hidden' || step.axis === 'layers')) {
     const plain = unfuse(model);
     if (plain.operators.length > 0)
@@ -48,8 +56,14 @@ export function growModel(model: Model, steps: readonly Step[], options: GrowOpt
   for (let i = 0; i < steps.length; ) {
     const [step] = steps.slice(i);
     if (step?.axis === 'layers') {
-      const next = addLayers(grown.model, step);
-      grown = { ...grown, model: next.model, interfaceChanges: [...grown.interfaceChanges, ...next.interfaceChanges], notes: [...grown.notes, ...next.notes] };
+      const next = addLayers(grown.model, step, { seed: options.seed, newLayer: options.newLayer ?? 'copy' });
+      grown = {
+        ...grown,
+        model: next.model,
+        interfaceChanges: [...grown.interfaceChanges, ...next.interfaceChanges],
+        notes: [...grown.notes, ...next.notes],
+        unportable: [...new Set([...grown.unportable, ...next.unportable])],
+      };
       i++;
       continue;
     }
@@ -107,7 +121,15 @@ function growWidths(before: Grown, steps: readonly Step[], options: GrowOptions)
   }
   if (plan.leaves.size === 0) return { ...before, notes: [...before.notes, ...plan.notes] };
   const attempt = (form: NormForm): Widened =>
-    widen(analysis, { ...plan, norms: anatomy.norms, attention: anatomy.attention, form, seed: options.seed, exposeOutputs: options.exposeOutputs });
+    widen(analysis, {
+      ...plan,
+      norms: anatomy.norms,
+      attention: anatomy.attention,
+      form,
+      scale: options.scale ?? 'keep',
+      seed: options.seed,
+      exposeOutputs: options.exposeOutputs,
+    });
   const [widened, form] = chooseForm(plan.streams.size > 0, options.norm, attempt);
   return {
     model: widened.model,
@@ -115,6 +137,7 @@ function growWidths(before: Grown, steps: readonly Step[], options: GrowOptions)
     corrections: [...before.corrections, ...widened.corrections],
     notes: [...before.notes, ...plan.notes],
     norm: plan.streams.size > 0 ? form : before.norm,
+    unportable: [...new Set([...before.unportable, ...widened.unportable])],
   };
 }
 

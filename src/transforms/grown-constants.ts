@@ -10,6 +10,7 @@ import { addTensor, type Draft, setConstant, setInput } from './draft.ts';
 import { type Fill, type Growth, growTensor } from './fill.ts';
 import type { AxisGrowth } from './grow-axis.ts';
 import type { Correction } from './norm-forms.ts';
+import { besideNew, type Rescaled } from './score-scale.ts';
 
 const operandKey = (analysis: Analysis, { node, input }: Operand): string => `${analysis.data.index.get(node) ?? 0}:${input}`;
 
@@ -20,7 +21,15 @@ interface Use {
 }
 
 /** Replaces every constant that grows or is corrected; one that different uses need differently is copied. */
-export function growConstants(analysis: Analysis, draft: Draft, growth: AxisGrowth, demands: Demands, corrections: readonly Correction[], seed: number): void {
+export function growConstants(
+  analysis: Analysis,
+  draft: Draft,
+  growth: AxisGrowth,
+  demands: Demands,
+  corrections: readonly Correction[],
+  rescaled: ReadonlyMap<string, Rescaled>,
+  seed: number,
+): void {
   const { flat, axes } = analysis;
   const corrected = new Map(corrections.map((own) => [operandKey(analysis, own.operand), own]));
   const uses = new Map<string, Use[]>();
@@ -41,6 +50,7 @@ export function growConstants(analysis: Analysis, draft: Draft, growth: AxisGrow
               fill: fillOf(analysis, operand, own, growth),
               multiply: correction?.multiply ?? 1,
               add: correction?.add ?? 0,
+              scaled: scaledOf(growth, own, rescaled.get(key)),
               seed,
             }
           : null;
@@ -71,6 +81,13 @@ export function growConstants(analysis: Analysis, draft: Draft, growth: AxisGrow
   }
 }
 
+/** The old elements that a new score scale multiplies. */
+function scaledOf(growth: AxisGrowth, own: readonly Axis[], rescaled: Rescaled | undefined): Growth['scaled'] {
+  if (rescaled === undefined) return null;
+  const { beside, qk, factor } = rescaled;
+  return { factor, regions: beside.map((region) => region.map((mask, d) => (mask === null ? null : besideNew(growth, own[d] as Axis, mask, qk)))) };
+}
+
 function groupBySignature(uses: readonly Use[]): Use[][] {
   const groups = new Map<string, Use[]>();
   for (const use of uses) groups.set(use.signature, [...(groups.get(use.signature) ?? []), use]);
@@ -79,7 +96,7 @@ function groupBySignature(uses: readonly Use[]): Use[][] {
 
 /** Where old elements go and how they are corrected decides whether uses can share a tensor; the strictest fill wins. */
 const signatureOf = (plan: Growth): string =>
-  `${plan.maps.map((map) => (map === null ? '*' : hashMap(map))).join('|')};${plan.multiply};${plan.add};${plan.meanAlong ?? ''}`;
+  `${plan.maps.map((map) => (map === null ? '*' : hashMap(map))).join('|')};${plan.multiply};${plan.add};${plan.meanAlong ?? ''};${plan.scaled?.factor ?? ''}`;
 
 function hashMap(map: Int32Array): string {
   let hash = 17;

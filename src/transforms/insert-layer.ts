@@ -7,14 +7,24 @@ import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
 import { type Attribute, DataType, type Model, type Tensor } from '../onnx/ir.ts';
 import { tensorFromNumbers } from '../onnx/tensor.ts';
 import { addTensor, type Draft, finishDraft, freshName, insertAfter, insertBefore, scoped, setAttribute, setInput, setOutput, startDraft } from './draft.ts';
+import { randomTensor } from './fill.ts';
 import type { LayerPart } from './layer-addition.ts';
 import { addCaches, aliasIn, type Caches, cacheNames, isCache, nextNumber, renumber } from './layer-caches.ts';
 import { allAncestors, layerNodes } from './layer-nodes.ts';
 import { sourceOf } from './norm-forms.ts';
 import type { NormEdit } from './post-norm.ts';
 
+/** What a new layer holds: its neighbour's weights, or random matrices of the same spread (gains and biases are its neighbour's). */
+export type NewLayer = 'copy' | 'random';
+
+/** How a new layer is made. */
+export interface LayerMaking {
+  readonly newLayer: NewLayer;
+  readonly seed: number;
+}
+
 /** Copies a layer in every part (one per stack that shares its weights) and returns the bigger model. */
-export function insertLayer(analysis: Analysis, parts: readonly LayerPart[]): { model: Model; interfaceChanges: string[] } {
+export function insertLayer(analysis: Analysis, parts: readonly LayerPart[], making: LayerMaking): { model: Model; interfaceChanges: string[] } {
   const draft = startDraft(analysis.flat);
   const shared = new Map<string, string>();
   const [first] = parts;
@@ -22,7 +32,7 @@ export function insertLayer(analysis: Analysis, parts: readonly LayerPart[]): { 
   const caches = cacheNames(analysis, parts);
   const number = nextNumber(first);
   const added = new Map<string, string>();
-  const made = parts.map((part) => copyPart(analysis, draft, part, shared, caches, added, number));
+  const made = parts.map((part) => copyPart(analysis, draft, part, shared, caches, added, number, making));
   const changes = addCaches(
     analysis,
     draft,
@@ -42,6 +52,7 @@ function copyPart(
   caches: Caches,
   added: Map<string, string>,
   number: number,
+  making: LayerMaking,
 ): { copies: Map<string, string> } {
   const { data, flat } = analysis;
   const nodes = layerNodes(analysis, part, caches);
@@ -114,9 +125,16 @@ function copyPart(
     const copy =
       edit !== undefined
         ? addTensor(draft, base, tensorFromNumbers(base, tensor.dataType, tensor.dims, edit.numbers(tensor)))
-        : addTensor(draft, base, value === undefined ? tensor : filled(tensor, value));
+        : addTensor(draft, base, value === undefined ? fresh(base, operand, tensor) : filled(tensor, value));
     shared.set(key, copy);
     return copy;
+  }
+
+  /** The weights of the new layer where nothing forces them. */
+  function fresh(base: string, { node }: Operand, tensor: Tensor): Tensor {
+    const feedsProduct = isProduct(node) || node.outputs.some((output) => data.consumers(output).some((reader) => isProduct(reader.node)));
+    const isMatrix = feedsProduct && tensor.dims.filter((size) => size > 1).length > 1;
+    return making.newLayer === 'random' && isMatrix ? randomTensor({ ...tensor, name: base }, making.seed) : tensor;
   }
 
   /** Puts the copies behind the stream value and lets what read it read the new layer's result. */

@@ -20,7 +20,7 @@ import { unmoved, unscaled } from '../analysis/streams.ts';
 import { GrowError } from '../errors.ts';
 import { nodeLabel } from '../onnx/graph.ts';
 import type { Model } from '../onnx/ir.ts';
-import { insertLayer } from './insert-layer.ts';
+import { insertLayer, type LayerMaking } from './insert-layer.ts';
 import { mergeNorms } from './post-norm.ts';
 import type { Step } from './recipe.ts';
 import { type Zeroed, zeroBranch } from './zero-branch.ts';
@@ -32,10 +32,12 @@ export interface LayersAdded {
   readonly model: Model;
   readonly interfaceChanges: readonly string[];
   readonly notes: readonly string[];
+  /** Why the weights do not fit a standard module, but for their sizes. */
+  readonly unportable: readonly string[];
 }
 
 /** Inserts the layers a step asks for; each stack grows unless one is named. */
-export function addLayers(model: Model, step: Step): LayersAdded {
+export function addLayers(model: Model, step: Step, making: LayerMaking): LayersAdded {
   const anatomy = findAnatomy(analyze(model));
   const names = [...new Set(anatomy.stacks.map((stack) => stack.name))];
   const chosen = step.selector.stack === null ? names : names.filter((name) => name === step.selector.stack);
@@ -46,14 +48,14 @@ export function addLayers(model: Model, step: Step): LayersAdded {
     });
   if (chosen.length === 0)
     throw new GrowError('USAGE', `there is no stack '${step.selector.stack ?? ''}'`, { where: `step ${step.text}`, hint: `stacks are ${names.join(', ')}` });
-  let added: LayersAdded = { model, interfaceChanges: [], notes: [] };
+  let added: LayersAdded = { model, interfaceChanges: [], notes: [], unportable: [] };
   for (const name of chosen) {
     const stack = anatomy.stacks.find((own) => own.name === name) as Stack;
     const missing = count(step, stack.layers.length);
     if (missing === 0) added = { ...added, notes: [...added.notes, `${name} has ${stack.layers.length} layers already`] };
     for (let i = 0; i < missing; i++) {
-      const next = addOne(added.model, name, step);
-      added = { model: next.model, interfaceChanges: [...added.interfaceChanges, ...next.interfaceChanges], notes: added.notes };
+      const next = addOne(added.model, name, step, making);
+      added = { model: next.model, interfaceChanges: [...added.interfaceChanges, ...next.interfaceChanges], notes: added.notes, unportable: next.unportable };
     }
   }
   return added;
@@ -70,7 +72,7 @@ function count(step: Step, now: number): number {
   return target - now;
 }
 
-function addOne(model: Model, name: string, step: Step): LayersAdded {
+function addOne(model: Model, name: string, step: Step, making: LayerMaking): LayersAdded {
   const analysis = analyze(model);
   const anatomy = findAnatomy(analysis);
   const stack = anatomy.stacks.find((own) => own.name === name);
@@ -86,7 +88,13 @@ function addOne(model: Model, name: string, step: Step): LayersAdded {
   const before = step.place.kind === 'before' && given === 0;
   const source = step.place.kind === 'before' && given > 0 ? given - 1 : given;
   const parts = [stack, ...twins].map((own) => part(analysis, anatomy, own, source, before));
-  return { ...insertLayer(analysis, parts), notes: [] };
+  const unportable = [
+    ...(parts.some((own) => own.merge !== null)
+      ? ['the norms around a new post-norm layer have epsilons of their own, a standard module has one for all']
+      : []),
+    ...(parts.some((own) => own.rescales) ? ['the new layer has residual factors of 1, a standard module has the same in all layers'] : []),
+  ];
+  return { ...insertLayer(analysis, parts, making), notes: [], unportable };
 }
 
 /** What one copy of a layer needs to know. */
@@ -100,6 +108,8 @@ export interface LayerPart {
   readonly at: string;
   readonly zeroed: readonly Zeroed[];
   readonly merge: ReturnType<typeof mergeNorms> | null;
+  /** The layer's residual factors α become 1. */
+  readonly rescales: boolean;
 }
 
 function part(analysis: Analysis, anatomy: Anatomy, stack: Stack, index: number, before: boolean): LayerPart {
@@ -112,16 +122,17 @@ function part(analysis: Analysis, anatomy: Anatomy, stack: Stack, index: number,
   const norms = anatomy.norms.filter((norm) => leavesOf(norm.axis).some((leaf) => streamLeaves.has(leaf)));
   const post = stack.normPlacement === 'post';
   const to = sameShape(analysis, from, next ?? (post ? (normOf(analysis, norms, sum)?.output ?? sum) : sum));
+  const factors = layer.branches.flatMap((branch) => unscaled(analysis, branch.skip).scalars.filter((operand) => !isOne(analysis, operand)));
   const zeroed = layer.branches.flatMap((branch) => {
     const own = zeroBranch(analysis, norms, branch.branch);
     if (typeof own === 'string') throw new GrowError('UNSUPPORTED_AXIS', `layers cannot grow: ${own}`, { where: nodeLabel(branch.add) });
-    // a residual factor α would scale the stream once more: the new layer's is 1
-    const factors = unscaled(analysis, branch.skip).scalars.flatMap((operand) => (isOne(analysis, operand) ? [] : [{ operand, value: 1 }]));
-    return [...own, ...factors];
+    return own;
   });
+  // a residual factor α would scale the stream once more: the new layer's is 1
+  zeroed.push(...factors.map((operand) => ({ operand, value: 1 })));
   const at = before ? from : to;
   if (!post) refuseChangedStream(analysis, layer, from, to);
-  return { stack, layer, from, to, at, zeroed, merge: post ? mergeNorms(analysis, norms, layer, at, to) : null };
+  return { stack, layer, from, to, at, zeroed, merge: post ? mergeNorms(analysis, norms, layer, at, to) : null, rescales: factors.length > 0 };
 }
 
 /** The value in the shape of another one: some exporters flatten the stream inside a layer and reshape it behind. */

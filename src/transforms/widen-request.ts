@@ -2,6 +2,7 @@ import type { Attention } from '../analysis/attention.ts';
 import type { Axis } from '../analysis/axis.ts';
 import type { Norm } from '../analysis/norms.ts';
 import type { LeafSizes } from './grow-axis.ts';
+import type { ScaleForm } from './score-scale.ts';
 
 /** How norms keep their function when their axis grows, see norm-forms.ts. */
 export type NormForm = 'native' | 'old-block';
@@ -14,6 +15,7 @@ export interface WidenRequest {
   readonly norms: readonly Norm[];
   readonly attention: readonly Attention[];
   readonly form: NormForm;
+  readonly scale: ScaleForm;
   readonly seed: number;
   readonly exposeOutputs: boolean;
 }

@@ -20,6 +20,8 @@ import { declareShapes, keepInputs, keepOutputs } from './kept-interface.ts';
 import { type Correction, correctEpsilonAttribute, nativeCorrections, oldBlockFused } from './norm-forms.ts';
 import { maskOperand, takeOldOperand } from './old-elements.ts';
 import { rederiveSizes } from './rederive.ts';
+import { describeScaling, planScoreScale, writeScales } from './score-scale.ts';
+import { widthReasons } from './standard-module.ts';
 import type { WidenRequest } from './widen-request.ts';
 import { demandZeros, demandZeroTail } from './zero-factors.ts';
 
@@ -28,6 +30,8 @@ export interface Widened {
   readonly model: Model;
   readonly interfaceChanges: readonly string[];
   readonly corrections: readonly string[];
+  /** Why the weights do not fit a standard module, but for their sizes. */
+  readonly unportable: readonly string[];
 }
 
 /** Grows a model; throws GrowError when exactness is impossible or something is not understood, and then nothing has changed. */
@@ -69,13 +73,20 @@ export function widen(analysis: Analysis, request: WidenRequest): Widened {
   for (const operand of oldBlock) takeOldOperand(analysis, draft, growth, operand);
   for (const node of fusedOldBlock) oldBlockFused(analysis, draft, growth, node);
   for (const operand of demands.masked.values()) maskOperand(analysis, draft, growth, operand, operand.dim, operand.axis);
-  growConstants(analysis, draft, growth, demands, corrections, request.seed);
+  const scaling = planScoreScale(analysis, growth, request.attention, request.norms, request.scale);
+  growConstants(analysis, draft, growth, demands, [...corrections, ...scaling.corrections], scaling.rescaled, request.seed);
   rederiveSizes(analysis, draft, growth);
+  writeScales(analysis, draft, scaling);
+  const unportable = widthReasons(analysis, growth, request, {
+    oldElements: oldBlock.length + fusedOldBlock.size + demands.masked.size > 0,
+    keptScale: scaling.kept,
+    native: grown.filter((norm) => norm.statistics.every((node) => statistics.has(node))),
+  });
   const interfaceChanges = [...keepInputs(analysis, draft, growth, request), ...keepOutputs(analysis, draft, growth, request)];
   declareShapes(analysis, draft, growth);
   const model = finishDraft(draft);
   refuseOtherShapes(analysis, growth, model, request);
-  return { model, interfaceChanges, corrections: corrections.map((own) => `${own.operand.node.inputs[own.operand.input] ?? ''} × ${own.multiply}`) };
+  return { model, interfaceChanges, corrections: [...corrections.map(describe), ...describeScaling(scaling)], unportable };
 }
 
 /** Every value must come out with the size its axes say; anything else is a size that was not re-derived. */
@@ -115,6 +126,8 @@ function refusePinned(leaves: LeafSizes): void {
       });
   }
 }
+
+const describe = ({ operand, multiply }: Correction): string => `${operand.node.inputs[operand.input] ?? ''} × ${multiply}`;
 
 const isStreamAxis = (request: WidenRequest, axis: Axis | undefined): boolean => axis !== undefined && leavesOf(axis).some((leaf) => request.streams.has(leaf));
 

@@ -60,8 +60,6 @@ describe('words that mean nothing', () => {
 describe('words of the contract that this version does not fulfil are refused, not ignored', () => {
   test.each([
     [['check', MODEL, MODEL], 'NOT_AVAILABLE', 4],
-    [apply('qk=+2', '--scale', 'weights'), 'NOT_AVAILABLE', 4],
-    [apply('layers=+1', '--new-layer', 'random'), 'NOT_AVAILABLE', 4],
     [apply('mlp=x2', '--require-proof'), 'NOT_AVAILABLE', 4],
     [['verify', MODEL, MODEL, '--inputs', 'x.npz'], 'NOT_AVAILABLE', 4],
     [['verify', MODEL, MODEL, '--report', 'junit=x.xml', '--report', 'markdown=x.md'], 'NOT_AVAILABLE', 4],

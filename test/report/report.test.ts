@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { didYouMean } from '../../src/did-you-mean.ts';
 import { GrowError } from '../../src/errors.ts';
-import { grow, inspect } from '../../src/index.ts';
+import { type GrowOptions, grow, inspect } from '../../src/index.ts';
 import { errorDocument } from '../../src/report/documents.ts';
 import { COLOURS, PLAIN } from '../../src/report/paint.ts';
 import { asJson, printable } from '../../src/report/printable.ts';
@@ -11,16 +11,25 @@ import { edited } from '../support/proto-model.ts';
 
 describe('portable: the weights fit the standard module of the bigger size', () => {
   test.each([
-    ['wider feed-forwards and more layers', 'optimum_gpt2_past', ['mlp=x2', 'layers=+1'], []],
-    ['native norms', 'dynamo_llama_gqa', ['hidden=80', 'mlp=x2'], []],
-    ['old-block norms', 'torchscript_bert_op17', ['hidden=+8'], [/old-block/, /heads × width/]],
-    ['k ≠ v', 'optimum_gpt2_past', ['v=+2'], [/k ≠ v/, /heads × width/]],
-    ['a kept score scale', 'torchscript_paper', ['qk=+2'], [/stay scaled/]],
-    ['rotary frequencies', 'dynamo_llama_gqa', ['qk=+2', 'v=+2'], [/stay scaled/, /rotary/]],
-    ['layers of different widths', 'torchscript_paper', ['mlp[0]=+4'], [/different widths/]],
-    ['widths that always differed', 'torchscript_paper', ['mlp=+4'], []],
-  ])('%s', (_, name, steps, reasons) => {
-    const { portable } = grow(fixture(name), steps).report;
+    ['wider feed-forwards and more layers', 'optimum_gpt2_past', ['mlp=x2', 'layers=+1'], {}, []],
+    ['native norms', 'dynamo_llama_gqa', ['hidden=80', 'mlp=x2'], {}, []],
+    ['native norms and as many more heads', 'dynamo_vit', ['hidden=x2', 'heads=x2'], { norm: 'native' }, []],
+    ['old-block norms', 'torchscript_bert_op17', ['hidden=+8'], {}, [/old-block/, /heads × width/]],
+    ['old-block norms on queries and keys', 'dynamo_qwen3', ['qk=+4', 'v=+4'], { norm: 'old-block' }, [/old-block/, /stay scaled/, /rotary/]],
+    ['an epsilon that norms share', 'dynamo_qwen3', ['hidden=80'], {}, [/epsilon/]],
+    ['k ≠ v', 'optimum_gpt2_past', ['v=+2'], {}, [/k ≠ v/, /heads × width/]],
+    ['a kept score scale', 'torchscript_paper', ['qk=+2'], {}, [/stay scaled/]],
+    ['a score scale of the new width', 'torchscript_paper', ['qk=+2'], { scale: 'weights' }, []],
+    ['scores without a scale', 'optimum_t5_encoder', ['qk=+2', 'v=+2'], {}, []],
+    ['a scale of its own', 'optimum_gemma2_past', ['heads=x2', 'qk=+2', 'v=+2'], {}, [/rotary/]],
+    ['embeddings times √h', 'optimum_gemma2_past', ['hidden=x2'], {}, [/root of the old width/]],
+    ['rotary frequencies', 'dynamo_llama_gqa', ['qk=+2', 'v=+2'], {}, [/stay scaled/, /rotary/]],
+    ['a partial rotation', 'optimum_gpt_neox_past', ['qk=+2', 'v=+2', 'hidden=42'], { scale: 'weights', norm: 'native' }, []],
+    ['layers of different widths', 'torchscript_paper', ['mlp[0]=+4'], {}, [/different widths/]],
+    ['widths that always differed', 'torchscript_paper', ['mlp=+4'], {}, []],
+    ['a new post-norm layer', 'torchscript_bert_op17', ['layers=+1'], {}, [/epsilons of their own/]],
+  ] as [string, string, string[], GrowOptions, RegExp[]][])('%s', (_, name, steps, options, reasons) => {
+    const { portable } = grow(fixture(name), steps, options).report;
     expect(portable).toEqual({ ok: reasons.length === 0, why: reasons.map((reason) => expect.stringMatching(reason)) });
   });
 });
