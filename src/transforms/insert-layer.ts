@@ -56,6 +56,11 @@ function copyPart(
 ): { copies: Map<string, string> } {
   const { data, flat } = analysis;
   const nodes = layerNodes(analysis, part, caches);
+  const outside = part.zeroed.find(({ operand }) => !nodes.has(operand.node));
+  if (outside !== undefined)
+    throw new GrowError('UNSUPPORTED_AXIS', 'a layer cannot be inserted here exactly: it shares the weights of its result with what stands before it', {
+      where: nodeLabel(outside.operand.node),
+    });
   const copies = new Map<string, string>([[part.from, part.at]]);
   const rename = (text: string): string => renumber(text, part.layer.index, number);
   const cacheInputs = new Set((caches.inputs[part.layer.index] ?? []).map((info) => info.name));

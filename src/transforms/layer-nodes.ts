@@ -51,6 +51,8 @@ export function layerNodes(analysis: Analysis, part: LayerPart, caches: Caches):
     )
       seeds.push(node);
   }
+  // a bias that is stretched to the stream's shape reads the stream through Shape only; it is zeroed, so it is the layer's own
+  seeds.push(...part.zeroed.map(({ operand }) => operand.node));
   const queue = [...seeds];
   while (queue.length > 0) {
     const node = queue.pop() as FlatNode;
