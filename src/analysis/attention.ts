@@ -5,9 +5,9 @@
 import type { FlatNode } from '../onnx/graph.ts';
 import { type Axis, factorsOf, find, leavesOf } from './axis.ts';
 import type { Analysis } from './graph-analysis.ts';
-import { findNorms, isProduct, type Norm } from './norms.ts';
-import { ruleOf } from './op-rules.ts';
-import type { FusedAttention, Labels } from './relation.ts';
+import { factorNames, findNorms, isProduct, type Norm } from './norms.ts';
+import { factorInputs, ruleOf } from './op-rules.ts';
+import { baseLabels, type FusedAttention, type Labels } from './relation.ts';
 import { hint } from './size.ts';
 import { reducedAxis } from './spelled-norms.ts';
 
@@ -92,7 +92,8 @@ export function weightLeaves(analysis: Analysis): ReadonlySet<Axis> {
   const leaves = new Set<Axis>();
   for (const node of flat.nodes) {
     if (!isProduct(node)) continue;
-    node.inputs.slice(0, 2).forEach((name, input) => {
+    factorInputs(node).forEach((input) => {
+      const name = node.inputs[input] ?? '';
       if (facts.values.get(name)?.dependence !== 'constant') return;
       for (const axis of axes.ofInput(node, input) ?? []) for (const own of leavesOf(axis)) leaves.add(own);
     });
@@ -101,13 +102,12 @@ export function weightLeaves(analysis: Analysis): ReadonlySet<Axis> {
 }
 
 /** True when both factors of a product are computed from the model's inputs. */
-const activations = ({ facts }: Analysis, node: FlatNode): boolean =>
-  node.inputs.slice(0, 2).every((name) => facts.values.get(name)?.dependence === 'data') && node.inputs.length >= 2;
+const activations = ({ facts }: Analysis, node: FlatNode): boolean => factorNames(node).every((name) => facts.values.get(name)?.dependence === 'data');
 
 function spelledOut(analysis: Analysis, value: FlatNode, weights: ReadonlySet<Axis>, norms: readonly Norm[]): Attention | undefined {
   const relation = analysis.facts.relations.get(value);
   if (relation?.kind !== 'labels') return undefined;
-  const contracted = contractedLabels(relation);
+  const contracted = contractedLabels(value, relation);
   if (contracted.length !== 1) return undefined;
   for (const weightsInput of [0, 1]) {
     const dim = relation.inputs[weightsInput]?.indexOf(contracted[0] ?? '') ?? -1;
@@ -184,7 +184,7 @@ function describe(
   const scoreRelation = facts.relations.get(score.node);
   const valueRelation = facts.relations.get(value);
   if (scoreRelation?.kind !== 'labels' || valueRelation?.kind !== 'labels') return undefined;
-  const [contracted] = contractedLabels(scoreRelation);
+  const [contracted] = contractedLabels(score.node, scoreRelation);
   const keyDim = scoreRelation.inputs[score.keyInput]?.indexOf(contracted ?? '') ?? -1;
   const qk = axes.ofInput(score.node, score.keyInput)?.[keyDim];
   const values = valueRelation.inputs[valuesInput] ?? [];
@@ -228,10 +228,11 @@ function describe(
   };
 }
 
-/** Labels that are summed over. */
-export function contractedLabels(relation: Labels): string[] {
-  const [a, b] = relation.inputs;
-  return (a ?? []).filter((label) => label !== '' && (b ?? []).includes(label) && !relation.outputs[0]?.includes(label));
+/** Labels that a sum of products sums over. */
+export function contractedLabels(node: FlatNode, relation: Labels): string[] {
+  const [first, second] = factorInputs(node);
+  const other = baseLabels(relation, second);
+  return baseLabels(relation, first).filter((label) => label !== '' && other.includes(label) && !relation.outputs[0]?.includes(label));
 }
 
 /** Values from a projected activation back to (not including) the nearest product with a weight; all branches. */
@@ -259,7 +260,7 @@ export function pathToProjection(analysis: Analysis, start: string): string[] {
 }
 
 const descendsFromProduct = (analysis: Analysis, value: string): boolean =>
-  analysis.data.ancestors(value).some((node) => isProduct(node) && node.inputs.slice(0, 2).some((name) => isMatrix(analysis, name)));
+  analysis.data.ancestors(value).some((node) => isProduct(node) && factorNames(node).some((name) => isMatrix(analysis, name)));
 
 /** A constant with more than one dimension that matters; frequencies times positions are no projection. */
 const isMatrix = ({ facts }: Analysis, name: string): boolean => {

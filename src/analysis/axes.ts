@@ -1,6 +1,6 @@
 /** Which axes the dimensions of every value have: one forward pass over the relations of all nodes. */
 import { type FlatGraph, type FlatNode, nodeLabel } from '../onnx/graph.ts';
-import { type Axis, align, become, compose, cut, factorsOf, find, leaf, Misaligned, pin, printAxis, unify } from './axis.ts';
+import { type Axis, align, become, compose, cut, factorsOf, find, follow, leaf, Misaligned, pin, printAxis, unify } from './axis.ts';
 import type { Composite, Labels, View } from './relation.ts';
 import type { Facts } from './shapes.ts';
 import { divideExactly, equal, hint, isStatic, multiply, type Size, subtract } from './size.ts';
@@ -87,7 +87,13 @@ export function findAxes(flat: FlatGraph, facts: Facts): Axes {
       if (before !== undefined) attempt(node, [before, made], () => unify(before, made));
       byLabel.set(label, before ?? made);
     }
-    if (relation.composites !== undefined || relation.attributes !== undefined) labelled.set(node, byLabel);
+    for (const [label, { form, of: base, by }] of relation.derived ?? []) {
+      const before = byLabel.get(label);
+      if (!byLabel.has(base)) byLabel.set(base, leaf(relation.sizes?.get(base) ?? 1));
+      const made = follow(form, byLabel.get(base) as Axis, by);
+      if (before !== undefined) attempt(node, [before, made], () => unify(before, made));
+    }
+    if (relation.composites !== undefined || relation.attributes !== undefined || relation.derived !== undefined) labelled.set(node, byLabel);
     node.outputs.forEach((output, o) => {
       const dims = facts.values.get(output)?.dims;
       const labels = relation.outputs[o];

@@ -11,8 +11,11 @@ import { add, divideExactly, equal, hint, product, type Size, subtract } from '.
 /** An axis of one graph; use the functions below, never the fields, outside this file. */
 export interface Axis {
   size: Size;
-  form: 'leaf' | 'product' | 'sum';
+  /** `appended` and `blocks` follow their only child: see Derived in relation.ts. */
+  form: 'leaf' | 'product' | 'sum' | 'appended' | 'blocks';
   children: readonly Axis[];
+  /** Elements a block holds. */
+  readonly by: number;
   /** Set when this axis was found to be the same as another. */
   same: Axis | null;
   /** Why this leaf must keep its size. */
@@ -62,7 +65,7 @@ export function sameAxis(a: Axis, b: Axis): boolean {
 export function printAxis(axis: Axis): string {
   const root = find(axis);
   if (root.form === 'leaf') return typeof root.size === 'number' ? String(root.size) : root.size.key;
-  return `(${root.children.map(printAxis).join(root.form === 'sum' ? ' + ' : '·')})`;
+  return `(${root.children.map(printAxis).join(root.form === 'sum' ? ' + ' : '·')})${root.form === 'blocks' ? `/${root.by}` : ''}`;
 }
 
 /** Thrown when two layouts cannot be brought together; the axes are pinned with the reason. */
@@ -70,14 +73,23 @@ export class Misaligned extends Error {}
 
 let nextId = 0;
 /** A new axis of its own. */
-export const leaf = (size: Size): Axis => ({ size, form: 'leaf', children: [], same: null, pinned: null, id: nextId++ });
+export const leaf = (size: Size): Axis => ({ size, form: 'leaf', children: [], by: 1, same: null, pinned: null, id: nextId++ });
 /** A product or sum of axes; one child stands for itself. */
 export const compose = (form: 'product' | 'sum', children: readonly Axis[]): Axis => {
   const only = children.length === 1 ? children[0] : undefined;
   if (only !== undefined) return only;
   const size = form === 'product' ? product(children.map((c) => find(c).size)) : children.reduce<Size>((sum, c) => add(sum, find(c).size), 0);
-  return { size, form, children, same: null, pinned: null, id: nextId++ };
+  return { size, form, children, by: 1, same: null, pinned: null, id: nextId++ };
 };
+
+/** A dimension that follows another one. */
+export const follow = (form: 'appended' | 'blocks', axis: Axis, by: number): Axis => {
+  const { size } = find(axis);
+  const own = form === 'appended' ? size : Math.ceil(hint(size) / by);
+  return { size: own, form, children: [axis], by, same: null, pinned: null, id: nextId++ };
+};
+
+const follows = ({ form }: Axis): boolean => form === 'appended' || form === 'blocks';
 
 /** Turns a leaf or sum in place into a product or sum of other axes; everything unified with it sees the change. */
 export function become(axis: Axis, form: 'product' | 'sum', children: readonly Axis[]): void {
@@ -109,7 +121,12 @@ export function unify(first: Axis, second: Axis): void {
     from.same = to;
     return;
   }
-  if (a.form === 'product' && b.form === 'product') align(factorsOf(a), factorsOf(b));
+  if (follows(a) || follows(b)) {
+    const [child] = a.children;
+    const [other] = b.children;
+    if (a.form !== b.form || a.by !== b.by || child === undefined || other === undefined) throw new Misaligned('an order of blocks and another one');
+    unify(child, other);
+  } else if (a.form === 'product' && b.form === 'product') align(factorsOf(a), factorsOf(b));
   else if (a.form === 'sum' && b.form === 'sum') joinSums(a, b);
   else {
     const [whole, sum] = a.form === 'product' ? [a, b] : [b, a];
@@ -182,6 +199,7 @@ function splitProduct(axis: Axis, outer: Size): [Axis, Axis] {
     become(axis, 'product', children);
     return children;
   }
+  if (follows(axis)) throw new Misaligned('quantised blocks are split');
   const inner = leaf(rest);
   const counts = segmentsOf(axis).map((segment) => {
     const count = divideExactly(segment.size, rest);
@@ -200,6 +218,7 @@ export function cut(axis: Axis, sizes: readonly Size[]): Axis[] {
   const whole = find(axis);
   const wanted = sizes.filter((size) => size !== 0);
   if (wanted.length === 1) return sizes.map((size) => (size === 0 ? leaf(0) : whole));
+  if (follows(whole)) throw new Misaligned('quantised blocks are cut');
   let pieces: Axis[];
   if (whole.form === 'leaf') {
     pieces = wanted.map(leaf);

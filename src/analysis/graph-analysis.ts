@@ -4,6 +4,7 @@ import type { Model } from '../onnx/ir.ts';
 import { type Axes, findAxes } from './axes.ts';
 import { type Dataflow, followData } from './dataflow.ts';
 import { type Facts, inferFacts } from './shapes.ts';
+import { unpackConstants } from './unpacked.ts';
 
 /** All facts that transforms, reports and judges ask for. */
 export interface Analysis {
@@ -19,7 +20,7 @@ const cache = new WeakMap<Model, Analysis>();
 export function analyze(model: Model): Analysis {
   const known = cache.get(model);
   if (known !== undefined) return known;
-  const flat = flatten(model);
+  const flat = unpackConstants(flatten(model));
   const facts = inferFacts(flat);
   const analysis: Analysis = { flat, facts, axes: findAxes(flat, facts), data: followData(flat, facts) };
   cache.set(model, analysis);

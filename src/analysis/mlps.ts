@@ -3,7 +3,8 @@ import type { FlatNode } from '../onnx/graph.ts';
 import { contractedLabels } from './attention.ts';
 import { type Axis, find, leavesOf } from './axis.ts';
 import type { Analysis } from './graph-analysis.ts';
-import { isProduct } from './norms.ts';
+import { factorNames, isProduct } from './norms.ts';
+import { factorInputs } from './op-rules.ts';
 import type { Chain, Step } from './streams.ts';
 
 /** A feed-forward block: what is non-linear between a product that makes an inner axis and one that sums over it. */
@@ -56,12 +57,13 @@ export function findMlps(analysis: Analysis, step: Step, exclude: ReadonlySet<Ax
     if (!isProduct(writer)) return [];
     const relation = facts.relations.get(writer);
     if (relation?.kind !== 'labels') return [];
-    const weight = [1, 0].find((input) => facts.values.get(writer.inputs[input] ?? '')?.dependence === 'constant');
-    const [label] = contractedLabels(relation);
+    const weight = [...factorInputs(writer)].reverse().find((input) => facts.values.get(writer.inputs[input] ?? '')?.dependence === 'constant');
+    const [label] = contractedLabels(writer, relation);
     if (weight === undefined || label === undefined) return [];
-    const axis = axes.ofInput(writer, weight)?.[relation.inputs[weight]?.indexOf(label) ?? -1];
+    const inner = factorInputs(writer).find((input) => input !== weight) ?? 0;
+    const axis = axes.ofInput(writer, inner)?.[relation.inputs[inner]?.indexOf(label) ?? -1];
     if (axis === undefined || leavesOf(axis).some((leaf) => exclude.has(leaf))) return [];
-    const found = innerPath(analysis, writer.inputs[1 - weight] ?? '', find(axis));
+    const found = innerPath(analysis, writer.inputs[inner] ?? '', find(axis));
     return found === undefined || found.sources === 0 ? [] : [{ axis: find(axis), gated: found.gated, activation: found.activation, writer }];
   });
 }
@@ -98,7 +100,7 @@ function innerPath({ data, facts, axes }: Analysis, start: string, axis: Axis): 
     const node = data.producer(value);
     if (node === undefined) continue;
     if (isProduct(node)) {
-      if (node.inputs.slice(0, 2).every((name) => facts.values.get(name)?.dependence === 'data')) return undefined;
+      if (factorNames(node).every((name) => facts.values.get(name)?.dependence === 'data')) return undefined;
       sources.add(value);
       continue;
     }

@@ -6,7 +6,7 @@
 import type { FlatNode } from '../onnx/graph.ts';
 import { type Axis, find } from './axis.ts';
 import type { Analysis } from './graph-analysis.ts';
-import { ruleOf } from './op-rules.ts';
+import { factorInputs, ruleOf } from './op-rules.ts';
 import { spelledOut, startsStatistic } from './spelled-norms.ts';
 
 /** An operand of a node. */
@@ -116,3 +116,6 @@ function fusedNorm({ axes, facts, data }: Analysis, node: FlatNode, form: { kind
 
 /** True for an operator whose result mixes elements along one of its dimensions, as fused norms do. */
 export const isProduct = (node: FlatNode): boolean => ruleOf(node.op)?.zero === 'product';
+
+/** The values that a sum of products multiplies. */
+export const factorNames = (node: FlatNode): readonly string[] => factorInputs(node).map((input) => node.inputs[input] ?? '');

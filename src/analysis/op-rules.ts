@@ -7,6 +7,7 @@
  * Sources: https://onnx.ai/onnx/operators/ and
  * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
  */
+import type { FlatNode } from '../onnx/graph.ts';
 import { DataType } from '../onnx/ir.ts';
 import {
   castElements,
@@ -28,7 +29,8 @@ import { constantOfShape, constantOfShapeSizes, dataDependent, filled, join, ran
 import { gatheredElements, joinedElements, moved, NOTHING, paddedElements, slicedElements, transposedElements } from './moved-elements.ts';
 import type { OpRule } from './op-rule.ts';
 import { arg, einsum, gemm, matmul, norm, reduction, softmax } from './product-rules.ts';
-import { at, likeInput, range, sizesOf, unknown } from './relation.ts';
+import { QUANTISED_RULES } from './quantised-rules.ts';
+import { at, likeInput, range, type Site, sizesOf } from './relation.ts';
 import { add, equal, hint, isStatic, multiply, product, subtract } from './size.ts';
 import {
   concat,
@@ -51,6 +53,8 @@ import { convolution, globalPool, pool, resize } from './window-rules.ts';
 
 const KEEP: OpRule = unary('keeps');
 const NEVER: OpRule = unary('never');
+
+const indicesSecond = (site: Site, output: number): number => (output === 0 ? site.dtype(0) : DataType.INT64);
 
 const RULES: Readonly<Record<string, OpRule>> = {
   // element by element, f(0) = 0
@@ -88,7 +92,7 @@ const RULES: Readonly<Record<string, OpRule>> = {
   ThresholdedRelu: KEEP,
   Shrink: KEEP,
   Trilu: KEEP,
-  Dropout: KEEP,
+  Dropout: { ...KEEP, dtype: (site, output) => (output === 0 ? site.dtype(0) : DataType.BOOL) },
   BitwiseNot: NEVER,
   PRelu: pointwise('first'),
   Clip: { relate: clipRelation, zero: 'first', compute: clip },
@@ -146,7 +150,6 @@ const RULES: Readonly<Record<string, OpRule>> = {
   Gemm: { relate: gemm, zero: 'product' },
   Einsum: { relate: einsum, zero: 'product' },
   Conv: { relate: convolution, zero: 'product' },
-  MatMulInteger: { relate: (site) => matmul(site), zero: 'never', dtype: () => DataType.INT32 },
   // reductions
   ReduceMean: reduction('keeps'),
   ReduceSum: reduction('keeps', 13, (values) => values.reduce(add, 0)),
@@ -192,7 +195,7 @@ const RULES: Readonly<Record<string, OpRule>> = {
   LRN: { relate: (site) => likeInput(site, ['d1']), zero: 'keeps' },
   // windows
   AveragePool: pool('keeps'),
-  MaxPool: pool('keeps'),
+  MaxPool: { ...pool('keeps'), dtype: indicesSecond },
   GlobalAveragePool: globalPool('keeps'),
   GlobalMaxPool: globalPool('keeps'),
   Resize: resize,
@@ -279,37 +282,17 @@ const RULES: Readonly<Record<string, OpRule>> = {
       return { kind: 'labels', inputs: [labels, null], outputs: [out, out], sizes: new Map([['k', k]]), mixes: [`d${axis}`] };
     },
     zero: 'never',
+    dtype: indicesSecond,
   },
-  If: { relate: join, zero: 'moved', dtype: (site) => site.dtype(1) },
-  DequantizeLinear: {
-    relate: (site) => {
-      const labels = range(site.dims(0).length);
-      const axis = at(site.int('axis', 1), labels.length);
-      const scale = (input: number): string[] | null =>
-        site.has(input) && site.dims(input).length === 1 && site.dims(input)[0] !== 1 ? [labels[axis] ?? ''] : null;
-      if (site.int('block_size', 0) !== 0) return unknown('blocked quantisation');
-      return { kind: 'labels', inputs: [labels, scale(1), scale(2)], outputs: [labels] };
-    },
-    zero: 'never',
-    dtype: (site) => site.dtype(1),
-    gains: [1],
-  },
-  QuantizeLinear: {
-    relate: (site) => {
-      const labels = range(site.dims(0).length);
-      const axis = at(site.int('axis', 1), labels.length);
-      const scale = (input: number): string[] | null =>
-        site.has(input) && site.dims(input).length === 1 && site.dims(input)[0] !== 1 ? [labels[axis] ?? ''] : null;
-      return { kind: 'labels', inputs: [labels, scale(1), scale(2)], outputs: [labels] };
-    },
-    zero: 'never',
-    dtype: (site) => (site.has(2) ? site.dtype(2) : DataType.UINT8),
-    gains: [1],
-  },
+  If: { relate: join, zero: 'moved', dtype: (site, output) => site.dtype(1 + output) },
   ...FUSED_RULES,
+  ...QUANTISED_RULES,
 };
 
 const TABLE = new Map(Object.entries(RULES));
 
 /** What is known of an operator; undefined when nothing is. */
 export const ruleOf = (op: string): OpRule | undefined => TABLE.get(op);
+
+/** The operands that a sum of products multiplies. */
+export const factorInputs = (node: FlatNode): readonly [number, number] => ruleOf(node.op)?.factors ?? [0, 1];

@@ -29,7 +29,32 @@ export interface Labels {
   readonly attention?: FusedAttention;
   /** This node's constants break the rule: its result is not zero where its operand is (Clip to [1, 2], Pow of 0). */
   readonly neverZero?: boolean;
+  /** Inputs that are rounded in steps which depend on all their elements: new elements must be zero. */
+  readonly wholes?: readonly number[];
+  /** Set where activations are rounded to few steps: what is rounding in front of it can become a whole step behind it. */
+  readonly rounds?: boolean;
+  /** Labels whose size and order follow from another label's. */
+  readonly derived?: ReadonlyMap<string, Derived>;
 }
+
+/**
+ * A dimension that follows another one. `appended`: as many elements, but new ones stand behind all old ones, wherever they stand
+ * in the other dimension. `blocks`: one for every `by` elements of the appended order, the last block may be smaller.
+ */
+export interface Derived {
+  readonly form: 'appended' | 'blocks';
+  readonly of: string;
+  readonly by: number;
+}
+
+/** The label an operand's label follows in its order; the label itself where it follows none; `''` where blocks are counted. */
+export function baseLabel(relation: Labels, label: string): string {
+  const derived = relation.derived?.get(label);
+  return derived === undefined ? label : derived.form === 'appended' ? derived.of : '';
+}
+
+/** The labels of an operand as the result has them. */
+export const baseLabels = (relation: Labels, input: number): readonly string[] => (relation.inputs[input] ?? []).map((label) => baseLabel(relation, label));
 
 /** A dimension made of labels: `heads · head width`, `q + k + v`. */
 export interface Composite {

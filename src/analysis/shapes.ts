@@ -122,7 +122,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
       if (!(error instanceof ShapeUnknown)) throw error;
       relation = unknown(error.message);
     }
-    const dtype = dtypeOf(() => rule?.dtype?.(site) ?? site.dtype(0));
+    const dtype = (output: number): number => dtypeOf(() => rule?.dtype?.(site, output) ?? site.dtype(0));
     const dims = outputDims(node, relation);
     const elements = dims[0] === null || dims[0] === undefined ? null : computed(rule?.compute, site, dims[0]);
     relations.set(node, relation);
@@ -130,7 +130,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
       if (output === '') return;
       values.set(output, {
         dims: dims[i] ?? null,
-        dtype: i === 0 || node.op === 'Split' || node.op === 'If' ? (node.op === 'If' ? site.dtype(1 + i) : dtype) : secondDtype(node, dtype),
+        dtype: dtype(i),
         elements: i === 0 ? elements : null,
         dependence,
       });
@@ -284,11 +284,6 @@ function dtypeOf(read: () => number): number {
   } catch {
     return 0;
   }
-}
-
-/** Statistics of norms are float32; indices of TopK and MaxPool int64. */
-function secondDtype(node: FlatNode, dtype: number): number {
-  return node.op === 'TopK' || node.op === 'MaxPool' ? DataType.INT64 : node.op === 'Dropout' ? DataType.BOOL : dtype;
 }
 
 /** Values for symbols that make two sizes equal; undefined when there are none to be seen. */

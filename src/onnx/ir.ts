@@ -63,6 +63,23 @@ export interface Tensor {
   /** Set when the file keeps the elements in another file. */
   readonly external?: { readonly location: string; readonly offset: number; readonly length: number };
   readonly origin?: Origin;
+  /** Set while elements are looked at one by one that the file packs: how it does, and the tensor as it holds it. */
+  readonly packed?: { readonly packing: Packing; readonly tensor: Tensor };
+}
+
+/** How elements are packed where they are stored; see packed-tensor.ts. */
+export interface Packing {
+  /** Bits an element takes. */
+  readonly bits: number;
+  readonly signed: boolean;
+  /** True when every row (the last dimension) is padded to a pitch of its own. */
+  readonly rows: boolean;
+  /** The shape of the elements. */
+  readonly dims: readonly number[];
+  /** Elements from the start of one stored row to the next, for rows of a given length. */
+  readonly pitch: (columns: number) => number;
+  /** The shape the file states, for a shape of elements. */
+  readonly stored: (dims: readonly number[]) => readonly number[];
 }
 
 export type Attribute = {

@@ -1,6 +1,6 @@
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import type { Branch, Layer } from '../analysis/layers.ts';
-import { isProduct } from '../analysis/norms.ts';
+import { factorNames, isProduct } from '../analysis/norms.ts';
 import type { Stack } from '../analysis/stacks.ts';
 import { weightSource } from './weight-source.ts';
 
@@ -16,9 +16,7 @@ function branchMatrices(analysis: Analysis, branch: Branch): string[] {
   const { data, facts } = analysis;
   return data.ancestors(branch.branch).flatMap((node) => {
     if (!isProduct(node) || data.isAncestor(node, branch.skip)) return [];
-    const constants = node.inputs
-      .slice(0, 2)
-      .filter((name) => facts.values.get(name)?.dependence === 'constant' && (facts.values.get(name)?.dims?.length ?? 0) >= 2);
+    const constants = factorNames(node).filter((name) => facts.values.get(name)?.dependence === 'constant' && (facts.values.get(name)?.dims?.length ?? 0) >= 2);
     return constants.flatMap((name) => weightSource(analysis, name) ?? []);
   });
 }

@@ -2,7 +2,7 @@
 
 import { type Axis, find, leavesOf } from '../analysis/axis.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
-import { isProduct } from '../analysis/norms.ts';
+import { factorNames, isProduct } from '../analysis/norms.ts';
 import { isStatic } from '../analysis/size.ts';
 import type { Stack } from '../analysis/stacks.ts';
 import type { FlatNode } from '../onnx/graph.ts';
@@ -75,7 +75,7 @@ function logitsWidth({ flat, facts, axes, data }: Analysis, main: Stack): number
     if (dims == null || dims.length < 3 || size === undefined || !isStatic(size) || axis === undefined || leavesOf(axis).some((leaf) => stream.has(leaf)))
       continue;
     const makes = (node: FlatNode): boolean =>
-      isProduct(node) && sameAxis(axes.of(node.outputs[0] ?? '')?.at(-1), axis) && node.inputs.slice(0, 2).some((name) => readsStream(axes.of(name), stream));
+      isProduct(node) && sameAxis(axes.of(node.outputs[0] ?? '')?.at(-1), axis) && factorNames(node).some((name) => readsStream(axes.of(name), stream));
     if (data.ancestors(output.name).some(makes)) return size;
   }
   return null;
@@ -92,7 +92,7 @@ function isMultiplied(analysis: Analysis, table: string): boolean {
   const tensor = flat.constants.get(table)?.tensor;
   return flat.nodes.some((node) => {
     if (!isProduct(node)) return false;
-    const factors = node.inputs.slice(0, 2).filter((name) => facts.values.get(name)?.dependence === 'constant');
+    const factors = factorNames(node).filter((name) => facts.values.get(name)?.dependence === 'constant');
     return factors.some((name) => {
       const source = weightSource(analysis, name);
       const other = source === undefined ? undefined : flat.constants.get(source)?.tensor;

@@ -8,12 +8,13 @@
 import type { Axis } from '../analysis/axis.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import type { Norm, Operand } from '../analysis/norms.ts';
-import { ruleOf } from '../analysis/op-rules.ts';
-import type { Labels, View } from '../analysis/relation.ts';
+import { factorInputs, ruleOf } from '../analysis/op-rules.ts';
+import { baseLabels, type Labels, type View } from '../analysis/relation.ts';
 import { hint } from '../analysis/size.ts';
 import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
 import type { Region } from './fill.ts';
 import type { AxisGrowth } from './grow-axis.ts';
+import { operandRegion } from './label-regions.ts';
 
 /** An operand that is stretched over a grown dimension and must only reach its old elements. */
 export interface MaskedOperand extends Operand {
@@ -127,7 +128,8 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
     const labels = relation.outputs[output] ?? [];
     const byLabel = new Map(labels.flatMap((label, d) => (region[d] == null ? [] : [[label, region[d]] as const])));
     const rule = ruleOf(node.op);
-    const regionOf = (input: number): Region => (relation.inputs[input] ?? []).map((label) => byLabel.get(label) ?? null);
+    const regionOf = (input: number): Region => operandRegion(axes, growth, node, relation, input, byLabel);
+    const has = (input: number, label: string): boolean => baseLabels(relation, input).includes(label);
     // an operand without a label is the same at all its indices, so it must be zero at all of them: fine while the rest is new
     const isNew = (label: string, mask: Uint8Array): boolean => {
       const own = axes.of(node.outputs[output] ?? '')?.[labels.indexOf(label)];
@@ -136,13 +138,12 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
     };
     const newLabels = [...byLabel].flatMap(([label, mask]) => (isNew(label, mask) ? [label] : []));
     const covered = (input: number): boolean =>
-      newLabels.length > 0
-        ? newLabels.some((label) => relation.inputs[input]?.includes(label))
-        : [...byLabel.keys()].every((label) => relation.inputs[input]?.includes(label));
+      newLabels.length > 0 ? newLabels.some((label) => has(input, label)) : [...byLabel.keys()].every((label) => has(input, label));
     const at = (input: number): Operand => ({ node, input });
     const related = relation.inputs.flatMap((own, input) => (own === null || (node.inputs[input] ?? '') === '' ? [] : [input]));
     const fail = `${nodeLabel(node)}: its result cannot be zero where an operand is`;
     if (relation.neverZero === true) return fail;
+    if (rule?.quantises === true && output === 0 && !onlyReadAsQuantised(node.outputs[0] ?? '')) return `${nodeLabel(node)}: its zero point may not be 0`;
     switch (rule?.zero) {
       case 'keeps':
       case 'first':
@@ -176,8 +177,9 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
             : ((order.length > 0 ? visit(at(order[0] as number), regionOf(order[0] as number), 'possible') : null) ?? fail);
       }
       case 'product': {
-        const factors = related
-          .filter((input) => input < 2 && covered(input))
+        const points = new Set((rule.quantised ?? []).flatMap((own) => [own.scale, own.point]));
+        const factors = factorInputs(node)
+          .filter((input) => related.includes(input) && covered(input))
           .sort((a, b) => Number(!isConstant(node.inputs[a] ?? '')) - Number(!isConstant(node.inputs[b] ?? '')));
         const granted =
           factors.find((input) => visit(at(input), regionOf(input), 'granted') === null) ??
@@ -186,7 +188,7 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
         const own = mode === 'possible' ? null : visit(at(granted), regionOf(granted), mode);
         if (own !== null) return own;
         return every(
-          related.filter((input) => input >= 2),
+          related.filter((input) => !factorInputs(node).includes(input) && !points.has(input)),
           (input) => (covered(input) ? visit(at(input), regionOf(input), mode) : isZeroConstant(node.inputs[input] ?? '') ? null : fail),
         );
       }
@@ -198,6 +200,16 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
         if (node.op === 'BatchNormalization') return every([0, 2, 3], (input) => visit(at(input), regionOf(input), mode));
         return fail;
     }
+  }
+
+  /** True when every reader of quantised numbers knows their zero point: a plain one would take the zero point for a number. */
+  function onlyReadAsQuantised(name: string): boolean {
+    return data.consumers(name).every(({ node, input }) => {
+      if (ruleOf(node.op)?.quantised?.some((own) => own.operand === input || own.point === input || own.scale === input) === true) return true;
+      if (node.op === 'Shape' || ruleOf(node.op)?.zero === 'moved' || (ruleOf(node.op)?.zero === 'table' && input === 1))
+        return node.outputs.every(onlyReadAsQuantised);
+      return ruleOf(node.op)?.zero === 'table' && onlyReadAsQuantised(node.outputs[0] ?? '');
+    });
   }
 
   /** A value that is stretched over the new elements of a sum: masked there, so that it only reaches the old ones. */
@@ -225,12 +237,17 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
     const out = axes.of(node.outputs[output] ?? '') ?? [];
     switch (view.kind) {
       case 'reshape': {
-        const back = reshapeRegion(
+        const back = reshapeRegions(
           region,
           out.map((a) => growth.hint(a)),
           own.map((a) => growth.hint(a)),
         );
-        return back === null ? `${nodeLabel(node)}: the zero elements are no block before this Reshape` : visit(operand, back, mode);
+        if (back === null) return `${nodeLabel(node)}: the zero elements cannot be followed through this Reshape`;
+        for (const own of back) {
+          const reason = visit(operand, own, mode);
+          if (reason !== null) return reason;
+        }
+        return null;
       }
       case 'concat': {
         let start = 0;
@@ -334,6 +351,7 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
       if (rule?.zero === 'all') return every(related, push);
       if (rule?.zero === 'branches') return dimOf(0) >= 0 ? fail : every([1, 2], push);
       if (rule?.zero === 'table' || rule?.zero === 'moved') return node.op === 'If' ? every(branchInputs(node, output), push) : dimOf(0) < 0 ? fail : push(0);
+      if (rule?.quantised !== undefined) return fail;
       if (rule?.zero === 'product') return related.slice(0, 2).filter((input) => dimOf(input) >= 0).length === 1 ? every(related, push) : fail;
       const scales = rule?.zero === 'any' || node.op === 'Div';
       if (scales) return related.filter((input) => dimOf(input) >= 0).length === 1 && (node.op !== 'Div' || dimOf(0) >= 0) ? every(related, push) : fail;
@@ -427,9 +445,9 @@ function spread(mask: Uint8Array | null, start: number, step: number, whole: num
   return out;
 }
 
-/** A region of a reshaped value as a region before the Reshape; null when it is no product of index sets there. */
-function reshapeRegion(region: Region, out: readonly number[], input: readonly number[]): Region | null {
-  const result: (Uint8Array | null)[] = input.map(() => null);
+/** A region of a reshaped value as regions before the Reshape, which together hold the same elements; null when the groups of dimensions do not match. */
+function reshapeRegions(region: Region, out: readonly number[], input: readonly number[]): readonly Region[] | null {
+  let results: (Uint8Array | null)[][] = [input.map(() => null)];
   let i = 0;
   let j = 0;
   while (i < input.length || j < out.length) {
@@ -444,13 +462,10 @@ function reshapeRegion(region: Region, out: readonly number[], input: readonly n
     const masks = region.slice(fromJ, j);
     if (masks.every((mask) => mask == null)) continue;
     const flatMask = outer(masks.map((mask, d) => mask ?? new Uint8Array(out[fromJ + d] ?? 1).fill(1)));
-    const split = factor(flatMask, input.slice(fromI, i));
-    if (split === null) return null;
-    split.forEach((mask, d) => {
-      result[fromI + d] = mask;
-    });
+    const parts = boxes(flatMask, input.slice(fromI, i));
+    results = results.flatMap((result) => parts.map((part) => result.map((own, d) => (d >= fromI && d < i ? (part[d - fromI] ?? null) : own))));
   }
-  return result;
+  return results;
 }
 
 const outer = (masks: readonly Uint8Array[]): Uint8Array =>
@@ -460,18 +475,18 @@ const outer = (masks: readonly Uint8Array[]): Uint8Array =>
     Uint8Array.of(1),
   );
 
-/** Index sets per dimension whose product is the mask; null when there are none. */
-function factor(mask: Uint8Array, dims: readonly number[]): Uint8Array[] | null {
-  const sets = dims.map((size) => new Uint8Array(size));
-  mask.forEach((x, at) => {
-    if (x === 0) return;
-    let rest = at;
-    for (let d = dims.length - 1; d >= 0; d--) {
-      const size = dims[d] ?? 1;
-      (sets[d] as Uint8Array)[rest % size] = 1;
-      rest = Math.floor(rest / size);
-    }
-  });
-  const product = outer(sets);
-  return product.every((x, i) => x === mask[i]) ? sets : null;
+/** A set of elements as products of index sets, one set per dimension: rows that are alike belong together. */
+function boxes(mask: Uint8Array, dims: readonly number[]): Uint8Array[][] {
+  const [size = 1, ...rest] = dims;
+  if (rest.length === 0) return mask.includes(1) ? [[mask]] : [];
+  const width = mask.length / size;
+  const groups = new Map<string, { readonly row: Uint8Array; readonly at: Uint8Array }>();
+  for (let i = 0; i < size; i++) {
+    const row = mask.subarray(i * width, (i + 1) * width);
+    const key = keyOf(row);
+    const known = groups.get(key) ?? { row, at: new Uint8Array(size) };
+    known.at[i] = 1;
+    groups.set(key, known);
+  }
+  return [...groups.values()].flatMap(({ row, at }) => boxes(row, rest).map((box) => [at, ...box]));
 }

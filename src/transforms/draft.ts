@@ -6,6 +6,7 @@
 import { assert } from '../errors.ts';
 import { type Constant, type FlatGraph, type FlatNode, inExecutionOrder, unflatten } from '../onnx/graph.ts';
 import type { Attribute, Graph, Model, Tensor, ValueInfo } from '../onnx/ir.ts';
+import { pack } from '../onnx/packed-tensor.ts';
 import { tensorFromNumbers } from '../onnx/tensor.ts';
 
 interface Slot {
@@ -181,7 +182,7 @@ export function setConstant(draft: Draft, name: string, tensor: Tensor): void {
 export function finishDraft(draft: Draft): Model {
   const holders = new Map<string, Tensor>();
   for (const [name, constant] of draft.constants) {
-    if (constant.holder === 'node' && constant.tensor !== draft.flat.constants.get(name)?.tensor) holders.set(name, constant.tensor);
+    if (constant.holder === 'node' && constant.tensor !== draft.flat.constants.get(name)?.tensor) holders.set(name, pack(constant.tensor));
   }
   const nodes = draft.flat.nodes.flatMap((node) => {
     const slot = draft.slots.get(node);
@@ -191,7 +192,8 @@ export function finishDraft(draft: Draft): Model {
     return [...(slot?.before ?? []), ...(self === null ? [] : [self]), ...(slot?.after ?? [])];
   });
   const used = new Set([...nodes.flatMap((node) => node.inputs), ...draft.outputs.map((output) => output.name)]);
-  const constants = new Map([...draft.constants].filter(([name]) => used.has(name) || draft.flat.constants.has(name)));
+  const kept = [...draft.constants].filter(([name]) => used.has(name) || draft.flat.constants.has(name));
+  const constants = new Map(kept.map(([name, own]) => [name, own.tensor.packed === undefined ? own : { ...own, tensor: pack(own.tensor) }]));
   return unflatten(draft.flat.model, { nodes: inExecutionOrder(nodes), constants, inputs: draft.inputs, outputs: draft.outputs, valueInfos: draft.valueInfos });
 }
 

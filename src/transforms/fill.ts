@@ -17,6 +17,8 @@ export type Fill =
   | { readonly kind: 'constant'; readonly value: number }
   /** The mean of all old elements; 1 if that is 0. */
   | { readonly kind: 'mean' }
+  /** The whole number next to the mean of all old elements: a zero point. */
+  | { readonly kind: 'point' }
   /** The first row's element before the new one: cos 1 and sin 0, no rotation, in a table of angles over positions. */
   | { readonly kind: 'first-row' };
 
@@ -25,6 +27,14 @@ export type IndexMap = Int32Array | null;
 
 /** A set of elements that is a product of index sets; null stands for all indices. */
 export type Region = readonly (Uint8Array | null)[];
+
+/** What stands for zero in quantised numbers, by place in the grown tensor. */
+export interface ZeroPoint {
+  /** Equal keys, equal zero points. */
+  readonly key: string;
+  /** The zero point of an element, by its index along the leading dimensions and along the last. */
+  at(index: readonly number[], last: number): number;
+}
 
 /** How a tensor grows. */
 export interface Growth {
@@ -40,6 +50,8 @@ export interface Growth {
   /** Old elements in a product of old index sets that are multiplied, rounded once; null for none. */
   readonly scaled?: { readonly regions: readonly Region[]; readonly factor: number } | null;
   readonly seed: number;
+  /** Set for quantised numbers: what stands for zero, and the middle of random ones. */
+  readonly point?: ZeroPoint | null;
 }
 
 /** The grown tensor; its bytes are computed piece by piece when read. */
@@ -49,8 +61,8 @@ export function growTensor(tensor: Tensor, growth: Growth): Tensor {
   return { ...plain, ...(external && { external }), dims, data: grownSource(tensor, dims, growth) };
 }
 
-/** A tensor of the same shape whose elements are all new: normal, with the spread of the old ones. */
-export const randomTensor = (tensor: Tensor, seed: number): Tensor =>
+/** A tensor of the same shape whose elements are all new: normal, with the spread of the old ones, around the zero point if they are quantised. */
+export const randomTensor = (tensor: Tensor, seed: number, point: ZeroPoint | null): Tensor =>
   growTensor(tensor, {
     maps: tensor.dims.map((size) => new Int32Array(size).fill(-1)),
     zeros: [],
@@ -59,6 +71,7 @@ export const randomTensor = (tensor: Tensor, seed: number): Tensor =>
     multiply: 1,
     add: 0,
     seed,
+    point,
   });
 
 function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): FillingSource {
@@ -72,6 +85,7 @@ function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): F
   const corrected = growth.multiply !== 1 || growth.add !== 0 || scaled !== null;
   const key = hashName(tensor.name, growth.seed);
   const later = lazily(tensor, growth);
+  const range = wholeRange(tensor, growth);
   const copyOld = readingAhead(tensor.data);
 
   /** Old row number of a row of the grown tensor, or −1; and its index per leading dimension. */
@@ -94,7 +108,8 @@ function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): F
 
   function fillRange(target: Uint8Array, offset: number, row: number, old: number, index: readonly number[], from: number, to: number): void {
     const zero = growth.zeros.filter((region) => leading.every((_, d) => region[d] == null || region[d]?.[index[d] ?? 0] === 1));
-    if (zero.some((region) => region[leading.length] == null)) {
+    const point = growth.point ?? null;
+    if (point === null && zero.some((region) => region[leading.length] == null)) {
       target.fill(0, offset, offset + (to - from) * width);
       return;
     }
@@ -102,8 +117,10 @@ function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): F
     later.values(numbers, row, old, index, from, key, rowLength);
     for (const region of zero) {
       const last = region[leading.length];
-      for (let i = 0; i < numbers.length; i++) if (last?.[from + i] === 1) numbers[i] = 0;
+      for (let i = 0; i < numbers.length; i++) if (last == null || last[from + i] === 1) numbers[i] = 0;
     }
+    if (point !== null) for (let i = 0; i < numbers.length; i++) numbers[i] = Math.round(numbers[i] ?? 0) + point.at(index, from + i);
+    if (range !== null) for (let i = 0; i < numbers.length; i++) numbers[i] = Math.min(range[1], Math.max(range[0], Math.round(numbers[i] ?? 0)));
     // 0 · Infinity is no number: new elements stay finite in the stored type
     const limit = LARGEST.get(tensor.dataType) ?? Infinity;
     for (let i = 0; i < numbers.length; i++) if (Math.abs(numbers[i] ?? 0) > limit) numbers[i] = Math.sign(numbers[i] ?? 0) * limit;
@@ -210,6 +227,23 @@ function readingAhead(source: ByteSource): (start: number, target: Uint8Array) =
     target.set(bytes.subarray(start - from, end - from));
   };
 }
+
+/** Smallest and largest new element of whole numbers; null for floats. */
+function wholeRange(tensor: Tensor, { point }: Growth): readonly [number, number] | null {
+  const bits = tensor.packed?.packing.bits ?? 0;
+  if (bits > 0 && bits < 8) return tensor.packed?.packing.signed === true ? [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] : [0, 2 ** bits - 1];
+  // processors without dot products of bytes add pairs of products in 16 bits: 2 · 255 · 64 still fits, 2 · 255 · 127 does not
+  if (tensor.dataType === DataType.INT8) return point == null ? [-128, 127] : [-64, 64];
+  return WHOLE.get(tensor.dataType) ?? null;
+}
+
+const WHOLE = new Map<number, readonly [number, number]>([
+  [DataType.UINT8, [0, 255]],
+  [DataType.INT16, [-32768, 32767]],
+  [DataType.UINT16, [0, 65535]],
+  [DataType.INT32, [-(2 ** 31), 2 ** 31 - 1]],
+  [DataType.UINT32, [0, 2 ** 32 - 1]],
+]);
 
 /** Largest finite numbers of the float types. */
 const LARGEST = new Map<number, number>([
@@ -319,9 +353,11 @@ function lazily(tensor: Tensor, growth: Growth) {
       const { fill } = growth;
       if (fill.kind === 'constant') target.fill(fill.value);
       else if (fill.kind === 'mean') target.fill(statistics().mean === 0 ? 1 : statistics().mean);
+      else if (fill.kind === 'point') target.fill(Math.round(statistics().mean));
       else if (fill.kind === 'first-row') for (let i = 0; i < target.length; i++) target[i] = readNumbers(tensor, oldBefore(from + i), 1)[0] ?? 0;
       else {
-        const scale = statistics().deviation;
+        // quantised numbers that are all equal say nothing about a spread
+        const scale = growth.point == null ? statistics().deviation : Math.max(1, statistics().deviation);
         const start = row * rowLength + from;
         for (let i = 0; i < target.length; i++) target[i] = scale * normalAt(key, start + i);
       }

@@ -40,6 +40,9 @@ export function growAxes(leaves: LeafSizes): AxisGrowth {
     const root = find(axis);
     if (!grows(root)) return root.size;
     if (root.form === 'leaf') return leaves.get(root) ?? root.size;
+    const [child] = root.children;
+    if (root.form === 'appended' && child !== undefined) return size(child);
+    if (root.form === 'blocks' && child !== undefined) return Math.ceil(hint(size(child)) / root.by);
     return root.form === 'product'
       ? root.children.reduce<Size>((p, child) => multiply(p, size(child)), 1)
       : root.children.reduce<Size>((s, child) => add(s, size(child)), 0);
@@ -57,7 +60,7 @@ export function growAxes(leaves: LeafSizes): AxisGrowth {
   function buildNew(root: Axis): Int32Array {
     const old = hintOf(root);
     if (!grows(root)) return Int32Array.from({ length: old }, (_, i) => i);
-    if (root.form === 'leaf') return Int32Array.from({ length: leaves.get(root) ?? old }, (_, i) => (i < old ? i : -1));
+    if (root.form !== 'product' && root.form !== 'sum') return Int32Array.from({ length: hint(size(root)) }, (_, i) => (i < old ? i : -1));
     const children = root.children.map((child) => ({ map: build(child), old: hintOf(child) }));
     if (root.form === 'sum') {
       let offset = 0;

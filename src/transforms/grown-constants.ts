@@ -4,13 +4,15 @@ import type { Analysis } from '../analysis/graph-analysis.ts';
 import type { Operand } from '../analysis/norms.ts';
 import { ruleOf } from '../analysis/op-rules.ts';
 import { hint } from '../analysis/size.ts';
-import type { FlatNode } from '../onnx/graph.ts';
+import { GrowError } from '../errors.ts';
+import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
 import { type Demands, useKey } from './demands.ts';
 import { addTensor, type Draft, setConstant, setInput } from './draft.ts';
 import { type Fill, type Growth, growTensor } from './fill.ts';
 import type { AxisGrowth } from './grow-axis.ts';
 import type { Correction } from './norm-forms.ts';
 import { besideNew, type Rescaled } from './score-scale.ts';
+import { isScaleOrPoint, quantisedUse, zeroPointOf } from './zero-points.ts';
 
 const operandKey = (analysis: Analysis, { node, input }: Operand): string => `${analysis.data.index.get(node) ?? 0}:${input}`;
 
@@ -41,6 +43,12 @@ export function growConstants(
       const correction = corrected.get(operandKey(analysis, operand));
       const grows = own.some((axis) => growth.grows(axis));
       const key = useKey(analysis, operand);
+      const scaled = scaledOf(growth, own, rescaled.get(key));
+      if ((correction !== undefined || scaled != null) && quantisedUse(analysis, operand) !== null)
+        throw new GrowError('UNSUPPORTED_AXIS', `the quantised weights ${name} are whole numbers and cannot be rescaled`, {
+          where: nodeLabel(node),
+          hint: 'use --scale keep and --norm old-block',
+        });
       const plan: Growth | null =
         grows || correction !== undefined
           ? {
@@ -50,8 +58,9 @@ export function growConstants(
               fill: fillOf(analysis, operand, own, growth),
               multiply: correction?.multiply ?? 1,
               add: correction?.add ?? 0,
-              scaled: scaledOf(growth, own, rescaled.get(key)),
+              scaled,
               seed,
+              point: grows ? zeroPointOf(analysis, operand, growth) : null,
             }
           : null;
       uses.set(name, [...(uses.get(name) ?? []), { operand, growth: plan, signature: plan === null ? '' : signatureOf(plan) }]);
@@ -96,7 +105,7 @@ function groupBySignature(uses: readonly Use[]): Use[][] {
 
 /** Where old elements go and how they are corrected decides whether uses can share a tensor; the strictest fill wins. */
 const signatureOf = (plan: Growth): string =>
-  `${plan.maps.map((map) => (map === null ? '*' : hashMap(map))).join('|')};${plan.multiply};${plan.add};${plan.meanAlong ?? ''};${plan.scaled?.factor ?? ''}`;
+  `${plan.maps.map((map) => (map === null ? '*' : hashMap(map))).join('|')};${plan.multiply};${plan.add};${plan.meanAlong ?? ''};${plan.scaled?.factor ?? ''};${plan.point?.key ?? ''}`;
 
 function hashMap(map: Int32Array): string {
   let hash = 17;
@@ -115,6 +124,9 @@ const MOVES = new Set(['Identity', 'Cast', 'Unsqueeze', 'Squeeze', 'Reshape', 'T
 /** What new elements of a constant hold where nothing forces them, by what the constant is used for. */
 function fillOf(analysis: Analysis, operand: Operand, own: readonly Axis[], growth: AxisGrowth): Fill {
   const { facts, data } = analysis;
+  const quantising = isScaleOrPoint(operand);
+  if (quantising !== null) return { kind: quantising === 'point' ? 'point' : 'mean' };
+  if (quantisedUse(analysis, operand) !== null) return { kind: 'normal' };
   if (reachesAngle(analysis, operand)) return { kind: 'constant', value: 0 };
   let at = operand;
   for (let hop = 0; hop < 6 && MOVES.has(at.node.op); hop++) {

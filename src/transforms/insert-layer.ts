@@ -7,12 +7,13 @@ import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
 import { type Attribute, DataType, type Model, type Tensor } from '../onnx/ir.ts';
 import { tensorFromNumbers } from '../onnx/tensor.ts';
 import { addTensor, type Draft, finishDraft, freshName, insertAfter, insertBefore, scoped, setAttribute, setInput, setOutput, startDraft } from './draft.ts';
-import { randomTensor } from './fill.ts';
+import { growTensor, randomTensor } from './fill.ts';
 import type { LayerPart } from './layer-addition.ts';
 import { addCaches, aliasIn, type Caches, cacheNames, isCache, nextNumber, renumber } from './layer-caches.ts';
 import { allAncestors, layerNodes } from './layer-nodes.ts';
 import { sourceOf } from './norm-forms.ts';
 import type { NormEdit } from './post-norm.ts';
+import { isScaleOrPoint, quantisedUse, zeroPointOf } from './zero-points.ts';
 
 /** What a new layer holds: its neighbour's weights, or random matrices of the same spread (gains and biases are its neighbour's). */
 export type NewLayer = 'copy' | 'random';
@@ -130,16 +131,18 @@ function copyPart(
     const copy =
       edit !== undefined
         ? addTensor(draft, base, tensorFromNumbers(base, tensor.dataType, tensor.dims, edit.numbers(tensor)))
-        : addTensor(draft, base, value === undefined ? fresh(base, operand, tensor) : filled(tensor, value));
+        : addTensor(draft, base, value === undefined ? fresh(base, operand, tensor) : filled(analysis, operand, tensor, value));
     shared.set(key, copy);
     return copy;
   }
 
   /** The weights of the new layer where nothing forces them. */
-  function fresh(base: string, { node }: Operand, tensor: Tensor): Tensor {
+  function fresh(base: string, operand: Operand, tensor: Tensor): Tensor {
+    const { node } = operand;
+    if (making.newLayer !== 'random' || isScaleOrPoint(operand) !== null) return tensor;
     const feedsProduct = isProduct(node) || node.outputs.some((output) => data.consumers(output).some((reader) => isProduct(reader.node)));
     const isMatrix = feedsProduct && tensor.dims.filter((size) => size > 1).length > 1;
-    return making.newLayer === 'random' && isMatrix ? randomTensor({ ...tensor, name: base }, making.seed) : tensor;
+    return isMatrix ? randomTensor({ ...tensor, name: base }, making.seed, zeroPointOf(analysis, operand, null)) : tensor;
   }
 
   /** Puts the copies behind the stream value and lets what read it read the new layer's result. */
@@ -233,7 +236,9 @@ const FLOATS: readonly number[] = [DataType.FLOAT, DataType.DOUBLE, DataType.FLO
 
 /** Weights, biases and gains are the layer's own; scalars, masks, tables and integers are shared. */
 function isParameter(analysis: Analysis, operand: Operand, tensor: Tensor, nodes: ReadonlySet<FlatNode>): boolean {
-  if (!FLOATS.includes(tensor.dataType) || tensor.dims.reduce((a, b) => a * b, 1) <= 1) return false;
+  if (tensor.dims.reduce((a, b) => a * b, 1) <= 1) return false;
+  if (quantisedUse(analysis, operand) !== null || isScaleOrPoint(operand) !== null) return true;
+  if (!FLOATS.includes(tensor.dataType)) return false;
   const { node } = operand;
   const zero = ruleOf(node.op)?.zero;
   if (isProduct(node) || OWN.has(node.op) || zero === 'all' || zero === 'any' || node.op === 'Div' || node.op.startsWith('com.microsoft.')) return true;
@@ -241,7 +246,21 @@ function isParameter(analysis: Analysis, operand: Operand, tensor: Tensor, nodes
   return constant && nodes.has(node);
 }
 
-function filled(tensor: Tensor, value: number): Tensor {
+function filled(analysis: Analysis, operand: Operand, tensor: Tensor, value: number): Tensor {
+  const point = value === 0 ? zeroPointOf(analysis, operand, null) : null;
+  if (point !== null) {
+    const nothing = tensor.dims.map((size) => new Int32Array(size).fill(-1));
+    return growTensor(tensor, {
+      maps: nothing,
+      zeros: [tensor.dims.map(() => null)],
+      meanAlong: null,
+      fill: { kind: 'normal' },
+      multiply: 1,
+      add: 0,
+      seed: 0,
+      point,
+    });
+  }
   if (value !== 0)
     return {
       ...tensor,

@@ -1,6 +1,6 @@
 /** Which nodes, caches included, belong to a layer. */
 import type { Analysis } from '../analysis/graph-analysis.ts';
-import { isProduct } from '../analysis/norms.ts';
+import { factorNames, isProduct } from '../analysis/norms.ts';
 import type { FlatNode } from '../onnx/graph.ts';
 import type { LayerPart } from './layer-addition.ts';
 import type { Caches } from './layer-caches.ts';
@@ -46,8 +46,8 @@ export function layerNodes(analysis: Analysis, part: LayerPart, caches: Caches):
     if (
       isProduct(node) &&
       !own.has(node) &&
-      node.inputs.slice(0, 2).some((name) => isMatrix(analysis, name)) &&
-      node.inputs.slice(0, 2).some((name) => facts.values.get(name)?.dependence === 'data')
+      factorNames(node).some((name) => isMatrix(analysis, name)) &&
+      factorNames(node).some((name) => facts.values.get(name)?.dependence === 'data')
     )
       seeds.push(node);
   }

@@ -65,7 +65,8 @@ export function sourceOf({ flat, data, facts }: Analysis, operand: Operand, fact
     if (flat.constants.has(name)) return { operand: at, multiply: factor, add: (factor - 1) * offset };
     const node = data.producer(name);
     if (node === undefined) return null;
-    if (HANDED_THROUGH.has(node.op)) at = { node, input: 0 };
+    // quantised numbers are whole and cannot be multiplied, but they can all be zero
+    if (HANDED_THROUGH.has(node.op) || (factor === 0 && (node.op === 'DequantizeLinear' || node.op === 'Gather'))) at = { node, input: 0 };
     else if (node.op === 'Add' && offset === 0) {
       const scalar = [0, 1].find(
         (i) => facts.elements(node.inputs[i] ?? '')?.length === 1 && (facts.values.get(node.inputs[1 - i] ?? '')?.dims?.length ?? 0) > 0,

@@ -5,7 +5,7 @@ import type { Operand } from '../analysis/norms.ts';
 import { hint } from '../analysis/size.ts';
 import { type FlatNode, opsetVersion } from '../onnx/graph.ts';
 import { type Attribute, DataType } from '../onnx/ir.ts';
-import { addConstant, currentOf, type Draft, insertBefore, newNode, setInput } from './draft.ts';
+import { addConstant, currentOf, type Draft, freshName, insertAfter, insertBefore, newNode, setInput, setOutput } from './draft.ts';
 import type { AxisGrowth } from './grow-axis.ts';
 
 /** The old elements of an operand along one dimension, as a new value in front of the node that reads them. */
@@ -78,4 +78,16 @@ export function maskOperand(analysis: Analysis, draft: Draft, growth: AxisGrowth
   const product = newNode(draft, node, 'Mul', [currentOf(draft, node)?.inputs[input] ?? '', mask]);
   insertBefore(draft, node, product);
   setInput(draft, node, input, product.outputs[0] ?? '');
+}
+
+/** Lets a quantiser take its scale and zero point from the old elements; all elements are then rounded with them. */
+export function scaleOfOld(analysis: Analysis, draft: Draft, growth: AxisGrowth, node: FlatNode): void {
+  const own = analysis.axes.ofInput(node, 0) ?? [];
+  const all = currentOf(draft, node)?.inputs[0] ?? '';
+  const old = own.reduce((name, axis, dim) => (growth.grows(axis) ? takeOld(analysis, draft, growth, node, name, dim, own.length, axis) : name), all);
+  const [result = '', scale = '', point = ''] = node.outputs;
+  setInput(draft, node, 0, old);
+  const rounded = newNode(draft, node, 'QuantizeLinear', [all, scale, point]);
+  setOutput(draft, node, 0, freshName(draft, `${result}_old`));
+  insertAfter(draft, node, { ...rounded, outputs: [result] });
 }

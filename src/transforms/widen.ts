@@ -9,21 +9,23 @@ import type { Analysis } from '../analysis/graph-analysis.ts';
 import type { Norm } from '../analysis/norms.ts';
 import { inferFacts } from '../analysis/shapes.ts';
 import { equal, hint, keyOf } from '../analysis/size.ts';
+import { unpackConstants } from '../analysis/unpacked.ts';
 import { GrowError } from '../errors.ts';
 import { type FlatNode, flatten, nodeLabel } from '../onnx/graph.ts';
 import type { Model } from '../onnx/ir.ts';
+import { keepBlockOrder } from './block-order.ts';
 import { collectDemands } from './demands.ts';
 import { finishDraft, startDraft } from './draft.ts';
 import { type AxisGrowth, growAxes, type LeafSizes } from './grow-axis.ts';
 import { growConstants } from './grown-constants.ts';
 import { declareShapes, keepInputs, keepOutputs } from './kept-interface.ts';
 import { type Correction, correctEpsilonAttribute, nativeCorrections, oldBlockFused } from './norm-forms.ts';
-import { maskOperand, takeOldOperand } from './old-elements.ts';
+import { maskOperand, scaleOfOld, takeOldOperand } from './old-elements.ts';
 import { rederiveSizes } from './rederive.ts';
 import { describeScaling, planScoreScale, writeScales } from './score-scale.ts';
 import { widthReasons } from './standard-module.ts';
 import type { WidenRequest } from './widen-request.ts';
-import { demandZeros, demandZeroTail } from './zero-factors.ts';
+import { demandWholes, demandZeros, demandZeroTail } from './zero-factors.ts';
 
 /** A wider model. */
 export interface Widened {
@@ -45,9 +47,12 @@ export function widen(analysis: Analysis, request: WidenRequest): Widened {
   const fusedOldBlock = new Set<FlatNode>();
   const grown = request.norms.filter((norm) => growth.grows(norm.axis));
   if (request.form === 'native') refuseOldBlocks(analysis, growth, request);
+  const rounding = request.form === 'native' ? roundsActivations(analysis) : null;
   for (const norm of grown) {
     const isStream = isStreamAxis(request, norm.axis);
     if (request.form === 'native' && isStream) {
+      if (rounding !== null)
+        throw notNative(`${rounding} rounds activations, and what is rounding in front of it can be a whole step behind it`, statisticOf(norm));
       const own = nativeCorrections(analysis, growth, norm);
       if (typeof own === 'string') throw notNative(own, statisticOf(norm));
       corrections.push(...own);
@@ -67,9 +72,12 @@ export function widen(analysis: Analysis, request: WidenRequest): Widened {
     const reason = demandZeroTail(analysis, growth, demands, norm);
     if (reason !== null && request.form === 'native') throw notNative(reason, statisticOf(norm));
   }
+  const oldScales = demandWholes(analysis, growth, demands);
   const oldBlock = demandZeros(analysis, growth, demands, request, statistics, fusedOldBlock);
   const other = oldBlock.find(({ node, input, dim }) => isStreamAxis(request, analysis.axes.ofInput(node, input)?.[dim]));
   if (request.form === 'native' && other !== undefined) throw notNative('this statistic over the stream is of no norm that is understood', other.node);
+  keepBlockOrder(analysis, draft, growth);
+  for (const node of oldScales) scaleOfOld(analysis, draft, growth, node);
   for (const operand of oldBlock) takeOldOperand(analysis, draft, growth, operand);
   for (const node of fusedOldBlock) oldBlockFused(analysis, draft, growth, node);
   for (const operand of demands.masked.values()) maskOperand(analysis, draft, growth, operand, operand.dim, operand.axis);
@@ -89,10 +97,23 @@ export function widen(analysis: Analysis, request: WidenRequest): Widened {
   return { model, interfaceChanges, corrections: [...corrections.map(describe), ...describeScaling(scaling)], unportable };
 }
 
+/** The first operator that rounds activations to few steps; runtimes do so, too, in products with weights dequantised in blocks. */
+function roundsActivations({ flat, facts }: Analysis): string | null {
+  const found = flat.nodes.find((node) => {
+    const relation = facts.relations.get(node);
+    if (relation?.kind !== 'labels') return false;
+    return (
+      (relation.rounds === true && facts.values.get(node.outputs[0] ?? '')?.dependence === 'data') ||
+      (node.op === 'DequantizeLinear' && relation.derived !== undefined)
+    );
+  });
+  return found === undefined ? null : nodeLabel(found);
+}
+
 /** Every value must come out with the size its axes say; anything else is a size that was not re-derived. */
 function refuseOtherShapes(analysis: Analysis, growth: AxisGrowth, model: Model, request: WidenRequest): void {
   const { facts, axes, flat } = analysis;
-  const now = inferFacts(flatten(model), facts);
+  const now = inferFacts(unpackConstants(flatten(model)), facts);
   for (const node of flat.nodes) {
     for (const name of node.outputs) {
       const [before, after] = [facts.values.get(name)?.dims, now.values.get(name)?.dims];

@@ -6,9 +6,10 @@
  */
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import { isProduct, type Norm, type Operand } from '../analysis/norms.ts';
-import { ruleOf } from '../analysis/op-rules.ts';
+import { factorInputs, ruleOf } from '../analysis/op-rules.ts';
 import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
 import { sourceOf } from './norm-forms.ts';
+import { isScaleOrPoint } from './zero-points.ts';
 
 /** A constant operand whose elements all become one number. */
 export interface Zeroed {
@@ -21,6 +22,7 @@ export function zeroBranch(analysis: Analysis, norms: readonly Norm[], value: st
   const { data, facts } = analysis;
   const node = data.producer(value);
   if (node === undefined) return `${value} is an input`;
+  const relation = facts.relations.get(node);
   const isConstant = (input: number): boolean => facts.values.get(node.inputs[input] ?? '')?.dependence === 'constant';
   const isData = (input: number): boolean => facts.values.get(node.inputs[input] ?? '')?.dependence === 'data';
   const norm = norms.find((own) => own.output === value || (own.gain !== null && own.gain.node === node));
@@ -30,14 +32,17 @@ export function zeroBranch(analysis: Analysis, norms: readonly Norm[], value: st
     return typeof gain === 'string' ? gain : typeof bias === 'string' ? bias : [...gain, ...bias];
   }
   if (isProduct(node)) {
-    const weight = [1, 0].find(isConstant);
+    const factors = factorInputs(node);
+    const weight = [...factors].reverse().find(isConstant);
     if (weight === undefined) return `${nodeLabel(node)}: ends a branch without weights`;
+    const terms = (relation?.kind === 'labels' ? relation.inputs : []).flatMap((own, input) =>
+      own === null || factors.includes(input) || isScaleOrPoint({ node, input }) !== null ? [] : [input],
+    );
     return collect(
-      [weight, 2].filter((input) => (node.inputs[input] ?? '') !== ''),
+      [weight, ...terms].filter((input) => (node.inputs[input] ?? '') !== ''),
       (input) => (isConstant(input) ? constantZero(analysis, { node, input }) : `${nodeLabel(node)}: its bias is computed`),
     );
   }
-  const relation = facts.relations.get(node);
   const rule = relation !== undefined && 'neverZero' in relation && relation.neverZero === true ? undefined : ruleOf(node.op);
   const inputs = data.dataInputs(node).filter((input) => (node.inputs[input] ?? '') !== '');
   switch (rule?.zero) {
@@ -50,6 +55,7 @@ export function zeroBranch(analysis: Analysis, norms: readonly Norm[], value: st
     case 'keeps':
     case 'first':
     case 'table':
+      if (node.outputs[0] !== value) return `${nodeLabel(node)}: not its first result`;
       return zeroBranch(analysis, norms, node.inputs[0] ?? '');
     case 'moved':
       return node.op === 'Concat'

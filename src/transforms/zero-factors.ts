@@ -1,14 +1,16 @@
 /** Giving every sum over new elements one zero factor, and keeping reductions to the old elements. */
 import type { Attention } from '../analysis/attention.ts';
-import { type Axis, leavesOf } from '../analysis/axis.ts';
+import { type Axis, hintOf, leavesOf } from '../analysis/axis.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import type { Norm, Operand } from '../analysis/norms.ts';
-import { ruleOf } from '../analysis/op-rules.ts';
-import type { Labels } from '../analysis/relation.ts';
+import { factorInputs, ruleOf } from '../analysis/op-rules.ts';
+import { baseLabels, type Labels } from '../analysis/relation.ts';
 import { GrowError } from '../errors.ts';
 import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
+import { blockReader } from './block-order.ts';
 import type { Demands } from './demands.ts';
 import type { AxisGrowth } from './grow-axis.ts';
+import { operandRegion } from './label-regions.ts';
 import type { WidenRequest } from './widen-request.ts';
 
 /** The new channels a norm reads are zero: its statistics count on it, or (old-block) nobody should write what nobody reads. */
@@ -43,8 +45,9 @@ export function demandZeros(
     const kept = new Set(relation.outputs.flat());
     const summed = new Map<string, number[]>();
     relation.inputs.forEach((labels, input) => {
-      for (const label of labels ?? [])
-        if (label !== '' && !kept.has(label) && relation.sums?.includes(label) !== false) summed.set(label, [...(summed.get(label) ?? []), input]);
+      for (const label of baseLabels(relation, input))
+        if (labels !== null && label !== '' && !kept.has(label) && relation.sums?.includes(label) !== false)
+          summed.set(label, [...(summed.get(label) ?? []), input]);
     });
     for (const [label, inputs] of summed) {
       const axis = axisOf(analysis, node, relation, inputs[0] ?? 0, label);
@@ -57,6 +60,44 @@ export function demandZeros(
   }
   return reduced;
 }
+
+/**
+ * New activations that are rounded together with the old ones are zero; returns the quantisers where they cannot be, which
+ * must then take their scale from the old ones alone.
+ */
+export function demandWholes(analysis: Analysis, growth: AxisGrowth, demands: Demands): FlatNode[] {
+  const { flat, axes, facts } = analysis;
+  const oldOnly: FlatNode[] = [];
+  const refusal = (operand: Operand, dim: number): string | null => {
+    const own = axes.ofInput(operand.node, operand.input) ?? [];
+    const axis = own[dim];
+    const added = axis === undefined ? null : growth.added(axis);
+    if (added === null) return null;
+    return demands.zero(
+      operand,
+      own.map((_, d) => (d === dim ? added : null)),
+    );
+  };
+  for (const node of flat.nodes) {
+    const relation = facts.relations.get(node);
+    const reader = blockReader(analysis, node);
+    const reason = reader === null ? null : refusal(reader.activations, reader.dim);
+    if (reader !== null && reason !== null && hintOf(reader.axis) % reader.by !== 0) throw sharedScale(node, reason);
+    for (const input of (relation?.kind === 'labels' && reader === null ? relation.wholes : null) ?? []) {
+      const reasons = (axes.ofInput(node, input) ?? []).map((_, dim) => refusal({ node, input }, dim)).filter((own) => own !== null);
+      if (reasons.length === 0) continue;
+      if (node.op !== 'DynamicQuantizeLinear') throw sharedScale(node, reasons[0] ?? '');
+      oldOnly.push(node);
+    }
+  }
+  return oldOnly;
+}
+
+const sharedScale = (node: FlatNode, reason: string): GrowError =>
+  new GrowError('UNSUPPORTED_AXIS', `activations are quantised on a scale that the new ones would change, and those cannot be zero: ${reason}`, {
+    where: nodeLabel(node),
+    hint: 'grow the model before it is quantised',
+  });
 
 /** New key columns of a fused attention operator are zero. */
 function demandKeys({ axes }: Analysis, growth: AxisGrowth, demands: Demands, attention: Attention): void {
@@ -118,15 +159,18 @@ function demandFactor(
 ): void {
   const { facts } = analysis;
   const added = growth.added(axis);
-  const region = (input: number) => (relation.inputs[input] ?? []).map((own) => (own === label ? added : null));
+  const byLabel = new Map(added === null ? [] : [[label, added]]);
+  const region = (input: number) => operandRegion(analysis.axes, growth, node, relation, input, byLabel);
+  const [first, second] = factorInputs(node);
   const operand = (input: number): Operand => ({ node, input });
   const isWeight = (input: number): boolean => facts.values.get(node.inputs[input] ?? '')?.dependence === 'constant';
-  if ([0, 1].some((input) => demands.isZero(operand(input), region(input)))) return;
+  if ([first, second].some((input) => demands.isZero(operand(input), region(input)))) return;
   const growing = leavesOf(axis).filter((leaf) => growth.leaves.has(leaf));
-  const weight = [1, 0].find(isWeight);
+  const other = (input: number): number => (input === first ? second : first);
+  const weight = [second, first].find(isWeight);
   let order: number[];
-  if (weight === undefined) order = keyInput === undefined ? [1, 0] : [keyInput, 1 - keyInput];
-  else order = growing.every((leaf) => request.streams.has(leaf)) ? [1 - weight, weight] : [weight];
+  if (weight === undefined) order = [keyInput ?? second, other(keyInput ?? second)];
+  else order = growing.every((leaf) => request.streams.has(leaf)) ? [other(weight), weight] : [weight, other(weight)];
   let reason: string | null = null;
   for (const input of order) {
     const refused = demands.zero(operand(input), region(input));
