@@ -53,7 +53,23 @@ export function verifyText(result: VerifyResult, paint: Paint): string {
   ];
   const share = result.verdict === 'rounding' ? [`  ${Math.round(100 * result.bitExactShare)} % of the outputs are equal bit for bit`] : [];
   const reason = result.reason === null ? [] : [`  ${printable(result.reason)}`];
-  return lines(`${(preserved ? paint.good : paint.bad)(result.verdict)}: ${figures.join(', ')}`, ...share, ...reason, ...listed('  note', result.notes));
+  return lines(
+    `${(preserved ? paint.good : paint.bad)(result.verdict)}: ${figures.join(', ')}`,
+    ...share,
+    `  ${shadowText(result.shadow)}`,
+    ...reason,
+    ...listed('  note', result.notes),
+  );
+}
+
+/** What the comparison in float64 says, in one line. */
+function shadowText({ maxRelative, threshold, worst, corrections, reason }: VerifyResult['shadow']): string {
+  if (reason !== null) return `float64: not computed, because ${printable(reason)}`;
+  const difference = `float64: difference ${maxRelative === null ? 'without bound' : figure(maxRelative)}, rounding is up to ${figure(threshold)}`;
+  if (worst !== null || corrections.length === 0) return difference;
+  const [first] = corrections;
+  const more = corrections.length > 1 ? ` and ${corrections.length - 1} more` : '';
+  return `${difference}: stored corrections ${printable(first?.tensor ?? '')} × ${first?.factor.toPrecision(7)}${more}`;
 }
 
 /** An error: what, where, how to fix it. */

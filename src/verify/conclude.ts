@@ -1,10 +1,11 @@
 /** What runs of both models say together. */
-import { compareValues, finiteShare } from './compare.ts';
-import type { Outputs, PlannedCase } from './execute.ts';
+import { finiteShare } from './compare.ts';
+import type { Outputs } from './execute.ts';
 import type { Exploration } from './explore.ts';
 import { makeFeeds } from './feeds.ts';
-import type { ModelInterface } from './interface.ts';
-import type { CaseReport, VerifyResult } from './result.ts';
+import { notMade } from './float64/shadow.ts';
+import type { CaseReport, ShadowReport, VerifyResult } from './result.ts';
+import { type NoiseTally, stepName } from './runs.ts';
 import type { Level, Provider } from './runtime.ts';
 import { sameBits, sameDims } from './values.ts';
 import type { Comparison, Judged, Precision, Verdict } from './verdict.ts';
@@ -21,57 +22,11 @@ export interface Request {
   readonly level: Level;
   /** Whether the models are so large that only what is needed is run. */
   readonly large: boolean;
+  /** Why the models are not computed in float64 as well; null when they are. */
+  readonly noShadow: string | null;
 }
 
 export type Judgement = Omit<VerifyResult, 'seconds'>;
-
-/** Outputs by case and step. */
-export type CaseOutputs = readonly (readonly Outputs[])[];
-
-const stepName = (planned: PlannedCase, step: number): string => (planned.steps.length > 1 ? `${planned.plan.name}, step ${step + 1}` : planned.plan.name);
-
-/**
- * Compares the outputs of one case, by name. Caches are compared where both models have the same number of them and
- * the shape is kept; all others are only read by the next step, since new layers renumber caches.
- */
-export function compareCase(
-  planned: PlannedCase,
-  old: readonly Outputs[],
-  now: readonly Outputs[],
-  oldModel: ModelInterface,
-  newModel: ModelInterface,
-): readonly Comparison[] {
-  const caches = new Set(oldModel.caches.map((cache) => cache.output));
-  const sameCaches = oldModel.caches.length === newModel.caches.length;
-  return old.flatMap((outputs, step) =>
-    [...outputs].flatMap(([output, values]): readonly Comparison[] => {
-      const name = stepName(planned, step);
-      const other = now[step]?.get(output);
-      if (other === undefined)
-        return [{ output, case: name, difference: { bitExact: false, relative: Number.POSITIVE_INFINITY, reason: 'the new model does not have it' } }];
-      if (caches.has(output) && !(sameCaches && sameDims(values.dims, other.dims))) return [];
-      return [{ output, case: name, difference: compareValues(values, other) }];
-    }),
-  );
-}
-
-/** Noise by output and case, as it is being measured. */
-type NoiseTally = Map<string, Map<string, number>>;
-
-/** Raises each output's noise in each step to its largest relative difference between the first runs and these. */
-export function addNoise(noise: NoiseTally, explored: Exploration, runs: CaseOutputs | null): void {
-  if (runs === null || runs === explored.outputs) return;
-  explored.cases.forEach((planned, i) => {
-    explored.outputs[i]?.forEach((outputs, step) => {
-      for (const [name, values] of outputs) {
-        const other = runs[i]?.[step]?.get(name);
-        const relative = other === undefined ? 0 : compareValues(values, other).relative;
-        const own = noise.get(name) ?? new Map<string, number>();
-        noise.set(name, own.set(stepName(planned, step), Math.max(own.get(stepName(planned, step)) ?? 0, relative)));
-      }
-    });
-  });
-}
 
 /** The judgement on two models that both ran. */
 export function conclude(
@@ -81,13 +36,17 @@ export function conclude(
   comparisons: readonly Comparison[],
   noise: NoiseTally,
   precision: Precision,
+  shadow: ShadowReport,
 ): Judgement {
-  const judged = judgeAll(comparisons, noise, precision, request.tolerance);
+  const agrees = shadow.maxRelative !== null && shadow.maxRelative <= (request.tolerance ?? shadow.threshold);
+  const judged = judgeAll(comparisons, noise, precision, { tolerance: request.tolerance, agrees });
   const outputs = reportOutputs(judged, noise, precision);
   const worst = worstOf(judged);
+  const apart = agrees ? null : whyApart(shadow, request.tolerance);
   const bitExact = comparisons.filter(({ difference }) => difference.bitExact).length;
-  const useless = worst === null ? whyUseless(explored, judged) : null;
-  const verdict: Verdict = worst !== null ? 'changed' : useless !== null ? 'inconclusive' : bitExact === comparisons.length ? 'bit-exact' : 'rounding';
+  const useless = worst === null && apart === null ? whyUseless(explored, judged, agrees) : null;
+  const verdict: Verdict =
+    worst !== null || apart !== null ? 'changed' : useless !== null ? 'inconclusive' : bitExact === comparisons.length ? 'bit-exact' : 'rounding';
   const known = outputs.flatMap(({ maxRelative }) => (maxRelative === null ? [] : [maxRelative]));
   return {
     ...nothing(request),
@@ -99,7 +58,9 @@ export function conclude(
     cases: caseReports(explored),
     bitExactShare: comparisons.length === 0 ? 0 : bitExact / comparisons.length,
     worst,
-    reason: worst !== null ? `output ${worst.output} changed in case '${worst.case}': ${worst.reason}` : useless,
+    reason: worst !== null ? `output ${worst.output} changed in case '${worst.case}': ${worst.reason}` : (apart ?? useless),
+    float64: shadow.maxRelative,
+    shadow,
     notes: [...explored.notes, ...notesOn(explored, judged)],
   };
 }
@@ -124,6 +85,7 @@ const nothing = (request: Request): Judgement => ({
   maxRelative: null,
   noiseFloor: null,
   float64: null,
+  shadow: notMade('nothing was compared'),
   provider: request.provider,
   margin: MARGIN,
   levels: [],
@@ -135,16 +97,23 @@ const nothing = (request: Request): Judgement => ({
   notes: [],
 });
 
+/** What the comparison in float64 has against two models that agree as far as float32 shows; null when nothing, or when it was not made. */
+function whyApart({ worst, maxRelative, threshold, reason }: ShadowReport, tolerance: number | null): string | null {
+  if (reason !== null || worst === null) return null;
+  const apart = maxRelative === null ? 'is no number, or has another shape' : `differs by ${maxRelative.toExponential(1)} of its largest value`;
+  return `output ${worst.output} changed in case '${worst.case}': computed in float64 it ${apart}, rounding is up to ${(tolerance ?? threshold).toExponential(1)}`;
+}
+
 /** Why equal outputs prove nothing: none of them says anything about the inputs. Null when one does. */
-function whyUseless(explored: Exploration, judged: readonly Judged[]): string | null {
+function whyUseless(explored: Exploration, judged: readonly Judged[], agrees: boolean): string | null {
   const names = outputNames(judged);
   if (names.length === 0) return 'no output could be compared';
   const finite = names.filter((name) => valuesOf(explored, name).some((values) => finiteShare(values) > 0));
   if (finite.length === 0) return 'the original outputs no finite numbers';
   const telling = finite.filter((name) => !isConstant(explored, name));
   if (telling.length === 0) return 'the original gives the same outputs for all inputs';
-  // Equal bits need no bound on rounding.
-  const sound = judged.every(({ difference }) => difference.bitExact) || judged.some(({ output, unsound }) => !unsound && telling.includes(output));
+  // Equal bits, and agreement in float64, need no bound on rounding.
+  const sound = agrees || judged.every(({ difference }) => difference.bitExact) || judged.some(({ output, unsound }) => !unsound && telling.includes(output));
   return sound ? null : 'the original is so sensitive to rounding that no change would show';
 }
 

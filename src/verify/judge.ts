@@ -4,20 +4,23 @@ import type { Model } from '../onnx/ir.ts';
 import { readModel } from '../onnx/read.ts';
 import type { InputMap } from './align.ts';
 import { inputMaps } from './align.ts';
-import type { CaseOutputs, Judgement, Request } from './conclude.ts';
-import { addNoise, compareCase, conclude, inconclusive, refused } from './conclude.ts';
+import type { Judgement, Request } from './conclude.ts';
+import { conclude, inconclusive, refused } from './conclude.ts';
 import type { Outputs, Runner } from './execute.ts';
 import { runCase } from './execute.ts';
 import type { Exploration, ExploreFailure } from './explore.ts';
 import { explore, fitNewModel } from './explore.ts';
+import { type Fit, notMade, runShadow, type UsingBytes } from './float64/shadow.ts';
 import type { ModelInterface } from './interface.ts';
 import { describe } from './interface.ts';
 import type { Stage } from './messages.ts';
 import { perturbedModel } from './perturb.ts';
 import { precisionOf } from './precision.ts';
 import { stillModel } from './randomness.ts';
+import type { ShadowReport } from './result.ts';
+import { addNoise, type CaseOutputs, compareCase } from './runs.ts';
 import type { Level, Session } from './runtime.ts';
-import { LEVELS, openSession } from './runtime.ts';
+import { LEVELS, openSession, weakerThan } from './runtime.ts';
 import type { Comparison } from './verdict.ts';
 
 /** One of the two models, as the runtime is given it. */
@@ -45,8 +48,28 @@ export async function judge(request: Request, onStage: (stage: Stage) => void): 
 
 const sideOf = (which: Stage['model'], path: string, model: Model): Side => ({ which, path, loadable: path, source: model, model: describe(model) });
 
-/** Runs both models on the same inputs; 'random' when the original's outputs differ from run to run. */
+/**
+ * Runs both models on the same inputs, at the strongest optimisation level at which the runtime loads the original: it fuses
+ * float64 operators into ones it has no float64 kernel for.
+ */
 async function attempt(request: Request, old: Side, now: Side, onStage: (stage: Stage) => void): Promise<Judgement | 'random'> {
+  try {
+    return await attemptAt(request, old, now, onStage);
+  } catch (error) {
+    const level = weakerThan(request.level);
+    const refusal = error instanceof GrowError && error.code === 'RUNTIME_FAILED' && error.where === old.path;
+    if (!refusal || level === null) throw error;
+    const weaker = await attempt({ ...request, level }, old, now, onStage);
+    if (weaker === 'random') return weaker;
+    return {
+      ...weaker,
+      notes: [`onnxruntime refuses the original model at optimisation level '${request.level}'; both models ran at '${level}'`, ...weaker.notes],
+    };
+  }
+}
+
+/** Runs both models on the same inputs; 'random' when the original's outputs differ from run to run. */
+async function attemptAt(request: Request, old: Side, now: Side, onStage: (stage: Stage) => void): Promise<Judgement | 'random'> {
   const using: Using = async (side, level, threads, work) => {
     onStage({
       model: side.which,
@@ -72,6 +95,7 @@ async function attempt(request: Request, old: Side, now: Side, onStage: (stage: 
   const levels: Level[] = [];
   const comparisons: Comparison[] = [];
   const noise = new Map<string, Map<string, number>>();
+  let fit: Fit | null = null;
   let maps = inputMaps(old.model.inputs, now.model.inputs);
   for (const level of new Set<Level>([request.level, 'disabled'])) {
     const reference = level === request.level ? explored.outputs : await runOld(level, 1);
@@ -80,8 +104,9 @@ async function attempt(request: Request, old: Side, now: Side, onStage: (stage: 
     addNoise(noise, explored, reference);
     const runs = await runNew(request, explored, now, maps, level, using);
     if ('reason' in runs) return refused(request, explored, levels, runs.reason);
-    const compared = runs.all.map(({ map, outputs }) => ({
+    const compared = runs.all.map(({ map, assignment, outputs }) => ({
       map,
+      assignment,
       comparisons: explored.cases.flatMap((planned, i) => compareCase(planned, reference[i] ?? [], outputs[i] ?? [], old.model, now.model)),
     }));
     // Where the new model's inputs can be understood in several ways, one way that agrees is enough.
@@ -89,6 +114,7 @@ async function attempt(request: Request, old: Side, now: Side, onStage: (stage: 
     if (best === undefined) continue;
     comparisons.push(...best.comparisons);
     maps = [best.map];
+    fit = best;
   }
   // Two models with the same bits need no measure of noise beyond the levels they ran at.
   if (!request.large && comparisons.some(({ difference }) => !difference.bitExact)) {
@@ -97,7 +123,31 @@ async function attempt(request: Request, old: Side, now: Side, onStage: (stage: 
     const perturbed = perturbedModel(old.source);
     if (perturbed !== null) addNoise(noise, explored, await runOld(request.level, 1, perturbed));
   }
-  return conclude(request, explored, levels, comparisons, noise, precisionOf(old.model.graph));
+  const shadow = await shadowOf(request, explored, old, now, fit, onStage);
+  return conclude(request, explored, levels, comparisons, noise, precisionOf(old.model.graph), shadow);
+}
+
+/** The comparison in float64, on the CPU wherever the other one ran. */
+async function shadowOf(
+  request: Request,
+  explored: Exploration,
+  old: Side,
+  now: Side,
+  fit: Fit | null,
+  onStage: (stage: Stage) => void,
+): Promise<ShadowReport> {
+  if (request.noShadow !== null) return notMade(request.noShadow);
+  if (fit === null) return notMade('nothing was compared');
+  const using: UsingBytes = async (which, bytes, work) => {
+    onStage({ model: which, level: 'disabled', what: `running the ${which} model in float64`, shadow: true });
+    const session = await openSession(bytes, { level: 'disabled', threads: 1, provider: 'cpu' });
+    try {
+      return await work(session);
+    } finally {
+      await session.release();
+    }
+  };
+  return runShadow(explored, old, now, fit, using);
 }
 
 /** Opens a session, does the work and closes the session: one model in memory at a time. */
@@ -121,7 +171,7 @@ async function runNew(
   maps: readonly InputMap[],
   level: Level,
   using: Using,
-): Promise<{ readonly all: readonly { readonly map: InputMap; readonly outputs: CaseOutputs }[] } | { readonly reason: string }> {
+): Promise<{ readonly all: readonly (Fit & { readonly outputs: CaseOutputs })[] } | { readonly reason: string }> {
   const missing = explored.source.model.outputs.filter((name) => !now.model.outputs.includes(name));
   if (missing.length > 0) return { reason: `it does not have the outputs ${missing.join(', ')}` };
   const known = new Set(explored.source.model.inputs.map((input) => input.name));
@@ -129,12 +179,12 @@ async function runNew(
   if (maps.length === 0) return { reason: `it has inputs that the original has not: ${unknown.join(', ')}` };
   try {
     return await using(now, level, 1, async (session) => {
-      const all: { map: InputMap; outputs: CaseOutputs }[] = [];
+      const all: (Fit & { readonly outputs: CaseOutputs })[] = [];
       for (const map of maps) {
         const [first] = explored.cases;
         if (first === undefined) continue;
         const assignment = await fitNewModel(explored.source, session, now.model, map, first);
-        all.push({ map, outputs: await runAll(explored, { session, model: now.model, assignment, map }) });
+        all.push({ map, assignment, outputs: await runAll(explored, { session, model: now.model, assignment, map }) });
       }
       return { all };
     });

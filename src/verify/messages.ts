@@ -7,6 +7,8 @@ export interface Stage {
   readonly model: 'original' | 'new';
   readonly level: Level;
   readonly what: string;
+  /** Set while a model is computed in float64, which the verdict can do without. */
+  readonly shadow?: true;
 }
 
 /** What the child process tells its parent. */

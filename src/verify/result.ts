@@ -25,6 +25,23 @@ export interface CaseReport {
   readonly inputs: Readonly<Record<string, string>>;
 }
 
+/**
+ * The comparison of both models in float64, where arithmetic rounds 2^29 times finer and only what the files store
+ * can make a difference.
+ */
+export interface ShadowReport {
+  /** Largest max|Δ| / max|y|; null where the comparison was not made, or no number says it. */
+  readonly maxRelative: number | null;
+  /** Largest difference that rounding makes: 1e-12, or what the rounding of the constants in `corrections` may do. */
+  readonly threshold: number;
+  /** Where the largest difference is, when it is above the threshold. */
+  readonly worst: { readonly output: string; readonly case: string } | null;
+  /** Constants of the new file that are an old one times a factor (or one plus it is), rounded to their type. */
+  readonly corrections: readonly { readonly tensor: string; readonly factor: number; readonly form: 'times' | 'times-of-one-plus' }[];
+  /** Why the comparison was not made; null where it was. */
+  readonly reason: string | null;
+}
+
 /** The numeric judgement on two models. */
 export interface VerifyResult {
   /**
@@ -36,8 +53,9 @@ export interface VerifyResult {
   readonly maxRelative: number | null;
   /** Largest max|Δ| / max|y| between runs of the original under other options; null where it was not measured. */
   readonly noiseFloor: number | null;
-  /** Difference of the two models computed in float64; null: not computed. */
+  /** Largest max|Δ| / max|y| when both models are computed in float64; null where that was not possible (see `shadow.reason`). */
   readonly float64: number | null;
+  readonly shadow: ShadowReport;
   readonly provider: Provider;
   /** Factor between a model's noise and the threshold, before floor and ceiling. */
   readonly margin: number;

@@ -7,6 +7,12 @@ import type { ElementType, Values } from './values.ts';
 export const LEVELS = ['disabled', 'basic', 'extended', 'all'] as const;
 export type Level = (typeof LEVELS)[number];
 
+/** The level to try where the runtime fails: 'all' contains 'extended', which hardly survives what 'all' does not. */
+export function weakerThan(level: Level): Level | null {
+  if (level === 'disabled') return null;
+  return level === 'basic' ? 'disabled' : 'basic';
+}
+
 /** Where the arithmetic is done. */
 export type Provider = 'cpu' | 'webgpu' | 'cuda';
 

@@ -80,13 +80,20 @@ export interface Judged extends Comparison {
   readonly unsound: boolean;
 }
 
-/** Gives every comparison its threshold. `tolerance` replaces the measured ones. */
-export function judgeAll(comparisons: readonly Comparison[], noise: Noise, precision: Precision, tolerance: number | null): readonly Judged[] {
+/** What else decides on thresholds: a tolerance that replaces the measured ones, and whether float64 shows that nothing but rounding is there. */
+interface Allowance {
+  readonly tolerance: number | null;
+  readonly agrees: boolean;
+}
+
+/** Gives every comparison its threshold. Where the models agree in float64, all that the precision may cost is rounding. */
+export function judgeAll(comparisons: readonly Comparison[], noise: Noise, precision: Precision, { tolerance, agrees }: Allowance): readonly Judged[] {
   const floors = new Map([...new Set(comparisons.map(({ output }) => output))].map((output) => [output, noiseFloorOf(noise, output, precision)]));
   return comparisons.map((comparison) => {
     const own = noise.get(comparison.output)?.get(comparison.case) ?? 0;
     const unsound = own > LIMITS[precision].unsound;
-    const usual = thresholdFor(unsound ? own : (floors.get(comparison.output) ?? 0), precision);
+    const measured = thresholdFor(unsound ? own : (floors.get(comparison.output) ?? 0), precision);
+    const usual = agrees ? Math.max(measured, LIMITS[precision].ceiling) : measured;
     return { ...comparison, unsound, threshold: tolerance ?? usual };
   });
 }

@@ -3,7 +3,7 @@ import { readModel } from '../onnx/read.ts';
 import { judgeInChild } from './child.ts';
 import type { Request } from './conclude.ts';
 import type { VerifyOptions, VerifyResult } from './result.ts';
-import type { Level } from './runtime.ts';
+import { type Level, weakerThan } from './runtime.ts';
 
 const GIGABYTE = 2 ** 30;
 /** From this size on (both models together) only what a verdict needs is run. */
@@ -26,24 +26,23 @@ export async function verifyModels(oldPath: string, newPath: string, options: Ve
   const notes: string[] = [];
   // The runtime may crash while it optimises a graph it would run as it is (facts: LayerNormalization with a trailing
   // empty input); both models then run at the strongest level the original survives.
+  let noShadow = bytes > LARGE ? 'the models are too large to be held in float64' : null;
   for (let level: Level | null = 'all'; level !== null; ) {
-    const request: Request = { ...base, level };
+    const request: Request = { ...base, level, noShadow };
     const left = seconds - (performance.now() - started) / 1000;
     const ending = await judgeInChild(request, { seconds: left, onStage: (stage) => options.onProgress?.(stage.what), signal: options.signal });
     if (ending.kind === 'judgement')
       return { ...ending.judgement, notes: [...notes, ...ending.judgement.notes], seconds: (performance.now() - started) / 1000 };
+    if (ending.stage?.shadow === true) {
+      noShadow = `onnxruntime crashed while ${ending.stage.what} (${ending.how})`;
+      continue;
+    }
     const weaker = ending.stage?.model === 'original' ? weakerThan(ending.stage.level) : null;
     if (weaker === null) throw crashed(ending.stage?.model === 'new' ? newPath : oldPath, ending.stage?.what ?? 'starting', ending.how);
     notes.push(`onnxruntime crashes on the original model at optimisation level '${ending.stage?.level}'; both models ran at '${weaker}'`);
     level = weaker;
   }
   throw crashed(oldPath, 'loading it', 'no optimisation level is left');
-}
-
-/** The level to try after a crash: 'all' contains 'extended', which hardly survives what 'all' does not. */
-function weakerThan(level: Level): Level | null {
-  if (level === 'disabled') return null;
-  return level === 'basic' ? 'disabled' : 'basic';
 }
 
 const crashed = (where: string, doing: string, how: string): GrowError =>

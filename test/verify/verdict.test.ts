@@ -33,14 +33,19 @@ describe('judging steps', () => {
         ]),
       ],
     ]);
-    const judged = judgeAll([comparison('a', 1e-4), comparison('b', 0.6)], noise, 'float32', null);
+    const judged = judgeAll([comparison('a', 1e-4), comparison('b', 0.6)], noise, 'float32', { tolerance: null, agrees: false });
     expect(judged.map(({ unsound }) => unsound)).toEqual([false, true]);
     expect(worstOf(judged)).toMatchObject({ output: 'y', case: 'a', maxRelative: 1e-4 });
     expect(reportOutputs(judged, noise, 'float32')).toMatchObject([{ name: 'y', maxRelative: 1e-4, noiseFloor: 2e-7 }]);
   });
 
   it('takes a tolerance in place of what it measured', () => {
-    expect(worstOf(judgeAll([comparison('a', 1e-4)], new Map(), 'float32', 1e-3))).toBeNull();
-    expect(worstOf(judgeAll([comparison('a', 1e-4)], new Map(), 'float32', 1e-5))).not.toBeNull();
+    expect(worstOf(judgeAll([comparison('a', 1e-4)], new Map(), 'float32', { tolerance: 1e-3, agrees: false }))).toBeNull();
+    expect(worstOf(judgeAll([comparison('a', 1e-4)], new Map(), 'float32', { tolerance: 1e-5, agrees: false }))).not.toBeNull();
+  });
+
+  it('allows what the precision costs where float64 shows the same function', () => {
+    const judge = (relative: number, agrees: boolean) => worstOf(judgeAll([comparison('a', relative)], new Map(), 'float32', { tolerance: null, agrees }));
+    expect([judge(1e-5, true), judge(1e-5, false) === null, judge(1e-4, true) === null]).toEqual([null, false, false]);
   });
 });
