@@ -63,13 +63,14 @@ export function verifyText(result: VerifyResult, paint: Paint): string {
 }
 
 /** What the comparison in float64 says, in one line. */
-function shadowText({ maxRelative, threshold, worst, corrections, reason }: VerifyResult['shadow']): string {
+function shadowText({ maxRelative, unrounded, threshold, corrections, reason }: VerifyResult['shadow']): string {
   if (reason !== null) return `float64: not computed, because ${printable(reason)}`;
-  const difference = `float64: difference ${maxRelative === null ? 'without bound' : figure(maxRelative)}, rounding is up to ${figure(threshold)}`;
-  if (worst !== null || corrections.length === 0) return difference;
-  const [first] = corrections;
-  const more = corrections.length > 1 ? ` and ${corrections.length - 1} more` : '';
-  return `${difference}: stored corrections ${printable(first?.tensor ?? '')} × ${first?.factor.toPrecision(7)}${more}`;
+  const size = (value: number | null): string => (value === null ? 'without bound' : figure(value));
+  const limit = `rounding is up to ${figure(threshold)}`;
+  const [first, ...more] = corrections;
+  if (first === undefined) return `float64: difference ${size(maxRelative)}, ${limit}`;
+  const named = `${printable(first.tensor)} × ${first.factor.toPrecision(7)}${more.length === 0 ? '' : ` and ${more.length} more`}`;
+  return `float64: difference ${size(maxRelative)}; ${size(unrounded)} without the rounding of stored corrections (${named}), ${limit}`;
 }
 
 /** An error: what, where, how to fix it. */

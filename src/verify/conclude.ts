@@ -38,7 +38,7 @@ export function conclude(
   precision: Precision,
   shadow: ShadowReport,
 ): Judgement {
-  const agrees = shadow.maxRelative !== null && shadow.maxRelative <= (request.tolerance ?? shadow.threshold);
+  const agrees = agreement(shadow, request.tolerance);
   const judged = judgeAll(comparisons, noise, precision, { tolerance: request.tolerance, agrees });
   const outputs = reportOutputs(judged, noise, precision);
   const worst = worstOf(judged);
@@ -97,10 +97,17 @@ const nothing = (request: Request): Judgement => ({
   notes: [],
 });
 
+/** Whether float64 shows the same function; a tolerance is one for the models as they are stored. */
+function agreement({ maxRelative, unrounded, threshold }: ShadowReport, tolerance: number | null): boolean {
+  const [difference, limit] = tolerance === null ? [unrounded, threshold] : [maxRelative, tolerance];
+  return difference !== null && difference <= limit;
+}
+
 /** What the comparison in float64 has against two models that agree as far as float32 shows; null when nothing, or when it was not made. */
-function whyApart({ worst, maxRelative, threshold, reason }: ShadowReport, tolerance: number | null): string | null {
+function whyApart({ worst, maxRelative, unrounded, threshold, reason }: ShadowReport, tolerance: number | null): string | null {
   if (reason !== null || worst === null) return null;
-  const apart = maxRelative === null ? 'is no number, or has another shape' : `differs by ${maxRelative.toExponential(1)} of its largest value`;
+  const difference = tolerance === null ? unrounded : maxRelative;
+  const apart = difference === null ? 'is no number, or has another shape' : `differs by ${difference.toExponential(1)} of its largest value`;
   return `output ${worst.output} changed in case '${worst.case}': computed in float64 it ${apart}, rounding is up to ${(tolerance ?? threshold).toExponential(1)}`;
 }
 

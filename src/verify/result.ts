@@ -30,9 +30,11 @@ export interface CaseReport {
  * can make a difference.
  */
 export interface ShadowReport {
-  /** Largest max|Δ| / max|y|; null where the comparison was not made, or no number says it. */
+  /** Largest max|Δ| / max|y| of the models as they are stored; null where the comparison was not made, or no number says it. */
   readonly maxRelative: number | null;
-  /** Largest difference that rounding makes: 1e-12, or what the rounding of the constants in `corrections` may do. */
+  /** The same with the new file's corrected constants as they were before they were rounded. This decides. */
+  readonly unrounded: number | null;
+  /** Largest `unrounded` that is rounding: 1e-12, or what the rounding of constants may do whose unrounded values are not known. */
   readonly threshold: number;
   /** Where the largest difference is, when it is above the threshold. */
   readonly worst: { readonly output: string; readonly case: string } | null;

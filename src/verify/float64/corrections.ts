@@ -15,11 +15,13 @@ export interface Correction {
   readonly offset: 0 | 1;
 }
 
-/** Constants of the new file whose rounding may show. */
+/** Constants of the new file that were rounded when they were stored. */
 export interface Rounded {
   readonly corrections: readonly Correction[];
-  /** Names of these, and of constants that are no old one's copy and have no old one's name. */
-  readonly names: ReadonlySet<string>;
+  /** Constants by name as they were before: corrections, and means of old elements that stand beside them. */
+  readonly exact: ReadonlyMap<string, Float64Array>;
+  /** Names of constants whose unrounded values are not known: other factors, and what is no old constant's copy. */
+  readonly unclear: ReadonlySet<string>;
 }
 
 /** Half a unit in the last place, relative to the power of two below a number: 2^-bits. */
@@ -35,38 +37,117 @@ export const halfUnit = (storedAs: number): number => 2 ** -(BITS.get(storedAs) 
 
 type Constants = DoubleModel['constants'];
 
-/** Compares the constants of two cast models by name, then by content. */
+/** Compares the constants of two cast models: each with its namesake, else with any that it may hold. */
 export function findRounded(old: Constants, now: Constants): Rounded {
-  const bySize = new Map<number, Tensor[]>();
-  for (const { tensor } of old.values()) bySize.set(tensor.data.size, [...(bySize.get(tensor.data.size) ?? []), tensor]);
+  const factors = likelyFactors(old, now);
   const corrections: Correction[] = [];
-  const names = new Set<string>();
+  const exact = new Map<string, Float64Array>();
+  const unclear = new Set<string>();
   for (const [name, { tensor, storedAs }] of now) {
-    const before = old.get(name)?.tensor;
-    if (before !== undefined) {
-      const found = correctionBetween(before, tensor, halfUnit(storedAs));
-      if (found === null || found.factor === 1) continue;
-      corrections.push({ tensor: name, ...found });
-      names.add(name);
-    } else if (!(bySize.get(tensor.data.size) ?? []).some((other) => sameNumbers(other, tensor))) names.add(name);
+    const unit = halfUnit(storedAs);
+    const namesake = old.get(name)?.tensor;
+    const found = namesake === undefined ? heldBy(old, tensor, unit, factors) : { before: namesake, scaled: scaledBy(namesake, tensor, unit) };
+    if (found === null) unclear.add(name);
+    if (found === null || found.scaled === null) continue;
+    const { before, scaled } = found;
+    const factor = scaled === 'equal' ? 1 : factors.find((own) => own >= scaled.low && own <= scaled.high);
+    if (scaled !== 'equal') corrections.push({ tensor: name, factor: factor ?? (scaled.low + scaled.high) / 2, offset: scaled.offset });
+    if (factor === undefined) unclear.add(name);
+    const numbers = readNumbers(tensor);
+    const whole = scaled === 'equal' || factor === undefined ? numbers : unrounded(readNumbers(before), numbers, scaled, factor);
+    const means = withMeans(whole, before.dims, tensor.dims, unit);
+    if (factor !== undefined && (scaled !== 'equal' || means !== null)) exact.set(name, means ?? whole);
   }
-  return { corrections, names };
+  return { corrections, exact, unclear };
 }
 
-const sameNumbers = (a: Tensor, b: Tensor): boolean => Buffer.compare(a.data.read(0, a.data.size), b.data.read(0, b.data.size)) === 0;
+/** An old constant whose elements a new one holds, as they are or times a likely factor. */
+function heldBy(old: Constants, now: Tensor, unit: number, factors: readonly number[]): { readonly before: Tensor; readonly scaled: Scaled | 'equal' } | null {
+  const after = readNumbers(now);
+  for (const { tensor: before } of old.values()) {
+    if (!fits(before.dims, now.dims)) continue;
+    const numbers = readNumbers(before);
+    const first = numbers.findIndex((value) => value !== 0);
+    const [low, high] = first < 0 ? [1, 1] : range(numbers[first] ?? 0, after[sameIndex(first, before.dims, now.dims)] ?? 0, unit, 0);
+    if (![1, ...factors].some((factor) => factor >= low && factor <= high)) continue;
+    const scaled = scaledBy(before, now, unit);
+    if (scaled === 'equal' || (scaled !== null && factors.some((factor) => factor >= scaled.low && factor <= scaled.high))) return { before, scaled };
+  }
+  return null;
+}
+
+const fits = (dims: readonly number[], nowDims: readonly number[]): boolean =>
+  dims.length === nowDims.length && dims.every((size, i) => size <= (nowDims[i] ?? 0));
 
 /**
- * The factor that makes every element of `now` that stands for an old one; 1 when they are equal bit for bit, null when
- * there is none. New elements may stand between and behind the old ones, which keep their order.
+ * Elements behind the old ones of an axis that are their mean, as it was before it was rounded: growth fills the new channels of
+ * a stream so, where LayerNorm reads it. Null when no axis is filled like that.
  */
-export function correctionBetween(old: Tensor, now: Tensor, unit: number): Omit<Correction, 'tensor'> | null {
-  if (old.dims.length !== now.dims.length || old.dims.some((size, i) => size > (now.dims[i] ?? 0))) return null;
+function withMeans(numbers: Float64Array, dims: readonly number[], nowDims: readonly number[], unit: number): Float64Array | null {
+  let filled: Float64Array | null = null;
+  nowDims.forEach((size, axis) => {
+    const before = dims[axis] ?? size;
+    if (size === before || before === 0) return;
+    const own = filled ?? numbers;
+    const stride = nowDims.slice(axis + 1).reduce((a, b) => a * b, 1);
+    const result = Float64Array.from(own);
+    for (let line = 0; line < own.length / size; line++) {
+      const start = Math.floor(line / stride) * stride * size + (line % stride);
+      let sum = 0;
+      for (let i = 0; i < before; i++) sum += own[start + i * stride] ?? 0;
+      const mean = sum / before;
+      for (let i = before; i < size; i++) {
+        if (Math.abs((own[start + i * stride] ?? 0) - mean) > 2 * unit * Math.abs(mean) + 1e-40) return;
+        result[start + i * stride] = mean;
+      }
+    }
+    filled = result;
+  });
+  return filled;
+}
+
+/** Powers of the ratios between old and new sizes: √(h/ĥ) for gains, h/ĥ for epsilons, and the like. */
+function likelyFactors(old: Constants, now: Constants): readonly number[] {
+  const ratios = new Set<number>();
+  for (const [name, { tensor }] of now) {
+    const dims = old.get(name)?.tensor.dims;
+    if (dims?.length !== tensor.dims.length) continue;
+    dims.forEach((size, i) => {
+      if (size !== tensor.dims[i] && size > 0) ratios.add(size / (tensor.dims[i] ?? 1));
+    });
+  }
+  return [0.5, 1, 0.25, 2].flatMap((power) => [...ratios].flatMap((ratio) => [ratio ** power, ratio ** -power]));
+}
+
+/** The new numbers with the corrected ones as they were before they were rounded. */
+function unrounded(before: Float64Array, after: Float64Array, { places, offset }: Scaled, factor: number): Float64Array {
+  const exact = Float64Array.from(after);
+  places.forEach((place, i) => {
+    exact[place] = factor * ((before[i] ?? 0) + offset) - offset;
+  });
+  return exact;
+}
+
+/** One factor c with now = round(c·(old + offset) − offset), from `low` to `high`, and where each old element stands now. */
+interface Scaled {
+  readonly low: number;
+  readonly high: number;
+  readonly offset: 0 | 1;
+  readonly places: Int32Array;
+}
+
+/**
+ * The factor that makes every element of `now` that stands for an old one; 'equal' when they are bit for bit, null when there
+ * is none. New elements may stand between and behind the old ones, which keep their order.
+ */
+export function scaledBy(old: Tensor, now: Tensor, unit: number): Scaled | 'equal' | null {
+  if (!fits(old.dims, now.dims)) return null;
   const [before, after] = [readNumbers(old), readNumbers(now)];
-  if (isSubsequence(before, after)) return { factor: 1, offset: 0 };
+  if (isSubsequence(before, after)) return 'equal';
   for (const offset of [0, 1] as const) {
-    const factor = factorOf(before, after, firstAt(before, offset), old.dims, now.dims, unit, offset);
-    // Equal up to rounding but not bit for bit is no correction: somebody changed elements.
-    if (factor !== null) return { factor, offset };
+    const first = before.findIndex((value) => value + offset !== 0);
+    const scaled = first < 0 ? null : follow(before, after, [first, sameIndex(first, old.dims, now.dims)], unit, offset);
+    if (scaled !== null) return scaled;
   }
   return null;
 }
@@ -77,35 +158,23 @@ function isSubsequence(before: Float64Array, after: Float64Array): boolean {
   return i === before.length;
 }
 
-const firstAt = (before: Float64Array, offset: number): number => before.findIndex((value) => value + offset !== 0);
-
-/** One factor c with after = round(c·(before + offset) − offset) along a subsequence of `after`; null when there is none, or it is 1. */
-function factorOf(
-  before: Float64Array,
-  after: Float64Array,
-  first: number,
-  dims: readonly number[],
-  nowDims: readonly number[],
-  unit: number,
-  offset: number,
-): number | null {
-  const place = sameIndex(first, dims, nowDims);
-  if (first < 0 || !Number.isFinite(before[first] ?? 0)) return null;
-  let [low, high] = range(before[first] ?? 0, after[place] ?? 0, unit, offset);
+/** Follows the old elements through the new ones; `start` is the first one that says something of the factor, old and new index. */
+function follow(before: Float64Array, after: Float64Array, start: readonly [number, number], unit: number, offset: 0 | 1): Scaled | null {
+  let [low, high] = range(before[start[0]] ?? 0, after[start[1]] ?? 0, unit, offset);
+  const places = new Int32Array(before.length);
   let i = 0;
   for (let j = 0; j < after.length && i < before.length; j++) {
     const [x, y] = [before[i] ?? 0, after[j] ?? 0];
-    if (x + offset === 0) {
-      if (y === x) i++;
-      continue;
-    }
-    const [from, to] = range(x, y, unit, offset);
-    if (Math.max(low, from) > Math.min(high, to)) continue;
-    [low, high] = [Math.max(low, from), Math.min(high, to)];
-    i++;
+    if (x + offset !== 0) {
+      const [from, to] = range(x, y, unit, offset);
+      if (!(Math.max(low, from) <= Math.min(high, to))) continue;
+      [low, high] = [Math.max(low, from), Math.min(high, to)];
+    } else if (y !== x) continue;
+    places[i++] = j;
   }
-  if (i < before.length || (low <= 1 && high >= 1)) return null;
-  return (low + high) / 2;
+  // Equal up to rounding but not bit for bit is no correction: somebody changed elements.
+  if (i < before.length || (low <= 1 && high >= 1) || !Number.isFinite(low + high)) return null;
+  return { low, high, offset, places };
 }
 
 /** Factors that make `y` of `x` after rounding. */

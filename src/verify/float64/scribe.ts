@@ -44,7 +44,6 @@ export interface Scribe {
 
 export const int = (name: string, value: number): Attribute => ({ name, kind: 'int', value });
 export const ints = (name: string, value: readonly number[]): Attribute => ({ name, kind: 'ints', value });
-export const text = (name: string, value: string): Attribute => ({ name, kind: 'string', value });
 
 /** What the shadow of a whole model collects. */
 export interface Sheet {

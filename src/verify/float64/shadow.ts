@@ -56,7 +56,14 @@ export async function runShadow(explored: Exploration, old: Subject, now: Subjec
 }
 
 /** A comparison in float64 that was not made. */
-export const notMade = (reason: string): ShadowReport => ({ maxRelative: null, threshold: EXACT, worst: null, corrections: [], reason });
+export const notMade = (reason: string): ShadowReport => ({
+  maxRelative: null,
+  unrounded: null,
+  threshold: EXACT,
+  worst: null,
+  corrections: [],
+  reason,
+});
 
 async function compareShadows(explored: Exploration, old: Subject, now: Subject, fit: Fit, using: UsingBytes): Promise<ShadowReport> {
   const casts = { old: castModel(old.source), now: castModel(now.source) };
@@ -79,23 +86,24 @@ async function compareShadows(explored: Exploration, old: Subject, now: Subject,
     factor,
     form: offset === 0 ? ('times' as const) : ('times-of-one-plus' as const),
   }));
-  const largest = largestOf(comparisons);
-  if (largest <= EXACT) return { maxRelative: largest, threshold: EXACT, worst: null, corrections, reason: null };
+  const stored = largestOf(comparisons);
+  const judged = rounded.exact.size === 0 ? comparisons : compare(reference, await runNew(replaced(casts.now, rounded.exact)));
+  const largest = largestOf(judged);
+  const report = { maxRelative: finiteOrNull(stored), unrounded: finiteOrNull(largest), corrections, reason: null };
+  if (largest <= EXACT) return { ...report, threshold: EXACT, worst: null };
   // Only now is it worth knowing how much rounding may show: that of float64 itself, and that of constants the new file stores.
-  const all = new Set(casts.old.constants.keys());
-  const noise = largestOf(compare(reference, await runOld(nudged(casts.old, all, () => 2 ** -53, 0))));
-  const draws = rounded.names.size === 0 ? [] : [1, 2];
+  const noise = largestOf(compare(reference, await runOld(nudged(casts.old, new Set(casts.old.constants.keys()), () => 2 ** -53, 0))));
   let effect = 0;
-  for (const draw of draws) {
-    const moved = await runNew(nudged(casts.now, rounded.names, halfUnit, draw));
+  for (const draw of rounded.unclear.size === 0 ? [] : [1, 2]) {
+    const moved = await runNew(nudged(casts.now, rounded.unclear, halfUnit, draw));
     effect = Math.max(effect, largestOf(compare(outputs, moved)));
   }
   const threshold = Math.max(EXACT, NOISE_MARGIN * noise, STORED_MARGIN * effect);
-  const [first] = [...comparisons].sort((a, b) => b.difference.relative - a.difference.relative);
-  const worst = largest <= threshold || first === undefined ? null : { output: first.output, case: first.case };
-  return { maxRelative: Number.isFinite(largest) ? largest : null, threshold, worst, corrections, reason: null };
+  const [first] = [...judged].sort((a, b) => b.difference.relative - a.difference.relative);
+  return { ...report, threshold, worst: largest <= threshold || first === undefined ? null : { output: first.output, case: first.case } };
 }
 
+const finiteOrNull = (value: number): number | null => (Number.isFinite(value) ? value : null);
 const largestOf = (comparisons: readonly Comparison[]): number => Math.max(0, ...comparisons.map(({ difference }) => difference.relative));
 
 async function runAll(explored: Exploration, source: Exploration['source'], runner: Runner): Promise<CaseOutputs> {
@@ -112,19 +120,27 @@ function inDouble(model: ModelInterface): ModelInterface {
 }
 
 /** The model with the named constants moved up or down by `unit` of each number, at random. */
-function nudged({ model, constants }: DoubleModel, names: ReadonlySet<string>, unit: (storedAs: number) => number, draw: number): Model {
-  const moved = new Map(
-    [...names].flatMap((name) => {
-      const constant = constants.get(name);
-      return constant === undefined ? [] : [[constant.tensor.data, unit(constant.storedAs)] as const];
-    }),
-  );
+function nudged(cast: DoubleModel, names: ReadonlySet<string>, unit: (storedAs: number) => number, draw: number): Model {
+  const moved = new Map<string, Float64Array>();
+  for (const name of names) {
+    const constant = cast.constants.get(name);
+    if (constant === undefined) continue;
+    const by = unit(constant.storedAs);
+    const key = randomKey('nudge', draw, name);
+    moved.set(
+      name,
+      readNumbers(constant.tensor).map((value, i) => (Number.isInteger(value) ? value : value * (1 + (uniform(key, i) < 0.5 ? -by : by)))),
+    );
+  }
+  return replaced(cast, moved);
+}
+
+/** The model with other numbers in the named constants. */
+function replaced({ model, constants }: DoubleModel, numbers: ReadonlyMap<string, Float64Array>): Model {
+  const bySource = new Map([...numbers].map(([name, own]) => [constants.get(name)?.tensor.data, own]));
   return mapTensors(model, (tensor) => {
-    const by = moved.get(tensor.data);
-    if (by === undefined) return tensor;
-    const key = randomKey('nudge', draw, tensor.name);
-    const numbers = readNumbers(tensor).map((value, i) => (Number.isInteger(value) ? value : value * (1 + (uniform(key, i) < 0.5 ? -by : by))));
-    return { ...tensor, data: bytesSource(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)) };
+    const own = bySource.get(tensor.data);
+    return own === undefined ? tensor : { ...tensor, data: bytesSource(new Uint8Array(own.buffer, own.byteOffset, own.byteLength)) };
   });
 }
 
