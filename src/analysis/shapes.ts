@@ -301,7 +301,12 @@ function solve(a: Size, b: Size): Map<string, Size> | undefined {
   const fits = (assignment: ReadonlyMap<string, number>): boolean => evaluate(a, assignment) === evaluate(b, assignment);
   for (const group of [names, ...names.map((name) => [name])]) {
     for (let value = 1; value <= 2048; value++) {
-      if (fits(new Map(group.map((name) => [name, value])))) return new Map(group.map((name) => [name, value]));
+      const all = new Map(group.map((name) => [name, value]));
+      if (!fits(all)) continue;
+      // a symbol that fits at another value too is not forced to this one
+      const forced = new Map([...all].filter(([name]) => !fits(new Map([...all, [name, 2 * value + 1]]))));
+      if (forced.size > 0 && fits(forced)) return forced;
+      break;
     }
   }
   return undefined;

@@ -128,9 +128,37 @@ export function divideExactly(a: Size, b: Size): Size | undefined {
   return undefined;
 }
 
-/** a / b truncated towards zero, as ONNX divides integers. */
+/**
+ * a / b truncated towards zero, as ONNX divides integers.
+ *
+ * Exporters write one floor in many ways, so it has a normal form: multiples of b stand outside, the constant inside lies in
+ * 0…b-1, and a floor of a floor is one floor. That holds where a is not negative, which is assumed where it is a sum of
+ * sizes minus a constant: a window that does not fit its input is no valid run.
+ */
 export function divide(a: Size, b: Size): Size {
-  return divideExactly(a, b) ?? opaque('div', [a, b], (x, y) => (y === 0 ? 0 : Math.trunc(x / y)));
+  const exact = divideExactly(a, b);
+  if (exact !== undefined) return exact;
+  if (typeof a === 'number' || typeof b !== 'number' || b <= 0 || !Number.isInteger(b) || !isSumOfSizes(a)) return floor(a, b);
+  const whole = [...a.terms].map(([m, c]) => [m, m === '' ? Math.floor(c / b) : c % b === 0 ? c / b : 0] as const);
+  const outside = whole.reduce<Size>((sum, [m, c]) => add(sum, polynomial(new Map([[m, c]]), c * monomialHint(m, a.atoms), a.atoms)), 0);
+  const rest = subtract(a, multiply(outside, b));
+  if (typeof rest === 'number') return outside;
+  const nested = nestedFloor(rest);
+  return add(outside, nested === undefined ? floor(rest, b) : divide(add(nested.of, multiply(nested.by, nested.plus)), nested.by * b));
+}
+
+const floor = (a: Size, b: Size): Size => opaque('div', [a, b], (x, y) => (y === 0 ? 0 : Math.trunc(x / y)));
+
+const isSumOfSizes = (a: Polynomial): boolean => [...a.terms].every(([m, c]) => m === '' || c > 0);
+
+/** The parts of `floor(of / by) + plus`, if a size is that. */
+function nestedFloor({ terms, atoms }: Polynomial): { of: Size; by: number; plus: number } | undefined {
+  const [name, ...others] = [...terms.keys()].filter((m) => m !== '');
+  const atom = name === undefined ? undefined : atoms.get(name);
+  const [of, by] = atom?.args ?? [];
+  if (others.length > 0 || name === undefined || terms.get(name) !== 1 || !name.startsWith('div(') || of === undefined || typeof by !== 'number')
+    return undefined;
+  return { of, by, plus: terms.get('') ?? 0 };
 }
 
 /** A function of sizes that is no polynomial; the same function of equal arguments gives equal sizes. */
@@ -146,11 +174,9 @@ export function substitute(size: Size, name: string, by: Size): Size {
     const atom = size.atoms.get(atomName);
     if (atomName === name) return by;
     if (atom?.apply === undefined) return single(atomName, atom ?? { hint: 1, args: [] });
-    return opaque(
-      atomName.slice(0, atomName.indexOf('(')),
-      atom.args.map((arg) => substitute(arg, name, by)),
-      atom.apply,
-    );
+    const [of = 0, ...others] = atom.args.map((arg) => substitute(arg, name, by));
+    const kind = atomName.slice(0, atomName.indexOf('('));
+    return kind === 'div' ? divide(of, others[0] ?? 1) : opaque(kind, [of, ...others], atom.apply);
   };
   let sum: Size = 0;
   for (const [monomial, c] of size.terms) sum = add(sum, monomial === '' ? c : monomial.split(TIMES).map(valueOf).reduce(multiply, c));

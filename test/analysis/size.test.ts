@@ -126,3 +126,38 @@ describe('sizes', () => {
     expect(keyOf(product([2, of('b'), of('a')]))).toBe('2·a·b');
   });
 });
+
+describe('floors', () => {
+  const [s, t] = [of('a'), of('b')];
+
+  it('have one form', () => {
+    law(divide(add(s, -10), 5), subtract(divide(s, 5), 2));
+    law(divide(add(multiply(s, 8), 3), 4), multiply(s, 2));
+    law(divide(add(divide(s, 5), 3), 4), divide(add(s, 15), 20));
+    law(divide(add(multiply(s, 4), t), 4), add(s, divide(t, 4)));
+    expect(equal(divide(add(s, 1), 2), divide(s, 2))).toBe(false);
+    expect(keyOf(divide(multiply(s, -1), 4))).toBe('div(-1*a,4)');
+  });
+
+  it('are those of the numbers wherever the dividend is not negative', () => {
+    fc.assert(
+      fc.property(sizes, fc.integer({ min: 1, max: 9 }), assignments, (x, by, at) => {
+        const value = evaluate(x, at);
+        fc.pre(value >= 0);
+        expect(evaluate(divide(x, by), at)).toBe(Math.floor(value / by));
+      }),
+      { seed: 1 },
+    );
+  });
+
+  it('stay true when a symbol is replaced', () => {
+    fc.assert(
+      fc.property(sizes, fc.integer({ min: 1, max: 9 }), fc.nat(20), assignments, (x, by, value, at) => {
+        const bound = new Map([...at, ['a', value]]);
+        fc.pre(evaluate(x, bound) >= 0);
+        expect(evaluate(substitute(divide(x, by), 'a', value), at)).toBe(Math.floor(evaluate(x, bound) / by));
+      }),
+      { seed: 1 },
+    );
+  });
+});
