@@ -8,7 +8,7 @@ import type { Analysis } from './graph-analysis.ts';
 import { factorNames, findNorms, isProduct, type Norm } from './norms.ts';
 import { factorInputs, ruleOf } from './op-rules.ts';
 import { baseLabels, type FusedAttention, type Labels } from './relation.ts';
-import { hint } from './size.ts';
+import { equal, product, type Size } from './size.ts';
 import { reducedAxis } from './spelled-norms.ts';
 
 /** An attention block, spelled out in products or one fused operator. */
@@ -88,13 +88,13 @@ function fusedAttention(analysis: Analysis, node: FlatNode, own: FusedAttention,
 
 /** Leaves of the dimensions of all weights that activations are multiplied with. */
 export function weightLeaves(analysis: Analysis): ReadonlySet<Axis> {
-  const { flat, axes, facts } = analysis;
+  const { flat, axes } = analysis;
   const leaves = new Set<Axis>();
   for (const node of flat.nodes) {
     if (!isProduct(node)) continue;
     factorInputs(node).forEach((input) => {
       const name = node.inputs[input] ?? '';
-      if (facts.values.get(name)?.dependence !== 'constant') return;
+      if (!isMatrix(analysis, name)) return;
       for (const axis of axes.ofInput(node, input) ?? []) for (const own of leavesOf(axis)) leaves.add(own);
     });
   }
@@ -136,8 +136,16 @@ function traceScore(analysis: Analysis, start: string, startDim: number): Score 
     const node = data.producer(item.value);
     const relation = node === undefined ? undefined : facts.relations.get(node);
     if (node === undefined || relation === undefined || facts.values.get(item.value)?.dependence !== 'data') continue;
+    if (isProduct(node) && !activations(analysis, node)) {
+      // talking heads: weights mix the heads of every score
+      const label = relation.kind === 'labels' ? relation.outputs[0]?.[item.dim] : undefined;
+      const input = [0, 1].find((own) => facts.values.get(node.inputs[own] ?? '')?.dependence === 'data') ?? 0;
+      const dim = relation.kind === 'labels' && label !== undefined ? (relation.inputs[input]?.indexOf(label) ?? -1) : -1;
+      if (dim >= 0) queue.push({ value: node.inputs[input] ?? '', dim, kind: item.kind });
+      continue;
+    }
     if (isProduct(node)) {
-      if (item.kind === null || relation.kind !== 'labels' || !activations(analysis, node)) continue;
+      if (item.kind === null || relation.kind !== 'labels') continue;
       const label = relation.outputs[0]?.[item.dim];
       const keyInput = [0, 1].find((input) => relation.inputs[input]?.includes(label ?? '') && !relation.inputs[1 - input]?.includes(label ?? ''));
       if (keyInput === undefined) continue;
@@ -152,15 +160,20 @@ function traceScore(analysis: Analysis, start: string, startDim: number): Score 
         if (dim >= 0 && (node.op !== 'Where' || input > 0)) queue.push({ value: node.inputs[input] ?? '', dim, kind });
       });
     } else if (relation.kind === 'reshape') {
-      const out = facts.values.get(item.value)?.dims ?? [];
-      const from = facts.values.get(node.inputs[0] ?? '')?.dims ?? [];
-      const dim = item.dim - out.length + from.length;
-      if (dim >= 0 && hint(from[dim] ?? 0) === hint(out[item.dim] ?? -1)) queue.push({ value: node.inputs[0] ?? '', dim, kind });
+      const dim = sameDimension(facts.values.get(item.value)?.dims ?? [], item.dim, facts.values.get(node.inputs[0] ?? '')?.dims ?? []);
+      if (dim >= 0) queue.push({ value: node.inputs[0] ?? '', dim, kind });
     } else if (relation.kind !== 'unknown' && relation.kind !== 'gather') {
       queue.push({ value: node.inputs[0] ?? '', dim: item.dim, kind });
     }
   }
   return undefined;
+}
+
+/** The dimension of the operand of a Reshape that became dimension `d` of its result as it is; -1 when it was split or merged. */
+function sameDimension(out: readonly Size[], d: number, from: readonly Size[]): number {
+  const before = product(out.slice(0, d));
+  const fits = from.map((size, i) => equal(size, out[d] ?? -1) && equal(product(from.slice(0, i)), before));
+  return fits.indexOf(true);
 }
 
 /** The name of the function that turns scores into weights, if this node is one. */

@@ -3,7 +3,7 @@ import type { FlatNode } from '../onnx/graph.ts';
 import type { Attention } from './attention.ts';
 import type { Analysis } from './graph-analysis.ts';
 import type { Mlp } from './mlps.ts';
-import type { Chain, Step } from './streams.ts';
+import { type Chain, type Step, unscaled } from './streams.ts';
 
 /** One residual branch: sum = skip + branch. */
 export interface Branch {
@@ -38,16 +38,15 @@ export function assignAttention(analysis: Analysis, chains: readonly Chain[], at
 }
 
 /** Cross-attention reads keys that do not come from its own stream. */
-export function roleOf({ data }: Analysis, attention: Attention, chain: Chain): 'self' | 'cross' {
-  const [first] = chain.adds;
-  if (first === undefined) return 'self';
-  const root = data.producer(first.skip);
+export function roleOf(analysis: Analysis, attention: Attention, chain: Chain): 'self' | 'cross' {
+  const { data } = analysis;
+  const source = (step: Step | undefined): FlatNode | undefined => (step === undefined ? undefined : data.producer(unscaled(analysis, step.skip).value));
   const step = chain.adds.find((own) => data.isAncestor(attention.value, own.branch) && !data.isAncestor(attention.value, own.skip));
-  const near = step === undefined ? undefined : data.producer(step.skip);
+  const near = source(step);
   if (near !== undefined && data.isAncestor(near, attention.key)) return 'self';
-  if (near === undefined && root === undefined) return 'self';
+  if (near === undefined && source(chain.adds[0]) === undefined) return 'self';
   const parallel = step === undefined ? undefined : chain.adds.find((own) => own.sum === step.skip);
-  const earlier = parallel === undefined ? undefined : data.producer(parallel.skip);
+  const earlier = source(parallel);
   return earlier !== undefined && data.isAncestor(earlier, attention.key) ? 'self' : 'cross';
 }
 

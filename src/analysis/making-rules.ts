@@ -3,6 +3,7 @@ import { DataType } from '../onnx/ir.ts';
 import type { OpRule } from './op-rule.ts';
 import { type Labels, type Relation, range, type Site, sizesOf } from './relation.ts';
 import { equal, isStatic, opaque, type Size, subtract } from './size.ts';
+import { indexOf } from './view-rules.ts';
 
 /** A new tensor of the given sizes that no operand shares dimensions with. */
 export const filled = (sizes: readonly Size[]): Labels => ({
@@ -62,6 +63,24 @@ export const dataDependent = (rank: (site: Site) => number, outputs = 1): OpRule
   zero: 'never',
   dtype: () => DataType.INT64,
 });
+
+/** NonZero: the coordinates [rank, count] of elements that are not zero. */
+export const nonZero: OpRule = {
+  relate: (site) => filled([site.dims(0).length, nonZeroIndices(site)?.length ?? site.fresh('nonzero', 5)]),
+  zero: 'never',
+  dtype: () => DataType.INT64,
+  compute: (site) => {
+    const found = nonZeroIndices(site);
+    return found === null ? null : site.dims(0).flatMap((_, d) => found.map((index) => ({ value: index[d] ?? 0, fromShape: false })));
+  },
+};
+
+function nonZeroIndices(site: Site): number[][] | null {
+  const dims = site.dims(0);
+  const elements = site.elements(0);
+  if (elements === null || !dims.every(isStatic) || elements.some((e) => typeof e.value !== 'number')) return null;
+  return elements.flatMap((e, i) => (e.value === 0 ? [] : [indexOf(i, dims)]));
+}
 
 /** The outputs of a branch join: labels shared by every branch. */
 export function join(site: Site): Relation {

@@ -41,6 +41,9 @@ const ACTIVATIONS: readonly (readonly [string, string])[] = [
   ['Exp', 'exp'],
   ['Sin', 'sin'],
   ['Abs', 'abs'],
+  ['Where', 'piecewise'],
+  ['Max', 'piecewise'],
+  ['Min', 'piecewise'],
 ];
 
 /** Products with weights whose inner axis was made by other products with weights, with a non-linear function between. */

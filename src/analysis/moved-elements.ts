@@ -1,12 +1,10 @@
 /** Elements of small tensors behind operators that move them, of any rank: exporters compute pads and shapes in matrices too. */
-import { type Element, ShapeUnknown, type Site } from './relation.ts';
+import { type Element, ShapeUnknown, type Site, SMALL } from './relation.ts';
 import { hint, isStatic, type Size } from './size.ts';
-import { concat, pad, slice, transpose } from './view-rules.ts';
+import { concat, indexOf, pad, slice, transpose } from './view-rules.ts';
 
 /** An element that is not known. */
 export const NOTHING: Element = { value: null, fromShape: false };
-
-const LIMIT = 256;
 
 /** The elements of operand 0, in their order. */
 export const moved = (site: Site): readonly Element[] | null => site.elements(0);
@@ -19,22 +17,11 @@ function rearranged(
   from: (index: readonly number[]) => readonly number[] | null,
 ): readonly Element[] | null {
   const count = out.reduce((a, b) => a * b, 1);
-  if (count > LIMIT) return null;
+  if (count > SMALL) return null;
   return Array.from({ length: count }, (_, flat) => {
     const at = from(indexOf(flat, out));
     return at === null ? NOTHING : (elements[at.reduce((sum, i, d) => sum * (dims[d] ?? 1) + i, 0)] ?? NOTHING);
   });
-}
-
-function indexOf(flat: number, dims: readonly number[]): number[] {
-  const index: number[] = [];
-  let rest = flat;
-  for (let d = dims.length - 1; d >= 0; d--) {
-    const size = dims[d] ?? 1;
-    index[d] = rest % size;
-    rest = Math.floor(rest / size);
-  }
-  return index;
 }
 
 const staticDims = (dims: readonly Size[]): number[] | null => (dims.every(isStatic) ? [...dims] : null);
@@ -96,7 +83,7 @@ export function joinedElements(site: Site): readonly Element[] | null {
   if (out === null || parts.some((part) => part.dims === null) || parts.every((part) => part.elements === null)) return null;
   const outer = out.slice(0, axis).reduce((a, b) => a * b, 1);
   const inner = out.slice(axis + 1).reduce((a, b) => a * b, 1);
-  if (outer * inner * (out[axis] ?? 1) > LIMIT) throw new ShapeUnknown('Concat of long vectors');
+  if (outer * inner * (out[axis] ?? 1) > SMALL) throw new ShapeUnknown('Concat of long vectors');
   return Array.from({ length: outer }, (_, row) =>
     parts.flatMap(({ elements, dims }) => {
       const width = (dims?.[axis] ?? 1) * inner;
@@ -115,7 +102,7 @@ export function paddedElements(site: Site): readonly Element[] | null {
   if (out === null || filler === undefined) return null;
   const before = relation.pads?.map(([first]) => hint(first)) ?? [];
   const count = out.reduce((a, b) => a * b, 1);
-  if (count > LIMIT) return null;
+  if (count > SMALL) return null;
   return Array.from({ length: count }, (_, flat) => {
     const at = indexOf(flat, out).map((i, d) => i - (before[d] ?? 0));
     const inside = at.every((i, d) => i >= 0 && i < (dims[d] ?? 1));

@@ -25,7 +25,18 @@ import {
   unary,
 } from './elementwise-rules.ts';
 import { FUSED_RULES } from './fused-rules.ts';
-import { constantOfShape, constantOfShapeSizes, dataDependent, filled, join, rangeLength, shape, tensorAttribute, tensorValue } from './making-rules.ts';
+import {
+  constantOfShape,
+  constantOfShapeSizes,
+  dataDependent,
+  filled,
+  join,
+  nonZero,
+  rangeLength,
+  shape,
+  tensorAttribute,
+  tensorValue,
+} from './making-rules.ts';
 import { gatheredElements, joinedElements, moved, NOTHING, paddedElements, slicedElements, transposedElements } from './moved-elements.ts';
 import type { OpRule } from './op-rule.ts';
 import { arg, einsum, gemm, matmul, norm, reduction, softmax } from './product-rules.ts';
@@ -251,7 +262,7 @@ const RULES: Readonly<Record<string, OpRule>> = {
       return count > 64 ? null : Array.from({ length: count }, (_, i) => ({ value: from + i * by, fromShape: limit?.fromShape === true }));
     },
   },
-  NonZero: dataDependent((site) => 1 + site.dims(0).length * 0 + 1),
+  NonZero: nonZero,
   Unique: dataDependent(() => 1),
   NonMaxSuppression: dataDependent(() => 2),
   OneHot: {

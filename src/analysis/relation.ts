@@ -153,6 +153,9 @@ export function attributesOf({ node }: FlatNode): Pick<Site, 'int' | 'ints' | 't
 /** Thrown by rules whose operands' ranks or shapes are not known; the node's outputs are then unknown too. */
 export class ShapeUnknown extends Error {}
 
+/** No tensor of a transformer has more dimensions. */
+const MAX_RANK = 16;
+
 /** A relation that is not known, with the reason. */
 export const unknown = (reason: string): Unknown => ({ kind: 'unknown', reason });
 
@@ -162,15 +165,20 @@ export const range = (rank: number, prefix = 'd'): string[] => Array.from({ leng
 /** A possibly negative dimension number as 0…rank-1. */
 export const at = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
 
-/** The elements of an input as known sizes; throws ShapeUnknown if one is not known. */
-export function sizesOf(site: Site, input: number): Size[] {
+/** Elements of a tensor that are followed: shapes, indices, grids of a head's width. */
+export const SMALL = 1024;
+
+/** The elements of a vector of sizes, null where one is computed from data; throws ShapeUnknown if not even their number is known. */
+export function knownSizes(site: Site, input: number): (Size | null)[] {
   const elements = site.elements(input);
-  if (elements === null) throw new ShapeUnknown(`input ${input} is computed from data`);
-  return elements.map(({ value }) => {
-    if (value === null) throw new ShapeUnknown(`input ${input} is computed from data`);
-    return value;
-  });
+  if (elements !== null) return elements.map(({ value }) => value);
+  const [count, ...rest] = site.dims(input);
+  if (typeof count !== 'number' || count > MAX_RANK || rest.length > 0) throw new ShapeUnknown(`input ${input} is computed from data`);
+  return Array.from({ length: count }, () => null);
 }
+
+/** The elements of a vector of sizes; one that is computed from data is a size of its own. */
+export const sizesOf = (site: Site, input: number): Size[] => knownSizes(site, input).map((size, i) => size ?? site.fresh(`size${i}`, 3));
 
 /** The elements of an input as plain numbers (axes, repeats, indices); throws ShapeUnknown otherwise. */
 export function numbersOf(site: Site, input: number): number[] {

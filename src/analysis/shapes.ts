@@ -12,7 +12,7 @@ import { DataType, type Tensor } from '../onnx/ir.ts';
 import { readNumbers } from '../onnx/tensor.ts';
 import { declaredSize } from './declared-size.ts';
 import { ruleOf } from './op-rules.ts';
-import { attributesOf, type Element, type Labels, type Relation, ShapeUnknown, type Site, unknown } from './relation.ts';
+import { attributesOf, type Element, type Labels, type Relation, ShapeUnknown, type Site, SMALL, unknown } from './relation.ts';
 import { asSymbol, equal, evaluate, hint, isolate, isStatic, type Size, substitute, subtract, symbol, symbolsOf } from './size.ts';
 
 /** What a value depends on: nothing but the file, also the sizes of inputs, or the contents of inputs. */
@@ -32,13 +32,12 @@ export interface ValueFacts {
 export interface Facts {
   readonly values: ReadonlyMap<string, ValueFacts>;
   readonly relations: ReadonlyMap<FlatNode, Relation>;
-  /** Elements of a small value; null when not known or more than 256. */
+  /** Elements of a small value; null when not known or more than SMALL. */
   elements(value: string): readonly Element[] | null;
   /** Input dimensions that turned out to equal something else. */
   readonly bindings: ReadonlyMap<string, Size>;
 }
 
-const SMALL = 256;
 const MAX_RESTARTS = 40;
 
 /** Small values for input dimensions: different from each other, below the length of any position table. */
@@ -199,7 +198,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
     if (relation.kind === 'unknown') return node.outputs.map(() => null);
     if (relation.kind !== 'labels') {
       if (relation.kind === 'concat') for (const name of node.inputs) agree(node, name, relation.outputs[0] ?? [], relation.axis ?? 0);
-      return [...relation.outputs];
+      return relation.outputs.map((dims) => dims.map((size) => windowed(node, size)));
     }
     const sizes = labelSizes(node, relation);
     return node.outputs.map((_, o) => relation.outputs[o]?.map((label) => windowed(node, sizes.get(label) ?? 1)) ?? null);
@@ -229,10 +228,11 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
 
   /** Images and audio must be larger than the windows that slide over them, so their small values grow until they are. */
   function windowed(node: FlatNode, size: Size): Size {
-    if (hint(size) > 0 || isStatic(size) || !WINDOWED.has(node.op)) return size;
+    if (hint(size) > 0 || isStatic(size)) return size;
     for (const name of symbolsOf(size)) {
       const now = hints.get(name);
-      if (now === undefined || now > 1e6) continue;
+      // once a length is known to be one of pixels or samples, nothing that is made of it is empty
+      if (now === undefined || now > 1e6 || (!WINDOWED.has(node.op) && now <= Math.max(...HINTS))) continue;
       hints.set(name, now * 4);
       throw new Restart();
     }
@@ -253,7 +253,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
   }
 }
 
-/** Elements of a constant of at most 256 numbers. */
+/** Elements of a small constant. */
 function smallElements(tensor: Tensor): readonly Element[] | null {
   const count = tensor.dims.reduce((a, b) => a * b, 1);
   if (count > SMALL || tensor.dataType === DataType.STRING) return null;
@@ -271,7 +271,7 @@ function computed(compute: ((site: Site) => readonly Element[] | null) | undefin
   if (count > SMALL) return null;
   try {
     const elements = compute(site);
-    return elements?.some((e) => e.value !== null) ? elements : null;
+    return elements?.length === 0 || elements?.some((e) => e.value !== null) ? elements : null;
   } catch (error) {
     if (error instanceof ShapeUnknown) return null;
     throw error;
@@ -298,7 +298,7 @@ function solve(a: Size, b: Size): Map<string, Size> | undefined {
   }
   if (!isStatic(a) && !isStatic(b)) return undefined;
   const names = [...new Set([...symbolsOf(a), ...symbolsOf(b)])];
-  const fits = (assignment: ReadonlyMap<string, number>): boolean => evaluate(a, assignment) === evaluate(b, assignment);
+  const fits = (assignment: ReadonlyMap<string, number>): boolean => evaluate(a, assignment) === evaluate(b, assignment) && evaluate(a, assignment) > 0;
   for (const group of [names, ...names.map((name) => [name])]) {
     for (let value = 1; value <= 2048; value++) {
       const all = new Map(group.map((name) => [name, value]));

@@ -1,18 +1,22 @@
 /** Rules of operators that only move elements. Source: the operators' pages at https://onnx.ai/onnx/operators/ */
-import { at, type Labels, numbersOf, type Relation, range, ShapeUnknown, type Site, sizesOf } from './relation.ts';
+import { at, knownSizes, type Labels, numbersOf, type Relation, range, ShapeUnknown, type Site, SMALL, sizesOf } from './relation.ts';
 import { add, divide, divideExactly, equal, hint, isStatic, multiply, product, type Size, subtract } from './size.ts';
 
 /** Reshape: 0 keeps a size (unless allowzero), −1 takes what is left. */
 export function reshape(site: Site): Relation {
   const dims = site.dims(0);
-  const given = site.has(1) ? sizesOf(site, 1) : (site.ints('shape') ?? []);
+  const known = site.has(1) ? knownSizes(site, 1) : (site.ints('shape') ?? []);
   const allowZero = site.int('allowzero', 0) !== 0;
+  // one size that is not known is what is left; of several none is
+  const unknown = known.filter((size) => size === null || size === -1).length;
+  const given = known.map((size, i) => (size === null ? (unknown === 1 ? -1 : site.fresh(`size${i}`, 3)) : size));
   const target = given.map((size, i) => (size === 0 && !allowZero ? (dims[i] ?? 0) : size));
   const free = target.indexOf(-1);
-  if (free >= 0) {
+  if (free >= 0 && unknown > 1) target[free] = site.fresh('rest', 3);
+  else if (free >= 0) {
     const total = product(dims);
-    const known = product(target.filter((_, i) => i !== free));
-    target[free] = equal(total, known) ? 1 : known === 0 ? 0 : (divideExactly(total, known) ?? divide(total, known));
+    const others = product(target.filter((_, i) => i !== free));
+    target[free] = equal(total, others) ? 1 : others === 0 ? 0 : (divideExactly(total, others) ?? divide(total, others));
   }
   return { kind: 'reshape', outputs: [target] };
 }
@@ -175,15 +179,37 @@ export function gatherElements(site: Site): Labels {
 }
 
 /** GatherND with batch dimensions. */
-export function gatherNd(site: Site): Labels {
+export function gatherNd(site: Site): Relation {
   const dims = site.dims(0);
   const indices = site.dims(1);
   const batch = site.int('batch_dims', 0);
   const depth = indices.at(-1);
   if (typeof depth !== 'number') throw new ShapeUnknown('GatherND depth');
+  const grid = dims.slice(0, depth).every(isStatic) ? wholeGrid(dims.slice(0, depth) as number[]) : null;
+  const known = site.elements(1);
+  if (batch === 0 && indices.length === 2 && grid !== null && known?.length === grid.length && known.every((e, i) => e.value === grid[i]))
+    return { kind: 'reshape', outputs: [[product(dims.slice(0, depth)), ...dims.slice(depth)]] };
   const data = range(dims.length).map((label, d) => (d < batch ? `i${d}` : label));
   const index = range(indices.length, 'i');
   return { kind: 'labels', inputs: [data, index], outputs: [[...index.slice(0, -1), ...data.slice(batch + depth)]] };
+}
+
+/** The coordinates of all elements of a tensor in their order: reading them all is a Reshape. */
+export function wholeGrid(dims: readonly number[]): number[] {
+  const count = dims.reduce((a, b) => a * b, 1);
+  return Array.from({ length: Math.min(count, SMALL) }, (_, flat) => indexOf(flat, dims)).flat();
+}
+
+/** The coordinates of an element by its number in row order. */
+export function indexOf(flat: number, dims: readonly number[]): number[] {
+  const index: number[] = [];
+  let rest = flat;
+  for (let d = dims.length - 1; d >= 0; d--) {
+    const size = dims[d] ?? 1;
+    index[d] = rest % size;
+    rest = Math.floor(rest / size);
+  }
+  return index;
 }
 
 /** ScatterND: the result has the dimensions of the data. */

@@ -10,8 +10,10 @@ export function convolution(site: Site): Relation {
   const [m = 1, perGroup = 1, ...kernel] = site.dims(1);
   if (n === undefined || c === undefined) throw new ShapeUnknown('no channels');
   const groups = site.int('group', 1);
-  const sizes = new Map(windows(site, spatial, kernel).map((size, i) => [`o${i}`, size]));
-  const outSpatial = spatial.map((_, i) => `o${i}`);
+  const out = windows(site, spatial, kernel);
+  const sizes = new Map(out.map((size, i) => [`o${i}`, size]));
+  // a window of one element that moves by one keeps the positions
+  const outSpatial = spatial.map((size, i) => (kernel[i] === 1 && equal(size, out[i] ?? -1) ? `s${i}` : `o${i}`));
   const bias = site.has(2) ? [['m']] : [];
   const own = kernel.map((_, i) => `w${i}`);
   const input = spatial.map((_, i) => `s${i}`);

@@ -1,4 +1,5 @@
 /** The graph surgery of layer addition: copy the nodes of a layer, give the copy its own weights and caches, put it into the stream. */
+import { hintOf, sameAxis } from '../analysis/axis.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import { isProduct, type Operand } from '../analysis/norms.ts';
 import { ruleOf } from '../analysis/op-rules.ts';
@@ -6,11 +7,25 @@ import { GrowError } from '../errors.ts';
 import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
 import { type Attribute, DataType, type Model, type Tensor } from '../onnx/ir.ts';
 import { tensorFromNumbers } from '../onnx/tensor.ts';
-import { addTensor, type Draft, finishDraft, freshName, insertAfter, insertBefore, scoped, setAttribute, setInput, setOutput, startDraft } from './draft.ts';
+import {
+  addConstant,
+  addTensor,
+  type Draft,
+  finishDraft,
+  freshName,
+  insertAfter,
+  insertBefore,
+  newNode,
+  scoped,
+  setAttribute,
+  setInput,
+  setOutput,
+  startDraft,
+} from './draft.ts';
 import { growTensor, randomTensor } from './fill.ts';
-import type { LayerPart } from './layer-addition.ts';
 import { addCaches, aliasIn, type Caches, cacheNames, isCache, nextNumber, renumber } from './layer-caches.ts';
 import { allAncestors, layerNodes } from './layer-nodes.ts';
+import type { LayerPart } from './layer-part.ts';
 import { sourceOf } from './norm-forms.ts';
 import type { NormEdit } from './post-norm.ts';
 import { isScaleOrPoint, quantisedUse, zeroPointOf } from './zero-points.ts';
@@ -106,8 +121,53 @@ function copyPart(
       node: { ...plain, name: freshName(draft, rename(node.node.name === '' ? `${node.op}_copy` : node.node.name)), attributes },
     });
   }
+  gate(clones);
   place(clones);
   return { copies };
+
+  /** Multiplies what the copy adds by gains of zeros: its branches, or the layer as a whole, which then is added to what it reads. */
+  function gate(list: FlatNode[]): void {
+    if (part.gated === 'whole') {
+      const result = copies.get(part.to) ?? part.to;
+      const like = list.findLast((node) => node.outputs.includes(result)) ?? (list.at(-1) as FlatNode);
+      const scaled = newNode(draft, like, 'Mul', [result, gain(part.to, -1)]);
+      const added = newNode(draft, like, 'Add', [part.at, scaled.outputs[0] ?? '']);
+      list.push(scaled, added);
+      copies.set(part.to, added.outputs[0] ?? '');
+      return;
+    }
+    for (const branch of part.gated) {
+      const at = list.findIndex((node) => node.outputs.includes(copies.get(branch.sum) ?? branch.sum));
+      const add = list[at];
+      const value = copies.get(branch.branch) ?? branch.branch;
+      if (add === undefined || !add.inputs.includes(value))
+        throw new GrowError('UNSUPPORTED_AXIS', `layers cannot grow: ${part.gatedBecause ?? 'a branch cannot be made zero'}`, {
+          where: nodeLabel(branch.add),
+        });
+      const scaled = newNode(draft, add, 'Mul', [value, gain(branch.sum, part.layer.branches.indexOf(branch))]);
+      list.splice(at, 1, scaled, { ...add, inputs: add.inputs.map((name) => (name === value ? (scaled.outputs[0] ?? '') : name)) });
+    }
+  }
+
+  /** A vector of zeros over the channels of a stream value; branches of an `If` share it as they share weights. */
+  function gain(value: string, branch: number): string {
+    const key = `gain\u0000${branch}`;
+    const known = shared.get(key);
+    if (known !== undefined) return known;
+    const own = analysis.axes.of(value) ?? [];
+    const channel = own.findLastIndex((axis) => sameAxis(axis, part.stack.axis));
+    const width = hintOf(part.stack.axis);
+    const dims = channel < 0 ? [1] : [width, ...own.slice(channel + 1).map(() => 1)];
+    const made = addConstant(
+      draft,
+      rename(`layer.${part.layer.index}.gain`),
+      analysis.facts.values.get(value)?.dtype ?? DataType.FLOAT,
+      dims,
+      new Array<number>(dims[0] ?? 1).fill(0),
+    );
+    shared.set(key, made);
+    return made;
+  }
 
   /** A value the copy reads as its original does; never a cache, which every layer has of its own. */
   function original(name: string, node: FlatNode): string {

@@ -8,24 +8,19 @@
  * Post-norm: y = LN(x + 0) ≠ x. The preceding norm and the new layer's q norms get ε = t with t^(q+1) = ε·(1 + t + … + t^q);
  * all but the last get gain 1 and bias 0; the last gets the preceding norm's (g·√(1 + t + … + t^q), b). The chain computes the
  * preceding norm exactly.
+ *
+ * Where neither can be had (no norm in front, something else in the stream, a branch that no weight makes zero) the copy is
+ * multiplied by a new gain per channel that starts as zeros: x + 0·F(x), or x + 0·L(x) for a layer L as a whole. The gain learns
+ * at the first step and the layer behind it from the second on.
  */
-import { type Anatomy, findAnatomy } from '../analysis/anatomy.ts';
-import { leavesOf } from '../analysis/axis.ts';
-import { type Analysis, analyze } from '../analysis/graph-analysis.ts';
-import type { Layer } from '../analysis/layers.ts';
-import type { Norm, Operand } from '../analysis/norms.ts';
-import { equal } from '../analysis/size.ts';
+import { findAnatomy } from '../analysis/anatomy.ts';
+import { analyze } from '../analysis/graph-analysis.ts';
 import { isTwin, type Stack } from '../analysis/stacks.ts';
-import { unmoved, unscaled } from '../analysis/streams.ts';
 import { GrowError } from '../errors.ts';
-import { nodeLabel } from '../onnx/graph.ts';
 import type { Model } from '../onnx/ir.ts';
 import { insertLayer, type LayerMaking } from './insert-layer.ts';
-import { mergeNorms } from './post-norm.ts';
+import { type LayerPart, planPart } from './layer-part.ts';
 import type { Step } from './recipe.ts';
-import { type Zeroed, zeroBranch } from './zero-branch.ts';
-
-const HANDS_ON = new Set(['Identity', 'Dropout', 'Reshape', 'Squeeze', 'Unsqueeze', 'Transpose']);
 
 /** A model with more layers. */
 export interface LayersAdded {
@@ -55,7 +50,12 @@ export function addLayers(model: Model, step: Step, making: LayerMaking): Layers
     if (missing === 0) added = { ...added, notes: [...added.notes, `${name} has ${stack.layers.length} layers already`] };
     for (let i = 0; i < missing; i++) {
       const next = addOne(added.model, name, step, making);
-      added = { model: next.model, interfaceChanges: [...added.interfaceChanges, ...next.interfaceChanges], notes: added.notes, unportable: next.unportable };
+      added = {
+        model: next.model,
+        interfaceChanges: [...added.interfaceChanges, ...next.interfaceChanges],
+        notes: [...new Set([...added.notes, ...next.notes])],
+        unportable: [...new Set([...added.unportable, ...next.unportable])],
+      };
     }
   }
   return added;
@@ -87,94 +87,20 @@ function addOne(model: Model, name: string, step: Step, making: LayerMaking): La
     });
   const before = step.place.kind === 'before' && given === 0;
   const source = step.place.kind === 'before' && given > 0 ? given - 1 : given;
-  const parts = [stack, ...twins].map((own) => part(analysis, anatomy, own, source, before));
+  const parts = [stack, ...twins].map((own) => planPart(analysis, anatomy, own, source, before));
   const unportable = [
     ...(parts.some((own) => own.merge !== null)
       ? ['the norms around a new post-norm layer have epsilons of their own, a standard module has one for all']
       : []),
     ...(parts.some((own) => own.rescales) ? ['the new layer has residual factors of 1, a standard module has the same in all layers'] : []),
+    ...(parts.some((own) => own.gated.length > 0) ? ['a new layer is multiplied by a gain of its own, which a standard module does not have'] : []),
   ];
-  return { ...insertLayer(analysis, parts, making), notes: [], unportable };
+  const notes = parts.slice(0, 1).flatMap((own) => gateNote(name, own));
+  return { ...insertLayer(analysis, parts, making), notes, unportable };
 }
 
-/** What one copy of a layer needs to know. */
-export interface LayerPart {
-  readonly stack: Stack;
-  readonly layer: Layer;
-  /** The stream value the copied layer reads, and the one it makes. */
-  readonly from: string;
-  readonly to: string;
-  /** The stream value the new layer is put behind. */
-  readonly at: string;
-  readonly zeroed: readonly Zeroed[];
-  readonly merge: ReturnType<typeof mergeNorms> | null;
-  /** The layer's residual factors α become 1. */
-  readonly rescales: boolean;
+function gateNote(name: string, { gated, gatedBecause }: LayerPart): string[] {
+  if (gated.length === 0) return [];
+  const what = gated === 'whole' ? 'the new layer is added to the stream' : 'what the new layer adds to the stream is multiplied';
+  return [`${name}: ${what} with a gain of its own that starts as zeros, since ${gatedBecause ?? 'its branches cannot be made zero'}`];
 }
-
-function part(analysis: Analysis, anatomy: Anatomy, stack: Stack, index: number, before: boolean): LayerPart {
-  const layer = stack.layers[index] as Layer;
-  const from = unscaled(analysis, layer.branches[0]?.skip ?? '').value;
-  const following = stack.layers[index + 1]?.branches[0]?.skip;
-  const next = following === undefined ? undefined : unscaled(analysis, following).value;
-  const sum = layer.branches.at(-1)?.sum ?? '';
-  const streamLeaves = new Set(leavesOf(stack.axis));
-  const norms = anatomy.norms.filter((norm) => leavesOf(norm.axis).some((leaf) => streamLeaves.has(leaf)));
-  const post = stack.normPlacement === 'post';
-  const to = sameShape(analysis, from, next ?? (post ? (normOf(analysis, norms, sum)?.output ?? sum) : sum));
-  const factors = layer.branches.flatMap((branch) => unscaled(analysis, branch.skip).scalars.filter((operand) => !isOne(analysis, operand)));
-  const zeroed = layer.branches.flatMap((branch) => {
-    const own = zeroBranch(analysis, norms, branch.branch);
-    if (typeof own === 'string') throw new GrowError('UNSUPPORTED_AXIS', `layers cannot grow: ${own}`, { where: nodeLabel(branch.add) });
-    return own;
-  });
-  // a residual factor α would scale the stream once more: the new layer's is 1
-  zeroed.push(...factors.map((operand) => ({ operand, value: 1 })));
-  const at = before ? from : to;
-  if (!post) refuseChangedStream(analysis, layer, from, to);
-  return { stack, layer, from, to, at, zeroed, merge: post ? mergeNorms(analysis, norms, layer, at, to) : null, rescales: factors.length > 0 };
-}
-
-/** The value in the shape of another one: some exporters flatten the stream inside a layer and reshape it behind. */
-function sameShape({ data, facts }: Analysis, like: string, value: string): string {
-  const wanted = facts.values.get(like)?.dims ?? [];
-  const fits = (own: string): boolean => {
-    const dims = facts.values.get(own)?.dims ?? [];
-    return dims.length === wanted.length && dims.every((size, d) => equal(size, wanted[d] ?? -1));
-  };
-  for (let at = value, hop = 0; hop < 4; hop++) {
-    if (fits(at)) return at;
-    const next = data.consumers(at).find(({ node, input }) => input === 0 && HANDS_ON.has(node.op))?.node.outputs[0];
-    if (next === undefined) break;
-    at = next;
-  }
-  throw new GrowError('UNSUPPORTED_AXIS', 'a layer cannot be inserted here exactly: the stream changes its shape between the ends of the layer', {
-    where: `value ${value}`,
-  });
-}
-
-const isOne = ({ facts }: Analysis, { node, input }: Operand): boolean => facts.elements(node.inputs[input] ?? '')?.every((e) => e.value === 1) === true;
-
-/** With zero branches the layer must hand its input on as it is: nothing but sums and moves between its ends. */
-function refuseChangedStream(analysis: Analysis, layer: Layer, from: string, to: string): void {
-  const { data, facts } = analysis;
-  const sums = new Map(layer.branches.map((branch) => [branch.sum, branch.skip]));
-  let value = to;
-  for (let hop = 0; value !== from && hop < 1000; hop++) {
-    const node = data.producer(value);
-    const skip = sums.get(value);
-    const sameType = node !== undefined && node.op === 'Cast' && facts.values.get(node.inputs[0] ?? '')?.dtype === facts.values.get(value)?.dtype;
-    if (skip !== undefined) value = unscaled(analysis, skip).value;
-    else if (node !== undefined && (HANDS_ON.has(node.op) || sameType)) value = node.inputs[0] ?? '';
-    else {
-      throw new GrowError('UNSUPPORTED_AXIS', 'a layer cannot be inserted here exactly: the stream is changed between its branches', {
-        ...(node && { where: nodeLabel(node) }),
-        hint: 'only sums may stand between the branches of a layer',
-      });
-    }
-  }
-}
-
-/** The norm that reads a value, directly or through casts. */
-const normOf = (analysis: Analysis, norms: readonly Norm[], value: string): Norm | undefined =>
-  norms.find((norm) => unmoved(analysis, norm.input) === unmoved(analysis, value));

@@ -6,8 +6,8 @@ import { GrowError } from '../errors.ts';
 import type { FlatNode } from '../onnx/graph.ts';
 import type { ValueInfo } from '../onnx/ir.ts';
 import { currentOf, type Draft, freshName, insertBefore, redirect, scoped } from './draft.ts';
-import type { LayerPart } from './layer-addition.ts';
 import { innerValue } from './layer-nodes.ts';
+import type { LayerPart } from './layer-part.ts';
 
 /** Cache inputs and outputs by layer. */
 export interface Caches {

@@ -2,8 +2,8 @@
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import { factorNames, isProduct } from '../analysis/norms.ts';
 import type { FlatNode } from '../onnx/graph.ts';
-import type { LayerPart } from './layer-addition.ts';
 import type { Caches } from './layer-caches.ts';
+import type { LayerPart } from './layer-part.ts';
 
 /** Every edge counts: shapes, indices and contents. */
 export function allAncestors({ data }: Analysis, values: readonly string[]): Set<FlatNode> {

@@ -4,8 +4,6 @@ import type { Analysis } from '../analysis/graph-analysis.ts';
 import type { Layer } from '../analysis/layers.ts';
 import type { Norm } from '../analysis/norms.ts';
 import { unmoved, unscaled } from '../analysis/streams.ts';
-import { GrowError } from '../errors.ts';
-import { nodeLabel } from '../onnx/graph.ts';
 import { readNumbers } from '../onnx/tensor.ts';
 import { sourceOf } from './norm-forms.ts';
 
@@ -25,39 +23,43 @@ export interface NormChain {
   readonly copies: readonly NormEdit[];
 }
 
-/** Plans the chain of norms for a copy of `layer` behind the value `at`. Throws UNSUPPORTED_AXIS when no norm stands there. */
-export function mergeNorms(analysis: Analysis, norms: readonly Norm[], layer: Layer, at: string, to: string): NormChain {
+/** Plans the chain of norms for a copy of `layer` behind the value `at`, or says why there is none. */
+export function mergeNorms(analysis: Analysis, norms: readonly Norm[], layer: Layer, at: string, to: string): NormChain | string {
   const preceding = norms.find((norm) => norm.output === unmoved(analysis, at));
   const copies = layer.branches.map((branch) => norms.find((norm) => unmoved(analysis, norm.input) === unmoved(analysis, branch.sum)));
-  const [first] = layer.branches;
-  const refuse = (reason: string, where?: Norm): GrowError =>
-    new GrowError('UNSUPPORTED_AXIS', `a post-norm layer cannot be inserted here exactly: ${reason}`, {
-      ...(where?.statistics[0] && { where: nodeLabel(where.statistics[0]) }),
-      hint: 'insert it after another layer',
-    });
-  if (preceding === undefined) throw refuse('no norm stands directly in front of the new layer');
-  if (copies.some((norm) => norm === undefined) || first === undefined) throw refuse('a branch is not followed by a norm');
+  if (preceding === undefined) return 'no norm stands directly in front of the new layer';
+  if (readElsewhere(analysis, preceding.output, at)) return 'the norm in front of the new layer is read by something else too';
+  if (layer.branches.length === 0 || copies.some((norm) => norm === undefined)) return 'a branch is not followed by a norm';
   const chain = copies as Norm[];
-  if (chain.at(-1)?.output !== unmoved(analysis, to)) throw refuse('the last norm of the layer is not its result', chain.at(-1));
-  layer.branches.slice(1).forEach((branch, i) => {
-    if (chain[i]?.output !== unmoved(analysis, unscaled(analysis, branch.skip).value))
-      throw refuse('the stream is changed between a norm and the next branch', chain[i]);
-  });
-  if ([preceding, ...chain].some((norm) => !norm.standard)) throw refuse('a norm is not x / √(mean + ε)', preceding);
-  if (preceding.gain === null) throw refuse('the preceding norm has no gain', preceding);
-  if (chain.some((norm) => norm.gain === null || (preceding.bias !== null) !== (norm.bias !== null)))
-    throw refuse('a norm of the layer lacks a gain or bias', chain[0]);
+  if (chain.at(-1)?.output !== unmoved(analysis, to)) return 'the last norm of the layer is not its result';
+  const changed = layer.branches.slice(1).some((branch, i) => chain[i]?.output !== unmoved(analysis, unscaled(analysis, branch.skip).value));
+  if (changed) return 'the stream is changed between a norm and the next branch';
+  if ([preceding, ...chain].some((norm) => !norm.standard)) return 'a norm is not x / √(mean + ε)';
+  if (preceding.gain === null) return 'the preceding norm has no gain';
+  if (chain.some((norm) => norm.gain === null || (preceding.bias !== null) !== (norm.bias !== null))) return 'a norm of the layer lacks a gain or bias';
   const epsilon = epsilonOf(analysis, preceding);
-  if (epsilon === null || chain.some((norm) => epsilonOf(analysis, norm) === null)) throw refuse('an epsilon is computed', preceding);
+  if (epsilon === null || chain.some((norm) => epsilonOf(analysis, norm) === null)) return 'an epsilon is computed';
   const t = chainEpsilon(epsilon, chain.length);
   const factor = Math.sqrt(geometric(t, chain.length));
   const gain = numbersOf(analysis, preceding, 'gain');
   const bias = preceding.bias === null ? null : numbersOf(analysis, preceding, 'bias');
-  if (gain === null || (preceding.bias !== null && bias === null)) throw refuse('the gain of the preceding norm is computed', preceding);
+  if (gain === null || (preceding.bias !== null && bias === null)) return 'the gain of the preceding norm is computed';
   return {
     preceding: { norm: preceding, epsilon: t, affine: null },
     copies: chain.map((norm, i) => ({ norm, epsilon: t, affine: i === chain.length - 1 ? { gain: gain.map((g) => g * factor), bias } : null })),
   };
+}
+
+/** True when a value on the way from a norm's result to the place of the new layer has other readers, or leaves the graph. */
+function readElsewhere({ data, flat }: Analysis, output: string, at: string): boolean {
+  for (let value = at; value !== output; ) {
+    const node = data.producer(value);
+    const from = node?.inputs[0];
+    if (node === undefined || from === undefined) return true;
+    if (data.consumers(from).some((reader) => reader.node !== node && reader.node.op !== 'Shape') || flat.outputs.some((own) => own.name === from)) return true;
+    value = from;
+  }
+  return false;
 }
 
 /** 1 + t + … + t^q */

@@ -8,8 +8,9 @@
 import type { Axis } from '../analysis/axis.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import { ruleOf } from '../analysis/op-rules.ts';
-import { attributesOf, type Element, type Labels, type Relation, ShapeUnknown, type Site } from '../analysis/relation.ts';
+import { attributesOf, type Element, type Labels, type Relation, ShapeUnknown, type Site, SMALL } from '../analysis/relation.ts';
 import { add, divideExactly, equal, hint, isStatic, keyOf, multiply, product, type Size, subtract } from '../analysis/size.ts';
+import { wholeGrid } from '../analysis/view-rules.ts';
 import { GrowError } from '../errors.ts';
 import { type FlatNode, nodeLabel, opsetVersion } from '../onnx/graph.ts';
 import { type Attribute, DataType } from '../onnx/ir.ts';
@@ -17,7 +18,6 @@ import { addConstant, currentOf, type Draft, insertBefore, newNode, setAttribute
 import type { AxisGrowth } from './grow-axis.ts';
 
 const FLOATS: readonly number[] = [DataType.FLOAT, DataType.DOUBLE, DataType.FLOAT16, DataType.BFLOAT16];
-const LIMIT = 256;
 
 /** Corrects every size in the draft; throws UNSUPPORTED_OP when one cannot be. */
 export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrowth): void {
@@ -67,7 +67,7 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
     }
     const dims = expected(node.outputs[0] ?? '');
     const compute = ruleOf(node.op)?.compute;
-    if (dims === null || compute === undefined || hint(product(dims)) > LIMIT) return;
+    if (dims === null || compute === undefined || hint(product(dims)) > SMALL) return;
     try {
       elements.set(node.outputs[0] ?? '', compute(siteOf(node)));
     } catch (error) {
@@ -135,6 +135,9 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
         return;
       case 'Split':
         if (relation.kind === 'split') correctSplit(node, relation.axis ?? 0);
+        return;
+      case 'GatherND':
+        if (relation.kind === 'reshape') checkGrid(node);
         return;
       case 'Gather':
         if (relation.kind === 'gather') correctGather(node, relation.axis ?? 0, relation.indices ?? []);
@@ -204,6 +207,14 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
       found,
       found.map((size, d) => (holds(size, d) ? null : (wanted[d] ?? 1))),
     );
+  }
+
+  /** A GatherND that reads all elements in their order still must. */
+  function checkGrid(node: FlatNode): void {
+    const depth = hint(facts.values.get(node.inputs[1] ?? '')?.dims?.at(-1) ?? 0);
+    const grid = wholeGrid(siteDims(node, 0).slice(0, depth).map(hint));
+    const found = elementsOf(node.inputs[1] ?? '');
+    if (found?.length !== grid.length || found.some((e, i) => e.value !== grid[i])) throw unsolved(node, 'its indices do not follow the grown size');
   }
 
   function correctVector(node: FlatNode, input: number, wanted: readonly Size[], holds: (wanted: Size, found: Size) => boolean): void {
