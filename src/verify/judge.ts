@@ -14,6 +14,7 @@ import { type Fit, notMade, runShadow, type UsingBytes } from './float64/shadow.
 import type { ModelInterface } from './interface.ts';
 import { describe } from './interface.ts';
 import type { Stage } from './messages.ts';
+import { permutedModel } from './permute.ts';
 import { perturbedModel } from './perturb.ts';
 import { precisionOf } from './precision.ts';
 import { stillModel } from './randomness.ts';
@@ -120,8 +121,8 @@ async function attemptAt(request: Request, old: Side, now: Side, onStage: (stage
   if (!request.large && comparisons.some(({ difference }) => !difference.bitExact)) {
     for (const level of LEVELS.slice(1, LEVELS.indexOf(request.level))) addNoise(noise, explored, await runOld(level, 1));
     addNoise(noise, explored, await runOld(request.level, 2));
-    const perturbed = perturbedModel(old.source);
-    if (perturbed !== null) addNoise(noise, explored, await runOld(request.level, 1, perturbed));
+    const other = permutedModel(old.source) ?? perturbedModel(old.source);
+    if (other !== null) addNoise(noise, explored, await runOld(request.level, 1, other));
   }
   const shadow = await shadowOf(request, explored, old, now, fit, onStage);
   return conclude(request, explored, levels, comparisons, noise, precisionOf(old.model.graph), shadow);

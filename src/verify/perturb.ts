@@ -1,7 +1,8 @@
 /**
  * A null change for measuring noise: every weight moved by at most one unit in its last place. By backward error
  * analysis (Higham, Accuracy and Stability of Numerical Algorithms, 3.1) rounding in sums is equal to such changes of
- * the weights, so models that the runtime computes in one way only, fused ones above all, show their noise too.
+ * the weights, so models that the runtime computes in one way only, fused ones above all, show their noise too. For models
+ * without hidden units that could be permuted.
  */
 import { bytesSource } from '../onnx/byte-source.ts';
 import type { Model, Tensor } from '../onnx/ir.ts';
