@@ -58,8 +58,17 @@ export function verifyText(result: VerifyResult, paint: Paint): string {
     ...share,
     `  ${shadowText(result.shadow)}`,
     ...reason,
+    ...divergenceLines(result.divergence),
     ...listed('  note', result.notes),
   );
+}
+
+/** Where the two models part. */
+function divergenceLines(divergence: VerifyResult['divergence']): string[] {
+  if (divergence === null) return [];
+  const { value, node, parameters, relative } = divergence;
+  const apart = relative === null ? '' : `, by ${figure(relative)}`;
+  return [`  first difference: ${printable(value)}, made by ${printable(node)}${apart}`, ...listed('  made with', parameters)];
 }
 
 /** What the comparison in float64 says, in one line. */

@@ -3,7 +3,7 @@ import { finiteShare } from './compare.ts';
 import type { Outputs } from './execute.ts';
 import type { Exploration } from './explore.ts';
 import { makeFeeds } from './feeds.ts';
-import { notMade } from './float64/shadow.ts';
+import { notMade, type Shadow } from './float64/shadow.ts';
 import type { CaseReport, ShadowReport, VerifyResult } from './result.ts';
 import { type NoiseTally, stepName } from './runs.ts';
 import type { Level, Provider } from './runtime.ts';
@@ -36,7 +36,7 @@ export function conclude(
   comparisons: readonly Comparison[],
   noise: NoiseTally,
   precision: Precision,
-  shadow: ShadowReport,
+  { report: shadow, divergence }: Shadow,
 ): Judgement {
   const agrees = agreement(shadow, request.tolerance);
   const judged = judgeAll(comparisons, noise, precision, { tolerance: request.tolerance, agrees });
@@ -61,6 +61,7 @@ export function conclude(
     reason: worst !== null ? `output ${worst.output} changed in case '${worst.case}': ${worst.reason}` : (apart ?? useless),
     float64: shadow.maxRelative,
     shadow,
+    divergence: worst === null && apart === null ? null : divergence,
     notes: [...explored.notes, ...notesOn(explored, judged)],
   };
 }
@@ -85,7 +86,8 @@ const nothing = (request: Request): Judgement => ({
   maxRelative: null,
   noiseFloor: null,
   float64: null,
-  shadow: notMade('nothing was compared'),
+  shadow: notMade('nothing was compared').report,
+  divergence: null,
   provider: request.provider,
   margin: MARGIN,
   levels: [],

@@ -10,7 +10,7 @@ import type { Outputs, Runner } from './execute.ts';
 import { runCase } from './execute.ts';
 import type { Exploration, ExploreFailure } from './explore.ts';
 import { explore, fitNewModel } from './explore.ts';
-import { type Fit, notMade, runShadow, type UsingBytes } from './float64/shadow.ts';
+import { type Fit, notMade, runShadow, type Shadow, type UsingBytes } from './float64/shadow.ts';
 import type { ModelInterface } from './interface.ts';
 import { describe } from './interface.ts';
 import type { Stage } from './messages.ts';
@@ -18,7 +18,6 @@ import { permutedModel } from './permute.ts';
 import { perturbedModel } from './perturb.ts';
 import { precisionOf } from './precision.ts';
 import { stillModel } from './randomness.ts';
-import type { ShadowReport } from './result.ts';
 import { addNoise, type CaseOutputs, compareCase } from './runs.ts';
 import type { Level, Session } from './runtime.ts';
 import { LEVELS, openSession, weakerThan } from './runtime.ts';
@@ -129,14 +128,7 @@ async function attemptAt(request: Request, old: Side, now: Side, onStage: (stage
 }
 
 /** The comparison in float64, on the CPU wherever the other one ran. */
-async function shadowOf(
-  request: Request,
-  explored: Exploration,
-  old: Side,
-  now: Side,
-  fit: Fit | null,
-  onStage: (stage: Stage) => void,
-): Promise<ShadowReport> {
+async function shadowOf(request: Request, explored: Exploration, old: Side, now: Side, fit: Fit | null, onStage: (stage: Stage) => void): Promise<Shadow> {
   if (request.noShadow !== null) return notMade(request.noShadow);
   if (fit === null) return notMade('nothing was compared');
   const using: UsingBytes = async (which, bytes, work) => {

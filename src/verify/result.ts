@@ -44,6 +44,18 @@ export interface ShadowReport {
   readonly reason: string | null;
 }
 
+/** Where two models part. */
+export interface DivergenceReport {
+  /** The first value in execution order that differs from the old one and from any multiple of it. */
+  readonly value: string;
+  /** The node of the new model that makes it. */
+  readonly node: string;
+  /** Its max|Δ| / max|y|; null when no number says it. */
+  readonly relative: number | null;
+  /** Constants that it is made with, between it and values that agree: the changed ones where there are some. */
+  readonly parameters: readonly string[];
+}
+
 /** The numeric judgement on two models. */
 export interface VerifyResult {
   /**
@@ -69,6 +81,8 @@ export interface VerifyResult {
   readonly bitExactShare: number;
   /** The output and case that failed, when the verdict is 'changed'. */
   readonly worst: Worst | null;
+  /** Where the two models part, when the verdict is 'changed' and both could be looked into. */
+  readonly divergence: DivergenceReport | null;
   /** Why the verdict is 'changed' or 'inconclusive', in one sentence; null for the others. */
   readonly reason: string | null;
   /** What a reader should know about how the verdict was reached. */

@@ -145,6 +145,7 @@ describe('a wrong growth', () => {
     expect((await verifyModels(old, right)).verdict).toBe('rounding');
     const found = await verifyModels(old, wrong);
     expect(found).toMatchObject({ verdict: 'changed', shadow: { threshold: 1e-12, unrounded: expect.closeTo(3.6e-6, 6) } });
+    expect(found.divergence).toMatchObject({ node: expect.stringContaining('input_layernorm'), value: expect.stringContaining('input_layernorm') });
     expect((await verifyModels(old, wrong, { tolerance: 1e-5 })).verdict).toBe('rounding');
   });
 
@@ -160,6 +161,7 @@ describe('a wrong growth', () => {
     const found = await verifyModels(old, wrong);
     expect(found).toMatchObject({ verdict: 'changed', worst: null, shadow: { worst: { output: 'logits' } } });
     expect(found.reason).toContain('computed in float64');
+    expect(found.divergence).toMatchObject({ parameters: ['ln_f.bias'], node: expect.stringContaining('ln_f') });
     expect(found.maxRelative).toBeLessThan(found.outputs[0]?.threshold ?? 0);
   });
 });

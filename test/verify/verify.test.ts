@@ -65,6 +65,7 @@ describe('a changed model', () => {
     expect(result.verdict).toBe('changed');
     expect(result.worst).toMatchObject({ output: 'logits' });
     expect(result.reason).toContain('output logits changed in case');
+    expect(result.divergence).toMatchObject({ node: expect.stringContaining('MatMul'), parameters: ['onnx::MatMul_285'] });
   });
 
   it.each(['optimum_gpt_neox_past', 'dynamo_encoder_pre'])('is %s with another epsilon', async (name) => {

@@ -7,12 +7,13 @@ import { encodeModel } from '../../onnx/serialize.ts';
 import { readNumbers } from '../../onnx/tensor.ts';
 import type { InputMap } from '../align.ts';
 import { finiteShare } from '../compare.ts';
+import { findDivergence } from '../divergence.ts';
 import type { Outputs, Runner } from '../execute.ts';
 import { runCase } from '../execute.ts';
 import type { Exploration } from '../explore.ts';
 import type { ModelInterface } from '../interface.ts';
 import { randomKey, uniform } from '../random.ts';
-import type { ShadowReport } from '../result.ts';
+import type { DivergenceReport, ShadowReport } from '../result.ts';
 import { type CaseOutputs, compareCase } from '../runs.ts';
 import type { Session } from '../runtime.ts';
 import type { Assignment } from '../sizes.ts';
@@ -46,8 +47,14 @@ const NOISE_MARGIN = 8;
  */
 const STORED_MARGIN = 3;
 
+/** The comparison in float64, and where the models part when they do. */
+export interface Shadow {
+  readonly report: ShadowReport;
+  readonly divergence: DivergenceReport | null;
+}
+
 /** What the comparison in float64 says; `maxRelative` is null where it could not be made, for `reason`. */
-export async function runShadow(explored: Exploration, old: Subject, now: Subject, fit: Fit, using: UsingBytes): Promise<ShadowReport> {
+export async function runShadow(explored: Exploration, old: Subject, now: Subject, fit: Fit, using: UsingBytes): Promise<Shadow> {
   try {
     return await compareShadows(explored, old, now, fit, using);
   } catch (error) {
@@ -56,7 +63,9 @@ export async function runShadow(explored: Exploration, old: Subject, now: Subjec
 }
 
 /** A comparison in float64 that was not made. */
-export const notMade = (reason: string): ShadowReport => ({
+export const notMade = (reason: string): Shadow => ({ report: notCompared(reason), divergence: null });
+
+const notCompared = (reason: string): ShadowReport => ({
   maxRelative: null,
   unrounded: null,
   threshold: EXACT,
@@ -65,7 +74,7 @@ export const notMade = (reason: string): ShadowReport => ({
   reason,
 });
 
-async function compareShadows(explored: Exploration, old: Subject, now: Subject, fit: Fit, using: UsingBytes): Promise<ShadowReport> {
+async function compareShadows(explored: Exploration, old: Subject, now: Subject, fit: Fit, using: UsingBytes): Promise<Shadow> {
   const casts = { old: castModel(old.source), now: castModel(now.source) };
   const models = { old: inDouble(old.model), now: inDouble(now.model) };
   const source = { ...explored.source, model: models.old };
@@ -90,7 +99,7 @@ async function compareShadows(explored: Exploration, old: Subject, now: Subject,
   const judged = rounded.exact.size === 0 ? comparisons : compare(reference, await runNew(replaced(casts.now, rounded.exact)));
   const largest = largestOf(judged);
   const report = { maxRelative: finiteOrNull(stored), unrounded: finiteOrNull(largest), corrections, reason: null };
-  if (largest <= EXACT) return { ...report, threshold: EXACT, worst: null };
+  if (largest <= EXACT) return { report: { ...report, threshold: EXACT, worst: null }, divergence: null };
   // Only now is it worth knowing how much rounding may show: that of float64 itself, and that of constants the new file stores.
   const noise = largestOf(compare(reference, await runOld(nudged(casts.old, new Set(casts.old.constants.keys()), () => 2 ** -53, 0))));
   let effect = 0;
@@ -100,7 +109,11 @@ async function compareShadows(explored: Exploration, old: Subject, now: Subject,
   }
   const threshold = Math.max(EXACT, NOISE_MARGIN * noise, STORED_MARGIN * effect);
   const [first] = [...judged].sort((a, b) => b.difference.relative - a.difference.relative);
-  return { ...report, threshold, worst: largest <= threshold || first === undefined ? null : { output: first.output, case: first.case } };
+  if (largest <= threshold || first === undefined) return { report: { ...report, threshold, worst: null }, divergence: null };
+  const pair = { run: { old: casts.old.model, now: replaced(casts.now, rounded.exact) }, stored: { old: old.source, now: now.source } };
+  const both = async (a: Model, b: Model) => ({ old: await runOld(a), now: await runNew(b) });
+  const divergence = await findDivergence(pair, first.output, Math.max(1e-10, threshold), both).catch(() => null);
+  return { report: { ...report, threshold, worst: { output: first.output, case: first.case } }, divergence };
 }
 
 const finiteOrNull = (value: number): number | null => (Number.isFinite(value) ? value : null);
