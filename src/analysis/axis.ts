@@ -75,7 +75,10 @@ let nextId = 0;
 /** A new axis of its own. */
 export const leaf = (size: Size): Axis => ({ size, form: 'leaf', children: [], by: 1, same: null, pinned: null, id: nextId++ });
 /** A product or sum of axes; one child stands for itself. */
-export const compose = (form: 'product' | 'sum', children: readonly Axis[]): Axis => {
+export const compose = (form: 'product' | 'sum', given: readonly Axis[]): Axis => {
+  // a factor of 1 is nothing, and would keep a product from being its other factor
+  const wide = form === 'product' ? given.filter((child) => find(child).size !== 1) : given;
+  const children = wide.length === 0 ? given.slice(0, 1) : wide;
   const only = children.length === 1 ? children[0] : undefined;
   if (only !== undefined) return only;
   const size = form === 'product' ? product(children.map((c) => find(c).size)) : children.reduce<Size>((sum, c) => add(sum, find(c).size), 0);

@@ -1,6 +1,6 @@
 /** Feed-forward blocks: products with weights whose inner axis other products made, with a non-linear function between. */
 import type { FlatNode } from '../onnx/graph.ts';
-import { contractedLabels } from './attention.ts';
+import { contractedLabels } from './attention-scores.ts';
 import { type Axis, find, leavesOf } from './axis.ts';
 import type { Analysis } from './graph-analysis.ts';
 import { factorNames, isProduct } from './norms.ts';

@@ -5,7 +5,8 @@
  * none of this. Source: Vaswani et al. 2017.
  */
 import type { FlatNode } from '../onnx/graph.ts';
-import { type Attention, pathToProjection } from './attention.ts';
+import type { Attention } from './attention.ts';
+import { pathToProjection } from './attention-paths.ts';
 import { hintOf } from './axis.ts';
 import type { Analysis } from './graph-analysis.ts';
 import { hint } from './size.ts';

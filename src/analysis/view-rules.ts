@@ -178,7 +178,7 @@ export function gatherElements(site: Site): Labels {
   return { kind: 'labels', inputs: [own, out], outputs: [out] };
 }
 
-/** GatherND with batch dimensions. */
+/** GatherND with batch dimensions; constant indices into the first dimension cut it as a Gather does. */
 export function gatherNd(site: Site): Relation {
   const dims = site.dims(0);
   const indices = site.dims(1);
@@ -189,6 +189,12 @@ export function gatherNd(site: Site): Relation {
   const known = site.elements(1);
   if (batch === 0 && indices.length === 2 && grid !== null && known?.length === grid.length && known.every((e, i) => e.value === grid[i]))
     return { kind: 'reshape', outputs: [[product(dims.slice(0, depth)), ...dims.slice(depth)]] };
+  const [size = 1, ...rest] = dims;
+  const rows = known?.map((e) => e.value);
+  if (batch === 0 && depth === 1 && indices.length <= 2 && isStatic(size) && rows?.every(isNumber) === true && rows.length > 0) {
+    const scalar = indices.length === 1;
+    return { kind: 'gather', axis: 0, indices: rows.map((i) => (i < 0 ? i + size : i)), scalar, outputs: [scalar ? rest : [rows.length, ...rest]] };
+  }
   const data = range(dims.length).map((label, d) => (d < batch ? `i${d}` : label));
   const index = range(indices.length, 'i');
   return { kind: 'labels', inputs: [data, index], outputs: [[...index.slice(0, -1), ...data.slice(batch + depth)]] };

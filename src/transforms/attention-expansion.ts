@@ -1,5 +1,5 @@
-import { type Axis, leavesOf } from '../analysis/axis.ts';
-import { axisUnit, type Transform } from './transform.ts';
+import { perAttention } from './head-widths.ts';
+import type { Transform } from './transform.ts';
 
 /**
  * Attention expansion (Gesmundo & Maile 2023, theorem 3.4).
@@ -13,28 +13,5 @@ export const attentionExpansion: Transform = {
   axis: 'qk',
   summary: 'query/key width k per head',
   theorem: '3.4',
-  units: (anatomy) =>
-    anatomy.stacks.flatMap((stack) =>
-      stack.layers.flatMap((layer) =>
-        layer.attention.map((attention) =>
-          axisUnit(
-            { stack, layer: layer.index, block: attention.role },
-            attention.qk,
-            growingLeaf(attention.qk),
-            'its width is fixed by the graph',
-            attention.multipleOf,
-          ),
-        ),
-      ),
-    ),
+  units: (anatomy) => perAttention(anatomy, (attention) => attention.qk),
 };
-
-/** The leaf that occurs least often in the axis (not rotated, if there is such a part), the last of several. */
-export function growingLeaf(axis: Axis): Axis | null {
-  const leaves = leavesOf(axis);
-  const count = (leaf: Axis): number => leaves.filter((own) => own === leaf).length;
-  const free = [...new Set(leaves)].filter((leaf) => leaf.pinned === null);
-  const fewest = Math.min(...free.map(count));
-  const candidates = axis.form === 'product' ? free.slice(0, 1) : free.filter((leaf) => count(leaf) === fewest);
-  return candidates.at(-1) ?? null;
-}

@@ -1,5 +1,5 @@
-import { growingLeaf } from './attention-expansion.ts';
-import { axisUnit, type Transform } from './transform.ts';
+import { perAttention } from './head-widths.ts';
+import type { Transform } from './transform.ts';
 
 /**
  * Heads expansion (Gesmundo & Maile 2023, theorem 3.3).
@@ -11,18 +11,5 @@ export const headsExpansion: Transform = {
   axis: 'v',
   summary: 'value width v per head',
   theorem: '3.3',
-  units: (anatomy) =>
-    anatomy.stacks.flatMap((stack) =>
-      stack.layers.flatMap((layer) =>
-        layer.attention.map((attention) =>
-          axisUnit(
-            { stack, layer: layer.index, block: attention.role },
-            attention.v,
-            growingLeaf(attention.v),
-            'its width is fixed by the graph',
-            attention.multipleOf,
-          ),
-        ),
-      ),
-    ),
+  units: (anatomy) => perAttention(anatomy, (attention) => attention.v),
 };

@@ -138,6 +138,7 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
         return;
       case 'GatherND':
         if (relation.kind === 'reshape') checkGrid(node);
+        if (relation.kind === 'gather') correctGather(node, relation.axis ?? 0, relation.indices ?? []);
         return;
       case 'Gather':
         if (relation.kind === 'gather') correctGather(node, relation.axis ?? 0, relation.indices ?? []);
@@ -298,11 +299,12 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
     const own = axes.ofInput(node, 0)?.[axis];
     if (own === undefined || !growth.grows(own)) return;
     const out = axes.of(node.outputs[0] ?? '')?.[axis];
-    const scalar = facts.values.get(node.inputs[1] ?? '')?.dims?.length === 0;
+    const deep = node.op === 'GatherND' ? [1] : [];
+    const scalar = facts.values.get(node.inputs[1] ?? '')?.dims?.length === deep.length;
     const start = growth.boundary(own, indices[0] ?? 0);
     const wanted =
       scalar || out === undefined ? indices.map((index) => growth.position(own, index)) : Array.from({ length: growth.hint(out) }, (_, i) => start + i);
-    const dims = scalar ? [] : [wanted.length];
+    const dims = scalar ? deep : [wanted.length, ...deep];
     if (wanted.length === indices.length && wanted.every((index, i) => index === indices[i])) return;
     setInput(draft, node, 1, addConstant(draft, `${node.outputs[0] ?? 'gather'}_indices`, DataType.INT64, dims, wanted));
   }

@@ -5,7 +5,8 @@
  * queries are instead, so that old caches stay valid; under a norm on keys its gain and bias are. Rounds every weight it
  * rescales; the default keeps the scale as the constant it was.
  */
-import { type Attention, pathToProjection } from '../analysis/attention.ts';
+import type { Attention } from '../analysis/attention.ts';
+import { pathToProjection } from '../analysis/attention-paths.ts';
 import { type Axis, find, hintOf, leavesOf } from '../analysis/axis.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import type { Norm, Operand } from '../analysis/norms.ts';

@@ -8,6 +8,7 @@ import { hint, isStatic } from '../analysis/size.ts';
 import { type FlatNode, opsetVersion } from '../onnx/graph.ts';
 import { type Attribute, DataType, type Model } from '../onnx/ir.ts';
 import { addConstant, type Draft, finishDraft, insertBefore, newNode, removeNode, startDraft } from './draft.ts';
+import { ownFillers } from './own-fillers.ts';
 
 /** A reader of the stack: which indices it takes and whether the dimension goes. */
 interface Piece {
@@ -28,14 +29,13 @@ interface Stack {
   readonly pieces: readonly Piece[];
 }
 
-/** Replaces every stack whose parts are read one by one; returns the same model when there is none. */
+/** Replaces every stack whose parts are read one by one, and gives them fillers of their own; the same model when there is nothing to do. */
 export function splitStacked(model: Model): Model {
   const analysis = analyze(model);
   const stacks = analysis.flat.nodes.flatMap((node) => (node.op === 'Reshape' ? findStack(analysis, node) : []));
-  if (stacks.length === 0) return model;
   const draft = startDraft(analysis.flat);
   for (const stack of stacks) rewrite(analysis, draft, stack);
-  return finishDraft(draft);
+  return ownFillers(analysis, draft) || stacks.length > 0 ? finishDraft(draft) : model;
 }
 
 function findStack(analysis: Analysis, reshape: FlatNode): Stack[] {
