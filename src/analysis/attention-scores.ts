@@ -1,6 +1,6 @@
 /** From attention weights back to the product that made them, and what was done to them on the way. */
 import type { FlatNode } from '../onnx/graph.ts';
-import { type Axis, leavesOf } from './axis.ts';
+import { type Axis, hintOf, leavesOf } from './axis.ts';
 import type { Analysis } from './graph-analysis.ts';
 import { factorNames, isProduct } from './norms.ts';
 import { factorInputs, ruleOf } from './op-rules.ts';
@@ -38,7 +38,7 @@ export function contractedAxis({ axes, facts }: Analysis, node: FlatNode, input:
 }
 
 /** Follows one dimension of a value back to the product of activations that made it; undefined when it comes from elsewhere. */
-export function traceScore(analysis: Analysis, start: string, startDim: number): Score | undefined {
+export function traceScore(analysis: Analysis, start: string, startDim: number, weights: ReadonlySet<Axis>): Score | undefined {
   const { data, facts } = analysis;
   const queue: { value: string; dim: number; kind: string | null }[] = [{ value: start, dim: startDim, kind: null }];
   const seen = new Set<string>();
@@ -53,10 +53,9 @@ export function traceScore(analysis: Analysis, start: string, startDim: number):
       if (relation.kind !== 'labels') continue;
       const label = relation.outputs[0]?.[item.dim];
       if (!areActivations(analysis, node)) {
-        // heads are mixed by a matrix, positions stay (talking heads)
-        const input = [0, 1].find((own) => facts.values.get(node.inputs[own] ?? '')?.dependence === 'data') ?? 0;
+        const input = factorInputs(node).find((own) => facts.values.get(node.inputs[own] ?? '')?.dependence === 'data') ?? 0;
         const dim = relation.inputs[input]?.indexOf(label ?? '') ?? -1;
-        if (dim >= 0) queue.push({ value: node.inputs[input] ?? '', dim, kind: item.kind });
+        if (dim >= 0 && mixesHeads(analysis, node, relation, input, weights)) queue.push({ value: node.inputs[input] ?? '', dim, kind: item.kind });
         continue;
       }
       const keyInput = [0, 1].find((input) => relation.inputs[input]?.includes(label ?? '') && !relation.inputs[1 - input]?.includes(label ?? ''));
@@ -83,6 +82,14 @@ export function traceScore(analysis: Analysis, start: string, startDim: number):
     }
   }
   return undefined;
+}
+
+/** True when a matrix mixes the heads of scores (talking heads): the positions of queries and of keys stay, a projection has but one of them. */
+function mixesHeads({ axes }: Analysis, node: FlatNode, relation: Labels, input: number, weights: ReadonlySet<Axis>): boolean {
+  const own = axes.ofInput(node, input) ?? [];
+  const stays = (label: string, d: number): boolean =>
+    d > 0 && hintOf(own[d] as Axis) > 1 && !isWidth(own[d], weights) && relation.outputs[0]?.includes(label) === true;
+  return (relation.inputs[input] ?? []).filter(stays).length > 1;
 }
 
 /** The dimension of the operand of a Reshape that became dimension `d` of its result as it is; -1 when it was split or merged. */

@@ -114,7 +114,7 @@ function spelledOut(analysis: Analysis, value: FlatNode, weights: ReadonlySet<Ax
   if (contracted === undefined || others.length > 0) return undefined;
   for (const input of [0, 1]) {
     const dim = relation.inputs[input]?.indexOf(contracted) ?? -1;
-    const found = traceScore(analysis, value.inputs[input] ?? '', dim);
+    const found = traceScore(analysis, value.inputs[input] ?? '', dim, weights);
     if (found === undefined) continue;
     const ofWidths = isWidth(contractedAxis(analysis, value, input), weights);
     if (found.kind !== null && ofWidths && !isWidth(contractedAxis(analysis, found.node, found.keyInput), weights)) {
