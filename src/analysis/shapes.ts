@@ -8,6 +8,7 @@
  */
 import { GrowError } from '../errors.ts';
 import { type FlatGraph, type FlatNode, nodeLabel, opsetVersion } from '../onnx/graph.ts';
+import { whyNotInlined } from '../onnx/inline-functions.ts';
 import { DataType, type Tensor } from '../onnx/ir.ts';
 import { readNumbers } from '../onnx/tensor.ts';
 import { declaredSize } from './declared-size.ts';
@@ -116,7 +117,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
     const dependence = node.op === 'Shape' || node.op === 'Size' ? shapeDependence(node) : strongest(node);
     let relation: Relation;
     try {
-      relation = rule?.relate(site) ?? unknown(`no rule for operator ${node.op}`);
+      relation = rule?.relate(site) ?? unknown(whyNotInlined(flat.model, node.node) ?? `no rule for operator ${node.op}`);
     } catch (error) {
       if (!(error instanceof ShapeUnknown)) throw error;
       relation = unknown(error.message);

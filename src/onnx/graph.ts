@@ -5,6 +5,7 @@
  * of all its branches. `unflatten` puts every node back into its own scope; nodes that did not change keep their identity.
  */
 import { assert, GrowError } from '../errors.ts';
+import { inlineFunctions } from './inline-functions.ts';
 import type { Attribute, Graph, Model, Node, Tensor, ValueInfo } from './ir.ts';
 import { DataType } from './ir.ts';
 import { tensorFromNumbers } from './tensor.ts';
@@ -32,6 +33,7 @@ export interface Constant {
 
 /** A model laid out flat. */
 export interface FlatGraph {
+  /** The model, its functions replaced by their bodies where they are called. */
   readonly model: Model;
   readonly nodes: readonly FlatNode[];
   readonly constants: ReadonlyMap<string, Constant>;
@@ -54,8 +56,9 @@ export const nodeLabel = (flat: FlatNode): string => `node ${flat.node.name === 
 
 const SEPARATOR = '\u001f';
 
-/** Lays out a model's main graph and all `If` branches in one list, in execution order. */
-export function flatten(model: Model): FlatGraph {
+/** Lays out a model's main graph, all `If` branches and the bodies of called functions in one list, in execution order. */
+export function flatten(source: Model): FlatGraph {
+  const model = inlineFunctions(source);
   const nodes: FlatNode[] = [];
   const constants = new Map<string, Constant>();
   visit(model.graph, '', new Map());

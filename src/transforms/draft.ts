@@ -5,7 +5,8 @@
  */
 import { assert } from '../errors.ts';
 import { type Constant, type FlatGraph, type FlatNode, inExecutionOrder, unflatten } from '../onnx/graph.ts';
-import type { Attribute, Graph, Model, Tensor, ValueInfo } from '../onnx/ir.ts';
+import type { Attribute, Model, Tensor, ValueInfo } from '../onnx/ir.ts';
+import { namesIn } from '../onnx/names.ts';
 import { pack } from '../onnx/packed-tensor.ts';
 import { tensorFromNumbers } from '../onnx/tensor.ts';
 
@@ -37,20 +38,6 @@ export function startDraft(flat: FlatGraph): Draft {
     valueInfos: new Map(),
     names: namesIn(flat.model.graph),
   };
-}
-
-/** Every name a graph and its bodies use, for nodes and values. */
-function namesIn(graph: Graph): Set<string> {
-  const names = new Set<string>();
-  const visit = (own: Graph): void => {
-    for (const value of [...own.inputs, ...own.initializers, ...own.outputs]) names.add(value.name);
-    for (const node of own.nodes) {
-      for (const name of [node.name, ...node.inputs, ...node.outputs]) names.add(name);
-      for (const attribute of node.attributes) if (attribute.kind === 'graph') visit(attribute.value);
-    }
-  };
-  visit(graph);
-  return names;
 }
 
 /** A name nothing in the graph has yet. */

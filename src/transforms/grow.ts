@@ -41,6 +41,8 @@ export interface Grown {
   readonly unportable: readonly string[];
 }
 
+const INLINED = 'the functions of the file were replaced by their bodies where they were called';
+
 /** Applies steps to a model. Pure: the model given is not changed; throws GrowError and returns nothing when a step is impossible. */
 export function growModel(model: Model, steps: readonly Step[], options: GrowOptions): Grown {
   let grown: Grown = { model, interfaceChanges: [], corrections: [], notes: [], norm: null, unportable: [] };
@@ -71,6 +73,7 @@ export function growModel(model: Model, steps: readonly Step[], options: GrowOpt
     i += widths.length;
     grown = growOrDecompose(grown, widths, options);
   }
+  if (model.functions.length > grown.model.functions.length) grown = { ...grown, notes: [INLINED, ...grown.notes] };
   refuseBroken(model, grown.model);
   return grown;
 }
