@@ -114,7 +114,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
     if (!versions.has(domain)) versions.set(domain, opsetVersion(flat.model, domain));
     const site = siteOf(node, versions.get(domain) ?? 0);
     const rule = ruleOf(node.op);
-    const dependence = node.op === 'Shape' || node.op === 'Size' ? shapeDependence(node) : strongest(node);
+    const dependence = node.op === 'Shape' || node.op === 'Size' ? shapeDependence(node) : strongest(node, node.op === 'CastLike' ? 1 : undefined);
     let relation: Relation;
     try {
       relation = rule?.relate(site) ?? unknown(whyNotInlined(flat.model, node.node) ?? `no rule for operator ${node.op}`);
@@ -160,8 +160,9 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
     return values.get(node.inputs[0] ?? '')?.dependence === 'constant' ? 'constant' : 'shape';
   }
 
-  function strongest(node: FlatNode): Dependence {
-    const order = node.inputs.map((name) => DEPENDENCE_ORDER.indexOf(name === '' ? 'constant' : (values.get(name)?.dependence ?? 'data')));
+  /** The dependence of the operands; of CastLike's second one only the type counts. */
+  function strongest(node: FlatNode, count?: number): Dependence {
+    const order = node.inputs.slice(0, count).map((name) => DEPENDENCE_ORDER.indexOf(name === '' ? 'constant' : (values.get(name)?.dependence ?? 'data')));
     return DEPENDENCE_ORDER[Math.max(0, ...order)] ?? 'data';
   }
 

@@ -9,6 +9,7 @@ import { inlineFunctions } from './inline-functions.ts';
 import type { Attribute, Graph, Model, Node, Tensor, ValueInfo } from './ir.ts';
 import { DataType } from './ir.ts';
 import { tensorFromNumbers } from './tensor.ts';
+import { unpackSequences } from './unpack-sequences.ts';
 
 /** A node with flat names, and the scope it stands in. */
 export interface FlatNode {
@@ -33,7 +34,7 @@ export interface Constant {
 
 /** A model laid out flat. */
 export interface FlatGraph {
-  /** The model, its functions replaced by their bodies where they are called. */
+  /** The model, with functions replaced by their bodies and sequences taken apart. */
   readonly model: Model;
   readonly nodes: readonly FlatNode[];
   readonly constants: ReadonlyMap<string, Constant>;
@@ -58,7 +59,7 @@ const SEPARATOR = '\u001f';
 
 /** Lays out a model's main graph, all `If` branches and the bodies of called functions in one list, in execution order. */
 export function flatten(source: Model): FlatGraph {
-  const model = inlineFunctions(source);
+  const model = unpackSequences(inlineFunctions(source));
   const nodes: FlatNode[] = [];
   const constants = new Map<string, Constant>();
   visit(model.graph, '', new Map());

@@ -1,30 +1,15 @@
 /** Functions replaced by their bodies: onnxruntime computes the same with both. */
-import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { flatten } from '../../src/onnx/graph.ts';
 import { inlineFunctions, whyNotInlined } from '../../src/onnx/inline-functions.ts';
-import { type Attribute, DataType, type FunctionDef, type Graph, type Model, type Node } from '../../src/onnx/ir.ts';
-import { encodeModel } from '../../src/onnx/serialize.ts';
+import type { Attribute, FunctionDef, Model, Node } from '../../src/onnx/ir.ts';
 import { validateModel } from '../../src/onnx/validate.ts';
+import { branch, computed, node, smallModel } from '../support/small-graph.ts';
 
-const node = (opType: string, inputs: readonly string[], outputs: readonly string[], more: Partial<Node> = {}): Node => ({
-  opType,
-  domain: '',
-  name: '',
-  inputs,
-  outputs,
-  attributes: [],
-  ...more,
-});
 const call = (opType: string, inputs: readonly string[], outputs: readonly string[], more: Partial<Node> = {}): Node =>
   node(opType, inputs, outputs, { domain: 'local', ...more });
 const float = (name: string, value: number): Attribute => ({ name, kind: 'float', value });
 const ref = (name: string, value: string): Attribute => ({ name, kind: 'ref', value });
-const branch = (name: string, nodes: readonly Node[], output: string): Attribute => {
-  const value: Graph = { name, nodes, initializers: [], sparseInitializers: [], inputs: [], outputs: [{ name: output, type: null }], valueInfos: [] };
-  return { name, kind: 'graph', value };
-};
-
 const fn = (name: string, inputs: readonly string[], outputs: readonly string[], nodes: readonly Node[], more: Partial<FunctionDef> = {}): FunctionDef => ({
   domain: 'local',
   name,
@@ -41,30 +26,7 @@ const fn = (name: string, inputs: readonly string[], outputs: readonly string[],
   ...more,
 });
 
-const FLOATS = { elemType: DataType.FLOAT, dims: ['n'] } as const;
-
-function model(nodes: readonly Node[], functions: readonly FunctionDef[], outputs: readonly string[] = ['y']): Model {
-  return {
-    irVersion: 9,
-    opsetImports: [
-      { domain: '', version: 17 },
-      { domain: 'local', version: 1 },
-    ],
-    producerName: '',
-    producerVersion: '',
-    graph: {
-      name: 'main',
-      nodes,
-      initializers: [],
-      sparseInitializers: [],
-      inputs: [{ name: 'x', type: FLOATS }],
-      outputs: outputs.map((name) => ({ name, type: FLOATS })),
-      valueInfos: [],
-    },
-    functions,
-    metadata: [],
-  };
-}
+const model = (nodes: readonly Node[], functions: readonly FunctionDef[], outputs?: readonly string[]): Model => smallModel(nodes, outputs, functions);
 
 /** y = Elu(x · x) with the exponent's factor given by the caller, 0.5 by default. */
 const CURVE = fn(
@@ -96,13 +58,6 @@ const CHOICE = fn(
   { attributes: ['slope'] },
 );
 
-async function run(own: Model, x: readonly number[]): Promise<readonly (readonly number[])[]> {
-  const session = await InferenceSession.create(encodeModel(own), { graphOptimizationLevel: 'disabled', logSeverityLevel: 4 });
-  const results = await session.run({ x: new Tensor('float32', Float32Array.from(x), [x.length]) });
-  await session.release();
-  return session.outputNames.map((name) => [...((results[name] as Tensor).data as Float32Array)]);
-}
-
 async function expectSame(own: Model): Promise<Model> {
   const inlined = inlineFunctions(own);
   expect(inlined.functions).toEqual([]);
@@ -111,7 +66,7 @@ async function expectSame(own: Model): Promise<Model> {
     [1, -2, 0.5],
     [-3, 0.25, -1, 2],
   ])
-    expect(await run(inlined, x)).toEqual(await run(own, x));
+    expect(await computed(inlined, x)).toEqual(await computed(own, x));
   return inlined;
 }
 
@@ -144,7 +99,7 @@ describe('functions of a model', () => {
     // onnxruntime itself does not load such a function
     const inlined = inlineFunctions(model([call('Pass', ['x'], ['a', 'b', 'c', '']), node('Add', ['b', 'c'], ['d'])], [pass], ['a', 'd']));
     expect(validateModel(inlined)).toEqual([]);
-    expect(await run(inlined, [1, -2])).toEqual([
+    expect(await computed(inlined, [1, -2])).toEqual([
       [1, -2],
       [-2, 4],
     ]);
