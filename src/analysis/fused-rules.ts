@@ -38,7 +38,8 @@ function groupQueryAttention(site: Site): Labels {
   const rotary = site.int('do_rotary', 0) !== 0 && site.has(7);
   const cache = rotary ? site.dims(7)[1] : undefined;
   const rotated = cache !== undefined && isStatic(cache) ? rotaryWidth(k, cache, site.int('rotary_interleaved', 0) !== 0) : undefined;
-  const queries = product('G', 'r', 'k');
+  const heads = queryHeads(E, G);
+  const queries = product(...heads, 'k');
   const keys = product('G', 'k');
   const composites = new Map<string, Composite>([
     ...(rotated === undefined ? [] : [['k', rotated.composite] as const]),
@@ -80,12 +81,12 @@ function groupQueryAttention(site: Site): Labels {
     sums: [],
     composites,
     attributes: new Map([
-      ['num_heads', ['G', 'r']],
+      ['num_heads', heads],
       ['kv_num_heads', ['G']],
     ]),
     keeps: scaleOf(site, k),
     attention: {
-      heads: ['G', 'r'],
+      heads,
       kvHeads: ['G'],
       qk: 'k',
       v: 'k',
@@ -224,6 +225,9 @@ function multiHeadAttention(site: Site): Relation {
   };
 }
 
+/** The labels of query heads: groups and heads in a group, or the key/value heads themselves where each query head has its own. */
+const queryHeads = (E: number, G: number): string[] => (E === G ? ['G'] : ['G', 'r']);
+
 /** ai.onnx Attention (opset 23): q [b, E, s, k] or [b, s, E·k]; k, v with G heads; mask; caches [b, G, p, k]. */
 function standardAttention(site: Site): Labels {
   const flat3 = site.dims(0).length === 3;
@@ -234,17 +238,17 @@ function standardAttention(site: Site): Labels {
   const length = site.dims(1)[flat3 ? 1 : 2] ?? 1;
   const past = site.has(4) ? (site.dims(4)[2] ?? 0) : undefined;
   const mask = site.has(3) ? site.dims(3).map((size, i, dims) => (size === 1 ? '' : (['b', 'h', 's', 'u'][i + 4 - dims.length] ?? ''))) : null;
-  const heads = product('G', 'r');
+  const heads = queryHeads(E, G);
   const inputs: (readonly string[] | null)[] = flat3
     ? [['b', 's', 'q'], ['b', 't', 'gk'], ['b', 't', 'gv'], mask, ['b', 'G', 'p', 'k'], ['b', 'G', 'p', 'v']]
     : [['b', 'h', 's', 'k'], ['b', 'G', 't', 'k'], ['b', 'G', 't', 'v'], mask, ['b', 'G', 'p', 'k'], ['b', 'G', 'p', 'v']];
-  const composites = new Map<string, Composite>([['h', heads]]);
+  const composites = new Map<string, Composite>([['h', product(...heads)]]);
   if (flat3)
     for (const [label, own] of [
-      ['q', product('G', 'r', 'k')],
+      ['q', product(...heads, 'k')],
       ['gk', product('G', 'k')],
       ['gv', product('G', 'v')],
-      ['y', product('G', 'r', 'v')],
+      ['y', product(...heads, 'v')],
     ] as const)
       composites.set(label, own);
   return {
@@ -264,13 +268,13 @@ function standardAttention(site: Site): Labels {
     composites,
     ...(flat3 && {
       attributes: new Map([
-        ['q_num_heads', ['G', 'r']],
+        ['q_num_heads', heads],
         ['kv_num_heads', ['G']],
       ]),
     }),
     keeps: scaleOf(site, k),
     attention: {
-      heads: ['G', 'r'],
+      heads,
       kvHeads: ['G'],
       qk: 'k',
       v: 'v',
