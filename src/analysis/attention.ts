@@ -90,10 +90,11 @@ function fusedAttention(analysis: Analysis, node: FlatNode, own: FusedAttention,
 
 /** Leaves of the dimensions of all weights that activations are multiplied with. */
 export function weightLeaves(analysis: Analysis): ReadonlySet<Axis> {
-  const { flat, axes } = analysis;
+  const { flat, axes, facts } = analysis;
   const leaves = new Set<Axis>();
   for (const node of flat.nodes) {
-    if (!isProduct(node)) continue;
+    // a product of constants, as frequencies times positions, makes no weight of the positions
+    if (!isProduct(node) || facts.values.get(node.outputs[0] ?? '')?.dependence !== 'data') continue;
     factorInputs(node).forEach((input) => {
       const name = node.inputs[input] ?? '';
       if (!isMatrix(analysis, name)) return;

@@ -1,6 +1,7 @@
 /** Rows of the op table for fused operators (com.microsoft, and ai.onnx from opset 23). */
 import type { OpRule } from './op-rule.ts';
-import { broadcast, type Composite, type FusedAttention, type Labels, likeInput, type Relation, range, ShapeUnknown, type Site, unknown } from './relation.ts';
+import { OPTIMISED_RULES } from './optimised-rules.ts';
+import { type Composite, type FusedAttention, type Labels, type Relation, range, ShapeUnknown, type Site, unknown } from './relation.ts';
 import { add, divideExactly, hint, isStatic, type Size } from './size.ts';
 
 const product = (...of: readonly (string | Composite)[]): Composite => ({ form: 'product', of });
@@ -352,26 +353,6 @@ const embedNorm: OpRule = {
   dtype: (site) => site.dtype(2),
 };
 
-function fusedMatMul(site: Site): Relation {
-  if (site.int('transBatchA', 0) !== 0 || site.int('transBatchB', 0) !== 0) return unknown('FusedMatMul with transposed batches');
-  const side = (dims: readonly Size[], other: readonly Size[], swap: boolean, own: readonly [string, string]): string[] => {
-    const rank = Math.max(dims.length, other.length);
-    const batch = dims.slice(0, -2).map((size, i) => {
-      const d = i + rank - dims.length;
-      const across = other[d - rank + other.length];
-      return size === 1 && across !== undefined && across !== 1 && d - rank + other.length >= 0 ? '' : `b${d}`;
-    });
-    return [...batch, ...(swap ? [own[1], own[0]] : own)];
-  };
-  const [a, b] = [site.dims(0), site.dims(1)];
-  const rank = Math.max(a.length, b.length);
-  return {
-    kind: 'labels',
-    inputs: [side(a, b, site.int('transA', 0) !== 0, ['m', 'k']), side(b, a, site.int('transB', 0) !== 0, ['k', 'n'])],
-    outputs: [[...range(rank - 2, 'b'), 'm', 'n']],
-  };
-}
-
 /** RelativePositionBias: a table [buckets, E] read by two lengths gives [1, E, q, k]. */
 const relativePositionBias: OpRule = {
   relate: (site) => {
@@ -392,11 +373,7 @@ const relativePositionBias: OpRule = {
 
 /** The rows of the table for fused operators. */
 export const FUSED_RULES: Readonly<Record<string, OpRule>> = {
-  'com.microsoft.Gelu': { relate: (site) => likeInput(site), zero: 'keeps' },
-  'com.microsoft.QuickGelu': { relate: (site) => likeInput(site), zero: 'keeps' },
-  'com.microsoft.FastGelu': { relate: (site) => broadcast(site, site.flat.inputs.length), zero: 'all' },
-  'com.microsoft.BiasGelu': { relate: (site) => broadcast(site, 2), zero: 'all' },
-  'com.microsoft.FusedMatMul': { relate: fusedMatMul, zero: 'product' },
+  ...OPTIMISED_RULES,
   'com.microsoft.RelativePositionBias': relativePositionBias,
   'com.microsoft.SkipLayerNormalization': skipNorm([2, 3, 4]),
   'com.microsoft.SkipSimplifiedLayerNormalization': skipNorm([2, 3]),

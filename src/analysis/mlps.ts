@@ -5,6 +5,7 @@ import { type Axis, find, leavesOf } from './axis.ts';
 import type { Analysis } from './graph-analysis.ts';
 import { factorNames, isProduct } from './norms.ts';
 import { factorInputs } from './op-rules.ts';
+import { attributesOf } from './relation.ts';
 import type { Chain, Step } from './streams.ts';
 
 /** A feed-forward block: what is non-linear between a product that makes an inner axis and one that sums over it. */
@@ -105,6 +106,8 @@ function innerPath({ data, facts, axes }: Analysis, start: string, axis: Axis): 
     if (isProduct(node)) {
       if (factorNames(node).every((name) => facts.values.get(name)?.dependence === 'data')) return undefined;
       sources.add(value);
+      // an optimiser may have joined the activation to the product
+      ops.add(attributesOf(node).text('activation', ''));
       continue;
     }
     ops.add(node.op);
