@@ -324,28 +324,21 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
     const name = currentOf(draft, node)?.inputs[input] ?? '';
     const dtype = facts.values.get(node.inputs[input] ?? '')?.dtype ?? DataType.INT64;
     const dims = facts.values.get(node.inputs[input] ?? '')?.dims?.length === 0 ? [] : [fixes.length];
-    const maker = data.producer(node.inputs[input] ?? '');
-    const dynamic = fixes.flatMap((fix, i) => (fix !== null && !isStatic(fix) ? [{ fix, i }] : []));
-    const [only] = dynamic;
-    if (only !== undefined && (maker?.op !== 'Concat' || maker.inputs.length !== fixes.length)) {
-      if (fixes.filter((fix) => fix !== null).length > 1) throw unsolved(node, 'several sizes of one shape depend on the input');
-      setInput(draft, node, input, solved(node, node.inputs[input] ?? '', only.i, only.fix));
-      return;
-    }
     const whole = fixes.map((fix, i) => fix ?? found[i] ?? null);
     if (whole.every((size): size is number => typeof size === 'number')) {
       setInput(draft, node, input, addConstant(draft, `${node.outputs[0] ?? 'size'}_size`, dtype, dims, whole));
       return;
     }
-    if (maker?.op === 'Concat' && maker.inputs.length === fixes.length) {
-      const pieces = maker.inputs.map((piece, i) => {
-        const fix = fixes[i] ?? null;
-        if (fix === null) return currentOf(draft, maker)?.inputs[i] ?? piece;
-        return isStatic(fix) ? addConstant(draft, `${node.outputs[0] ?? 'size'}_size`, dtype, [1], [fix]) : solved(node, piece, 0, fix);
-      });
-      const joined = newNode(draft, node, 'Concat', pieces, { attributes: maker.node.attributes.map(({ origin: _, ...own }) => own as Attribute) });
-      insertBefore(draft, node, joined);
-      setInput(draft, node, input, joined.outputs[0] ?? '');
+    const { concat, casts } = joinBehind(node.inputs[input] ?? '');
+    if (concat !== undefined && concat.inputs.length === fixes.length) {
+      setInput(draft, node, input, rejoined(node, concat, casts, fixes));
+      return;
+    }
+    const dynamic = fixes.flatMap((fix, i) => (fix !== null && !isStatic(fix) ? [{ fix, i }] : []));
+    const [only] = dynamic;
+    if (only !== undefined) {
+      if (fixes.filter((fix) => fix !== null).length > 1) throw unsolved(node, 'several sizes of one shape depend on the input');
+      setInput(draft, node, input, solved(node, node.inputs[input] ?? '', only.i, only.fix));
       return;
     }
     const mask = addConstant(
@@ -367,6 +360,31 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
     setInput(draft, node, input, joined.outputs[0] ?? '');
   }
 
+  /** The Concat that makes a vector of sizes, and the casts between it and its reader, innermost first. */
+  function joinBehind(name: string): { concat: FlatNode | undefined; casts: readonly FlatNode[] } {
+    const maker = data.producer(name);
+    if (maker?.op !== 'Cast' && maker?.op !== 'Identity') return { concat: maker?.op === 'Concat' ? maker : undefined, casts: [] };
+    const further = joinBehind(maker.inputs[0] ?? '');
+    return { ...further, casts: [...further.casts, maker] };
+  }
+
+  /** A copy of a Concat of single sizes, and of the casts behind it, with the pieces that must change. */
+  function rejoined(node: FlatNode, concat: FlatNode, casts: readonly FlatNode[], fixes: readonly (Size | null)[]): string {
+    const dtype = facts.values.get(concat.outputs[0] ?? '')?.dtype ?? DataType.INT64;
+    const pieces = concat.inputs.map((piece, i) => {
+      const fix = fixes[i] ?? null;
+      if (fix === null) return currentOf(draft, concat)?.inputs[i] ?? piece;
+      return isStatic(fix) ? addConstant(draft, `${node.outputs[0] ?? 'size'}_size`, dtype, [1], [fix]) : solved(node, piece, 0, fix);
+    });
+    let made = newNode(draft, node, 'Concat', pieces, { attributes: plainAttributes(concat) });
+    insertBefore(draft, node, made);
+    for (const cast of casts) {
+      made = newNode(draft, node, cast.op, [made.outputs[0] ?? ''], { attributes: plainAttributes(cast) });
+      insertBefore(draft, node, made);
+    }
+    return made.outputs[0] ?? '';
+  }
+
   /**
    * A copy of the expression behind an operand in which one constant is changed so that an element comes out as wanted. Other
    * readers of the expression keep theirs: layers share such expressions and may grow apart.
@@ -383,7 +401,7 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
       const inputs = (currentOf(draft, maker) ?? maker).inputs.map((own, i) => (i === input ? value : own));
       const made = newNode(draft, reader, maker.op, inputs, {
         name: `${maker.node.name === '' ? maker.op : maker.node.name}_resized`,
-        attributes: maker.node.attributes.map(({ origin: _, ...own }) => own as Attribute),
+        attributes: plainAttributes(maker),
       });
       insertBefore(draft, reader, made);
       return made.outputs[0] ?? '';
@@ -437,6 +455,8 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
     });
   }
 }
+
+const plainAttributes = ({ node }: FlatNode): Attribute[] => node.attributes.map(({ origin: _, ...own }) => own as Attribute);
 
 function sameElement(a: Element, b: Element | undefined): boolean {
   if (b === undefined || a.value === null || b.value === null) return a.value === b?.value;
