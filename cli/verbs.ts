@@ -85,7 +85,7 @@ export const VERBS: readonly Verb[] = [
       { name: 'provider', value: 'NAME', choices: ['cpu', 'webgpu', 'cuda'], help: 'execution provider (default cpu; webgpu and cuda are not available yet)' },
       { ...SEED, help: 'same seed, same inputs (default 0)' },
       { name: 'tolerance', value: 'X', help: 'largest max|Δ| / max|y| that counts as rounding, instead of the measured one' },
-      { name: 'inputs', value: 'PATH', help: 'not available yet: real inputs (.npz or folder)' },
+      { name: 'inputs', value: 'PATH', help: 'run on these inputs as well: a .npz archive, or a folder of .npy or .pb files' },
       REPORT,
     ],
     examples: [['grow verify fixtures/dynamo_gpt2.onnx fixtures/dynamo_gpt2.onnx', 'a model equals itself']],

@@ -7,18 +7,17 @@ import { textOf } from '../words.ts';
 
 /** `grow verify <old> <new>`: exit code 0 when preserved, 1 when changed or inconclusive. */
 export async function verifyCommand({ words, terminal, signal }: Call): Promise<number> {
-  refuseUnavailable(words, [
-    ['inputs', null, 'inputs are made to fit the model'],
-    ['report', null, '--json prints the result as JSON'],
-  ]);
+  refuseUnavailable(words, [['report', null, '--json prints the result as JSON']]);
   const provider = textOf(words, 'provider') ?? 'cpu';
   if (provider !== 'cpu')
     throw new GrowError('RUNTIME_MISSING', `the ${provider} provider is not available in this version`, { where: '--provider', hint: '--provider cpu' });
   const seed = wholeNumber(words, 'seed');
+  const inputs = textOf(words, 'inputs');
   const tolerance = positiveNumber(words, 'tolerance');
   const result = await verify(String(words.old), String(words.new), {
     ...(seed === null ? {} : { seed }),
     ...(tolerance === null ? {} : { tolerance }),
+    ...(inputs === null ? {} : { inputs }),
     signal,
     onProgress: (line) => terminal.progress(line),
   });

@@ -76,7 +76,7 @@ export function adaptFeeds(
 }
 
 /** The values with zeros behind them along each axis that grew; unchanged where none did. */
-function widened(values: Values, dims: readonly number[]): Values {
+export function widened(values: Values, dims: readonly number[]): Values {
   const grew = values.dims.length === dims.length && dims.every((dim, axis) => dim >= (values.dims[axis] ?? 0));
   if (!grew || values.type === 'string' || sameDims(values.dims, dims)) return values;
   const numbers = asNumbers(values);

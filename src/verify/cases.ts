@@ -1,5 +1,6 @@
 /** Which inputs a comparison runs: few, but such that a wrong growth shows in one of them. */
 import type { Padding } from './feeds.ts';
+import type { GivenInputs } from './given.ts';
 import type { ModelInterface } from './interface.ts';
 import type { Context } from './sizes.ts';
 
@@ -11,6 +12,18 @@ export interface Case {
   readonly batch: number;
   /** New tokens in each step. */
   readonly tokens: readonly number[];
+  /** Inputs of the user, for the only step. */
+  readonly given?: GivenInputs;
+}
+
+/** The case of inputs that the user gives. */
+export function givenCase(model: ModelInterface, given: GivenInputs, otherwise: Context): { readonly plan: Case; readonly context: Context } {
+  const sizeOf = (kind: keyof Context): number => {
+    const symbol = [...model.symbols].find(([name, own]) => own === kind && given.sizes.has(name))?.[0];
+    return given.sizes.get(symbol ?? '') ?? otherwise[kind];
+  };
+  const context = { batch: sizeOf('batch'), tokens: sizeOf('tokens'), past: sizeOf('past') };
+  return { plan: { name: 'given inputs', draw: 0, padding: 'none', batch: context.batch, tokens: [context.tokens], given }, context };
 }
 
 /** Long enough to read most rows of small tables; models that take fewer tokens get half, a quarter, and so on. */

@@ -18,6 +18,8 @@ export interface Request {
   readonly seed: number;
   readonly provider: Provider;
   readonly tolerance: number | null;
+  /** An archive or folder of inputs to run as well; null for made ones alone. */
+  readonly inputs: string | null;
   /** The strongest optimisation level the runtime survives on these models. */
   readonly level: Level;
   /** Whether the models are so large that only what is needed is run. */
@@ -163,7 +165,8 @@ function caseReports(explored: Exploration): readonly CaseReport[] {
       const first = planned.steps[0] ?? context;
       const sizes = assignment(context);
       const { draw, padding } = planned.plan;
-      const feeds = makeFeeds(model.inputs, { seed, draw, padding, invertMasks, index, context, first, sizes, firstSizes: assignment(first) });
+      const feeds =
+        planned.plan.given?.feeds ?? makeFeeds(model.inputs, { seed, draw, padding, invertMasks, index, context, first, sizes, firstSizes: assignment(first) });
       const inputs = Object.fromEntries([...(feeds ?? [])].map(([name, { type, dims }]) => [name, `${type}[${dims}]`]));
       return { name: stepName(planned, index), inputs };
     }),

@@ -1,8 +1,9 @@
 /** Runs a case: makes the feeds of each step and hands a model its own caches from step to step. */
 import type { InputMap } from './align.ts';
-import { adaptFeeds } from './align.ts';
+import { adaptFeeds, widened } from './align.ts';
 import type { Case } from './cases.ts';
 import { makeFeeds, resolveDims } from './feeds.ts';
+import { asTaken, type GivenInputs } from './given.ts';
 import type { CacheSpec, ModelInterface } from './interface.ts';
 import type { Session } from './runtime.ts';
 import type { Assignment, Context } from './sizes.ts';
@@ -52,23 +53,15 @@ async function runSteps(
   let caches: Caches | null = null;
   for (let context = next(0, null); context !== null; context = next(steps.length, caches === null ? null : pastLength(runner.model, caches))) {
     const first = steps[0] ?? context;
-    const sizes = source.assignment(context);
+    const { given } = plan;
+    const sizes = withGiven(source.assignment(context), source.model, given);
     const firstSizes = source.assignment(first);
     const { seed, invertMasks } = source;
-    const made = makeFeeds(source.model.inputs, {
-      seed,
-      invertMasks,
-      draw: plan.draw,
-      padding: plan.padding,
-      index: steps.length,
-      context,
-      first,
-      sizes,
-      firstSizes,
-    });
-    const ownSizes = runner.assignment(context);
+    const step = { seed, invertMasks, draw: plan.draw, padding: plan.padding, index: steps.length, context, first, sizes, firstSizes };
+    const made = given === undefined ? makeFeeds(source.model.inputs, step) : givenFeeds(source.model, given);
+    const ownSizes = withGiven(runner.assignment(context), runner.model, given);
     const feeds = made === null || runner.map === null ? made : adaptFeeds(runner.model.inputs, runner.map, made, ownSizes);
-    caches ??= emptyCaches(runner.model.caches, ownSizes);
+    caches ??= firstCaches(runner.model.caches, ownSizes, given);
     if (feeds === null || caches === null) throw new Error('a size of an input is not known');
     const result: Outputs = await runner.session.run(new Map([...feeds, ...caches]));
     caches = nextCaches(runner.model.caches, caches, result);
@@ -76,6 +69,21 @@ async function runSteps(
     steps.push(context);
   }
   return { outputs, steps };
+}
+
+/** Sizes with those that the user's inputs have; sizes that weights fix are the model's own. */
+function withGiven(sizes: ReadonlyMap<string, number>, model: ModelInterface, given: GivenInputs | undefined): ReadonlyMap<string, number> {
+  if (given === undefined) return sizes;
+  return new Map([...sizes, ...[...given.sizes].filter(([symbol]) => model.symbols.get(symbol) !== 'size')]);
+}
+
+function givenFeeds(model: ModelInterface, given: GivenInputs): ReadonlyMap<string, Values> {
+  return new Map(
+    model.inputs.flatMap(({ name, type }) => {
+      const values = given.feeds.get(name);
+      return values === undefined ? [] : [[name, asTaken(values, type)] as const];
+    }),
+  );
 }
 
 /** Runs a case whose sizes are known. Outputs per step. Throws the runtime's errors. */
@@ -94,6 +102,7 @@ export async function exploreCase(
   plan: Case,
   base: Context,
 ): Promise<PlannedCase & { readonly outputs: readonly Outputs[] }> {
+  if (plan.given !== undefined) return { plan, ...(await runSteps(source, runner, plan, (index) => (index === 0 ? base : null))) };
   let failure: unknown;
   for (const tokens of easierTokens(plan.tokens, base.tokens)) {
     try {
@@ -118,6 +127,18 @@ function* easierTokens(tokens: readonly number[], enough: number): Generator<rea
   for (const count of firsts) {
     for (let steps = later.length; steps >= 0; steps--) yield [count, ...later.slice(0, steps).map(() => 1)];
   }
+}
+
+/** Caches of the first step: the user's, with zeros behind them where the cache grew, else empty ones. */
+function firstCaches(specs: readonly CacheSpec[], sizes: ReadonlyMap<string, number>, given: GivenInputs | undefined): Caches | null {
+  const empty = emptyCaches(specs, sizes);
+  if (empty === null || given === undefined) return empty;
+  return new Map(
+    [...empty].map(([name, values]) => {
+      const own = given.feeds.get(name);
+      return [name, own === undefined ? values : widened(asTaken(own, values.type), values.dims)] as const;
+    }),
+  );
 }
 
 /** Caches of the first step: no tokens, or zeros where a model wants some. Zeros mean the same however wide a cache is. */

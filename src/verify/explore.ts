@@ -1,10 +1,12 @@
 /** Finds inputs the original model runs with, and what its outputs are. */
+import { GrowError } from '../errors.ts';
 import type { InputMap } from './align.ts';
 import type { Case } from './cases.ts';
-import { planCases } from './cases.ts';
+import { givenCase, planCases } from './cases.ts';
 import { finiteShare } from './compare.ts';
 import type { FeedSource, Outputs, PlannedCase, Runner } from './execute.ts';
 import { exploreCase, runCase } from './execute.ts';
+import type { GivenInputs } from './given.ts';
 import type { ModelInterface } from './interface.ts';
 import type { Session } from './runtime.ts';
 import type { Assignment, Context } from './sizes.ts';
@@ -31,22 +33,34 @@ const probe = (context: Context): Case => ({ name: 'probe', draw: 0, padding: 'n
  * Searches sizes the model accepts, then runs the planned cases. Cases the model refuses are left out.
  * Returns the runtime's first complaint when it accepts none.
  */
-export async function explore(model: ModelInterface, session: Session, seed: number, large: boolean): Promise<Exploration | ExploreFailure> {
+export async function explore(
+  model: ModelInterface,
+  session: Session,
+  seed: number,
+  large: boolean,
+  given: GivenInputs | null = null,
+): Promise<Exploration | ExploreFailure> {
   if (model.unsupported.length > 0) {
     return { reason: `no inputs of this type can be made for ${model.unsupported.join(', ')}` };
   }
-  const found = await findSizes(model, session, seed);
+  const made = await findSizes(model, session, seed);
+  const found = 'reason' in made && given !== null ? anySizes(model, seed) : made;
   if ('reason' in found) return found;
   const { assignment, context } = found;
-  const source = { ...found.source, invertMasks: await masksPadding(found.source, { session, model, assignment, map: null }, context) };
+  const own = given === null ? null : givenCase(model, given, context);
+  const plans = 'reason' in made ? [] : planCases(model, context, large);
+  const source = {
+    ...found.source,
+    invertMasks: 'reason' in made ? false : await masksPadding(found.source, { session, model, assignment, map: null }, context),
+  };
   const runner: Runner = { session, model, assignment, map: null };
   const cases: PlannedCase[] = [];
   const outputs: (readonly Outputs[])[] = [];
   const refused: string[] = [];
   let random = false;
-  for (const plan of planCases(model, context, large)) {
+  for (const plan of [...(own === null ? [] : [own.plan]), ...plans]) {
     try {
-      const { outputs: seen, ...planned } = await exploreCase(source, runner, plan, context);
+      const { outputs: seen, ...planned } = await exploreCase(source, runner, plan, plan === own?.plan ? own.context : context);
       const again = large && cases.length > 0 ? seen : await runCase(source, runner, planned);
       // One case alone that differs read memory nobody wrote, as ragged rows do in some fused kernels.
       if (!sameOutputs(seen, again)) {
@@ -58,21 +72,34 @@ export async function explore(model: ModelInterface, session: Session, seed: num
       }
       cases.push(planned);
       outputs.push(seen);
-    } catch {
+    } catch (error) {
+      if (plan.given !== undefined)
+        throw new GrowError('INVALID_INPUTS', `the original model does not run with these inputs: ${messageOf(error)}`, { cause: error });
       refused.push(plan.name);
     }
   }
   if (cases.length === 0) return { reason: 'the original model runs with no inputs that could be made for it' };
-  const notes = refused.length === 0 ? [] : [`the original model does not run, or not reproducibly, for: ${refused.join('; ')}`];
+  const notes =
+    'reason' in made ? [made.reason] : refused.length === 0 ? [] : [`the original model does not run, or not reproducibly, for: ${refused.join('; ')}`];
   if (model.caches.length > 0 && cases.every(({ steps }) => steps.length === 1)) notes.push('no step could read a cache that an earlier one made');
   return { source, cases, outputs, random, notes };
 }
 
-async function findSizes(
-  model: ModelInterface,
-  session: Session,
-  seed: number,
-): Promise<{ readonly source: FeedSource; readonly assignment: Assignment; readonly context: Context } | ExploreFailure> {
+/** The likeliest sizes, untried: the user's inputs say which they have. */
+function anySizes(model: ModelInterface, seed: number): Found | ExploreFailure {
+  for (const { context, assignment } of sizeChoices(model)) return { source: { model, assignment, seed, invertMasks: false }, assignment, context };
+  return { reason: 'no sizes to try' };
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+interface Found {
+  readonly source: FeedSource;
+  readonly assignment: Assignment;
+  readonly context: Context;
+}
+
+async function findSizes(model: ModelInterface, session: Session, seed: number): Promise<Found | ExploreFailure> {
   let complaint: string | null = null;
   for (const { context, assignment } of sizeChoices(model)) {
     const source: FeedSource = { model, assignment, seed, invertMasks: false };

@@ -1,5 +1,6 @@
 /** The comparison itself, as it runs in the child process. */
 import { GrowError } from '../errors.ts';
+import { readInputFiles } from '../onnx/input-files.ts';
 import type { Model } from '../onnx/ir.ts';
 import { readModel } from '../onnx/read.ts';
 import type { InputMap } from './align.ts';
@@ -11,6 +12,7 @@ import { runCase } from './execute.ts';
 import type { Exploration, ExploreFailure } from './explore.ts';
 import { explore, fitNewModel } from './explore.ts';
 import { type Fit, notMade, runShadow, type Shadow, type UsingBytes } from './float64/shadow.ts';
+import { fitGiven } from './given.ts';
 import type { ModelInterface } from './interface.ts';
 import { describe } from './interface.ts';
 import type { Stage } from './messages.ts';
@@ -147,8 +149,9 @@ async function shadowOf(request: Request, explored: Exploration, old: Side, now:
 type Using = <T>(side: Side, level: Level, threads: number, work: (session: Session) => Promise<T>) => Promise<T>;
 
 async function exploreOld(request: Request, old: Side, using: Using): Promise<Exploration | ExploreFailure> {
+  const given = request.inputs === null ? null : fitGiven(old.model, readInputFiles(request.inputs), request.inputs);
   try {
-    return await using(old, request.level, 1, (session) => explore(old.model, session, request.seed, request.large));
+    return await using(old, request.level, 1, (session) => explore(old.model, session, request.seed, request.large, given));
   } catch (error) {
     throw runtimeError(error, 'the runtime refuses the original model', old.path);
   }

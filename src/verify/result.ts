@@ -11,6 +11,8 @@ export interface VerifyOptions {
   readonly timeLimitSeconds?: number;
   /** Largest max|Δ| / max|y| that counts as rounding, for all outputs, instead of the measured thresholds. */
   readonly tolerance?: number;
+  /** Inputs to run besides the made ones: the path of a .npz archive, or of a folder of .npy or .pb files. */
+  readonly inputs?: string;
   /** Told what is being done, one short line at a time. */
   readonly onProgress?: (line: string) => void;
   /** Stops the comparison: the child process is ended and the signal's reason thrown. */

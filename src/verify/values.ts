@@ -1,5 +1,5 @@
 import { float16ToNumber, numberToFloat16 } from '../onnx/half-floats.ts';
-import { DataType } from '../onnx/ir.ts';
+import { DataType, type Tensor } from '../onnx/ir.ts';
 
 /** Element types as onnxruntime names them. */
 export type ElementType =
@@ -101,6 +101,13 @@ function allocate(type: Exclude<ElementType, 'string'>, count: number): Exclude<
     case 'uint64':
       return new BigUint64Array(count);
   }
+}
+
+/** A stored tensor's elements in memory. `type` is the runtime's name of its data type. */
+export function tensorValues(tensor: Tensor, type: Exclude<ElementType, 'string'>): Values {
+  const empty = allocate(type, elementCount(tensor.dims));
+  new Uint8Array(empty.buffer).set(tensor.data.read(0, tensor.data.size));
+  return { type, dims: tensor.dims, data: empty };
 }
 
 /** The elements as numbers. Integers beyond 2^53 lose their last bits; strings have none. */

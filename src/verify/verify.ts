@@ -22,7 +22,15 @@ export async function verifyModels(oldPath: string, newPath: string, options: Ve
   if (provider !== 'cpu') throw new GrowError('USAGE', `the provider ${provider} is not supported yet`, { hint: '--provider cpu' });
   const bytes = weightBytes(oldPath) + weightBytes(newPath);
   const seconds = options.timeLimitSeconds ?? 120 + (60 * bytes) / GIGABYTE;
-  const base = { oldPath, newPath, seed: options.seed ?? 0, provider, tolerance: options.tolerance ?? null, large: bytes > LARGE };
+  const base = {
+    oldPath,
+    newPath,
+    seed: options.seed ?? 0,
+    provider,
+    tolerance: options.tolerance ?? null,
+    inputs: options.inputs ?? null,
+    large: bytes > LARGE,
+  };
   const notes: string[] = [];
   // The runtime may crash while it optimises a graph it would run as it is (facts: LayerNormalization with a trailing
   // empty input); both models then run at the strongest level the original survives.

@@ -61,7 +61,6 @@ describe('words of the contract that this version does not fulfil are refused, n
   test.each([
     [['check', MODEL, MODEL], 'NOT_AVAILABLE', 4],
     [apply('mlp=x2', '--require-proof'), 'NOT_AVAILABLE', 4],
-    [['verify', MODEL, MODEL, '--inputs', 'x.npz'], 'NOT_AVAILABLE', 4],
     [['verify', MODEL, MODEL, '--report', 'junit=x.xml', '--report', 'markdown=x.md'], 'NOT_AVAILABLE', 4],
     [['verify', MODEL, MODEL, '--provider', 'cuda'], 'RUNTIME_MISSING', 5],
     [['verify', MODEL, MODEL, '--provider', 'webgpu'], 'RUNTIME_MISSING', 5],
