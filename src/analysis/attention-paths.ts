@@ -2,7 +2,7 @@
 import { type Axis, find, leavesOf } from './axis.ts';
 import type { Analysis } from './graph-analysis.ts';
 import { factorNames, isProduct, type Norm } from './norms.ts';
-import { ruleOf } from './op-rules.ts';
+import { factorInputs, ruleOf } from './op-rules.ts';
 import { reducedAxis } from './spelled-norms.ts';
 
 /** Values from a projected activation back to (not including) the nearest product with a weight; all branches. */
@@ -27,6 +27,26 @@ export function pathToProjection(analysis: Analysis, start: string): string[] {
     } else queue.push(...inputs.map((i) => node.inputs[i] ?? ''));
   }
   return path;
+}
+
+/** Leaves of what the nearest products with weights behind activations make. */
+export function projectionLeaves(analysis: Analysis, starts: readonly string[]): ReadonlySet<Axis> {
+  const { data, facts, axes } = analysis;
+  const leaves = new Set<Axis>();
+  for (const value of starts.flatMap((start) => [start, ...pathToProjection(analysis, start)])) {
+    for (const name of [value, ...(data.producer(value)?.inputs ?? [])]) {
+      const node = data.producer(name);
+      const relation = node === undefined || !isProduct(node) ? undefined : facts.relations.get(node);
+      if (node === undefined || relation?.kind !== 'labels') continue;
+      const weight = factorInputs(node).find((input) => facts.values.get(node.inputs[input] ?? '')?.dependence === 'constant');
+      if (weight === undefined) continue;
+      const own = axes.ofInput(node, weight) ?? [];
+      relation.inputs[weight]?.forEach((label, d) => {
+        if (own[d] !== undefined && relation.outputs[0]?.includes(label) === true) for (const leaf of leavesOf(own[d])) leaves.add(leaf);
+      });
+    }
+  }
+  return leaves;
 }
 
 const descendsFromProduct = (analysis: Analysis, value: string): boolean =>

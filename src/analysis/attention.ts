@@ -3,7 +3,7 @@
  * (the key positions), with a normaliser between them.
  */
 import type { FlatNode } from '../onnx/graph.ts';
-import { isMatrix, normOnPath, pathToProjection, rotated } from './attention-paths.ts';
+import { isMatrix, normOnPath, pathToProjection, projectionLeaves, rotated } from './attention-paths.ts';
 import { areActivations, contractedAxis, contractedLabels, isWidth, traceScore } from './attention-scores.ts';
 import { type Axis, factorsOf, find, hintOf, leavesOf } from './axis.ts';
 import type { Analysis } from './graph-analysis.ts';
@@ -173,10 +173,13 @@ function describe(analysis: Analysis, products: Products, weights: ReadonlySet<A
   const isBatch = (label: string): boolean => (relation.outputs[0] ?? []).includes(label) && label !== 'm' && label !== contracted;
   const candidates = queryLabels.flatMap((label, d) => (isBatch(label) || label === '' || !keyLabels.includes(label) ? factorsOf(queryAxes[d] as Axis) : []));
   const widths = new Set([...leavesOf(v), ...leavesOf(qk), ...leavesOf(summed)]);
-  const heads = candidates.map(find).filter((axis) => axis.form === 'leaf' && axis.size !== 1 && weights.has(axis) && !widths.has(axis));
+  const query = score.inputs[1 - keyInput] ?? '';
+  // windows and positions may be factors of other weights; heads are made by the projections of this block
+  const projected = projectionLeaves(analysis, [query, key]);
+  const makers = projected.size > 0 ? projected : weights;
+  const heads = candidates.map(find).filter((axis) => axis.form === 'leaf' && axis.size !== 1 && makers.has(axis) && !widths.has(axis));
   const path = pathToProjection(analysis, widest);
   const qkLeaves = new Set(leavesOf(qk));
-  const query = score.inputs[1 - keyInput] ?? '';
   return {
     kind,
     score,

@@ -264,6 +264,11 @@ export function findAxes(flat: FlatGraph, facts: Facts): Axes {
   function reshapeAxes(node: FlatNode, input: readonly Axis[], out: Axis[]): void {
     const left = input.filter((axis) => find(axis).size !== 1);
     const right = out.filter((axis) => find(axis).size !== 1);
+    // equal last dimensions belong together whatever happens in front of them: windows of padded images divide without a formula
+    while (left.length > 0 && right.length > 0 && equal(find(left.at(-1) as Axis).size, find(right.at(-1) as Axis).size)) {
+      const last = [left.pop(), right.pop()] as [Axis, Axis];
+      attempt(node, last, () => unify(...last));
+    }
     let i = 0;
     let j = 0;
     while (i < left.length || j < right.length) {

@@ -302,14 +302,22 @@ function solve(a: Size, b: Size): Map<string, Size> | undefined {
   const names = [...new Set([...symbolsOf(a), ...symbolsOf(b)])];
   const fits = (assignment: ReadonlyMap<string, number>): boolean => evaluate(a, assignment) === evaluate(b, assignment) && evaluate(a, assignment) > 0;
   for (const group of [names, ...names.map((name) => [name])]) {
-    for (let value = 1; value <= 2048; value++) {
-      const all = new Map(group.map((name) => [name, value]));
-      if (!fits(all)) continue;
-      // a symbol that fits at another value too is not forced to this one
-      const forced = new Map([...all].filter(([name]) => !fits(new Map([...all, [name, 2 * value + 1]]))));
-      if (forced.size > 0 && fits(forced)) return forced;
-      break;
-    }
+    const all = (value: number): Map<string, number> => new Map(group.map((name) => [name, value]));
+    const least = range(1, 2048).find((value) => fits(all(value)));
+    if (least === undefined) continue;
+    const candidates = range(least, Math.ceil(1.5 * least)).filter((value) => fits(all(value)));
+    const value = roundest(candidates, isStatic(a) ? a : hint(b)) ?? least;
+    // a symbol that fits at another value too is not forced to this one
+    const forced = new Map([...all(value)].filter(([name]) => !fits(new Map([...all(value), [name, 2 * value + 1]]))));
+    if (forced.size > 0 && fits(forced)) return forced;
   }
   return undefined;
+}
+
+const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+/** Strides cut what is left over, so several sizes fit; images are made without a rest: a multiple of the result, or the most even size. */
+function roundest(candidates: readonly number[], result: number): number | undefined {
+  const evenness = (value: number): number => (value & -value) >>> 0;
+  return candidates.find((value) => value % result === 0) ?? [...candidates].sort((a, b) => evenness(b) - evenness(a) || a - b)[0];
 }

@@ -147,7 +147,7 @@ export function divide(a: Size, b: Size): Size {
   return add(outside, nested === undefined ? floor(rest, b) : divide(add(nested.of, multiply(nested.by, nested.plus)), nested.by * b));
 }
 
-const floor = (a: Size, b: Size): Size => opaque('div', [a, b], (x, y) => (y === 0 ? 0 : Math.trunc(x / y)));
+const floor = (a: Size, b: Size): Size => opaque('div', lowestTerms(a, b), (x, y) => (y === 0 ? 0 : Math.trunc(x / y)));
 
 const isSumOfSizes = (a: Polynomial): boolean => [...a.terms].every(([m, c]) => m === '' || c > 0);
 
@@ -160,6 +160,15 @@ function nestedFloor({ terms, atoms }: Polynomial): { of: Size; by: number; plus
     return undefined;
   return { of, by, plus: terms.get('') ?? 0 };
 }
+
+/** A fraction without the whole number that both its parts are multiples of: equal quotients get equal keys, whatever a width is. */
+function lowestTerms(a: Size, b: Size): [Size, Size] {
+  const coefficients = [a, b].flatMap((size) => [...termsOf(size).values()]);
+  const common = coefficients.reduce(greatestCommonDivisor, 0);
+  return common > 1 ? [divideExactly(a, common) ?? a, divideExactly(b, common) ?? b] : [a, b];
+}
+
+const greatestCommonDivisor = (a: number, b: number): number => (b === 0 ? Math.abs(a) : greatestCommonDivisor(b, a % b));
 
 /** A function of sizes that is no polynomial; the same function of equal arguments gives equal sizes. */
 export function opaque(name: string, args: readonly Size[], apply: (...args: number[]) => number): Size {

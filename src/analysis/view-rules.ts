@@ -1,6 +1,6 @@
 /** Rules of operators that only move elements. Source: the operators' pages at https://onnx.ai/onnx/operators/ */
 import { at, knownSizes, type Labels, numbersOf, type Relation, range, ShapeUnknown, type Site, SMALL, sizesOf } from './relation.ts';
-import { add, divide, divideExactly, equal, hint, isStatic, multiply, product, type Size, subtract } from './size.ts';
+import { add, divide, divideExactly, equal, hint, isStatic, keyOf, multiply, product, type Size, subtract } from './size.ts';
 
 /** Reshape: 0 keeps a size (unless allowzero), −1 takes what is left. */
 export function reshape(site: Site): Relation {
@@ -18,6 +18,8 @@ export function reshape(site: Site): Relation {
     const others = product(target.filter((_, i) => i !== free));
     target[free] = equal(total, others) ? 1 : others === 0 ? 0 : (divideExactly(total, others) ?? divide(total, others));
   }
+  const [before, after] = [product(dims), product(target)];
+  if (isStatic(before) && isStatic(after) && before !== after) throw new ShapeUnknown(`${before} elements cannot become [${target.map(keyOf).join(', ')}]`);
   return { kind: 'reshape', outputs: [target] };
 }
 
