@@ -2,6 +2,7 @@
 import { type FlatGraph, type FlatNode, nodeLabel } from '../onnx/graph.ts';
 import { type Axis, align, become, compose, cut, factorsOf, find, follow, leaf, Misaligned, pin, printAxis, unify } from './axis.ts';
 import type { Composite, Labels, View } from './relation.ts';
+import type { Seams } from './seams.ts';
 import type { Facts } from './shapes.ts';
 import { divideExactly, equal, hint, isStatic, multiply, type Size, subtract } from './size.ts';
 
@@ -11,12 +12,15 @@ export interface Axes {
   of(value: string): readonly Axis[] | undefined;
   /** Axes of an operand's dimensions: small shared constants have axes of their own at every use. */
   ofInput(node: FlatNode, input: number): readonly Axis[] | undefined;
+  /** Axes of a result as its operator makes it; other than those of the value at a seam. */
+  ofOutput(node: FlatNode, output: number): readonly Axis[] | undefined;
   /** The axis of a label of a fused operator. */
   ofLabel(node: FlatNode, label: string): Axis | undefined;
 }
 
-/** Finds the axes of every value of a graph. */
-export function findAxes(flat: FlatGraph, facts: Facts): Axes {
+/** Finds the axes of every value of a graph; at a seam an operator has axes of its own. */
+export function findAxes(flat: FlatGraph, facts: Facts, seams: Seams = new Map()): Axes {
+  const made = new Map<string, readonly Axis[]>();
   const values = new Map<string, readonly Axis[]>();
   const uses = new Map<FlatNode, Map<number, readonly Axis[]>>();
   const labelled = new Map<FlatNode, ReadonlyMap<string, Axis>>();
@@ -25,6 +29,7 @@ export function findAxes(flat: FlatGraph, facts: Facts): Axes {
     if (tensor.dims.filter((size) => size !== 1).length <= 1) ownAtEachUse.add(name);
   }
   const fresh = (dims: readonly Size[]): Axis[] => dims.map(leaf);
+  const apart = (own: readonly Axis[], dims: ReadonlySet<number>): Axis[] => own.map((axis, d) => (dims.has(d) ? leaf(find(axis).size) : axis));
   const of = (name: string): readonly Axis[] | undefined => {
     const dims = facts.values.get(name)?.dims;
     if (!values.has(name) && dims != null) values.set(name, fresh(dims));
@@ -33,9 +38,10 @@ export function findAxes(flat: FlatGraph, facts: Facts): Axes {
   const ofInput = (node: FlatNode, input: number): readonly Axis[] | undefined => {
     const name = node.inputs[input] ?? '';
     if (name === '') return undefined;
-    if (!ownAtEachUse.has(name)) return of(name);
+    const cutAt = seams.get(node)?.inputs.get(input);
+    if (!ownAtEachUse.has(name) && cutAt === undefined) return of(name);
     const own = uses.get(node) ?? new Map<number, readonly Axis[]>();
-    if (!own.has(input)) own.set(input, fresh(facts.values.get(name)?.dims ?? []));
+    if (!own.has(input)) own.set(input, cutAt === undefined ? fresh(facts.values.get(name)?.dims ?? []) : apart(of(name) ?? [], cutAt));
     uses.set(node, own);
     return own.get(input);
   };
@@ -52,8 +58,19 @@ export function findAxes(flat: FlatGraph, facts: Facts): Axes {
     } else {
       relateView(node, relation);
     }
+    for (const [output, dims] of seams.get(node)?.outputs ?? []) {
+      const name = node.outputs[output] ?? '';
+      const own = values.get(name) ?? [];
+      made.set(name, own);
+      values.set(name, apart(own, dims));
+    }
   }
-  return { of, ofInput, ofLabel: (node, label) => labelled.get(node)?.get(label) };
+  return {
+    of,
+    ofInput,
+    ofOutput: (node, output) => made.get(node.outputs[output] ?? '') ?? of(node.outputs[output] ?? ''),
+    ofLabel: (node, label) => labelled.get(node)?.get(label),
+  };
 
   /** Runs one unification; what cannot be brought together stays apart and must not grow. */
   function attempt(node: FlatNode, axes: readonly Axis[], unification: () => void): boolean {

@@ -1,8 +1,10 @@
 /** Everything that is derived from a graph, computed once per graph object and never stored with it. */
 import { type FlatGraph, flatten } from '../onnx/graph.ts';
 import type { Model } from '../onnx/ir.ts';
+import { findAnatomy } from './anatomy.ts';
 import { type Axes, findAxes } from './axes.ts';
 import { type Dataflow, followData } from './dataflow.ts';
+import { findSeams, type Seams } from './seams.ts';
 import { type Facts, inferFacts } from './shapes.ts';
 import { unpackConstants } from './unpacked.ts';
 
@@ -12,6 +14,7 @@ export interface Analysis {
   readonly facts: Facts;
   readonly axes: Axes;
   readonly data: Dataflow;
+  readonly seams: Seams;
 }
 
 const cache = new WeakMap<Model, Analysis>();
@@ -22,7 +25,10 @@ export function analyze(model: Model): Analysis {
   if (known !== undefined) return known;
   const flat = unpackConstants(flatten(model));
   const facts = inferFacts(flat);
-  const analysis: Analysis = { flat, facts, axes: findAxes(flat, facts), data: followData(flat, facts) };
+  const plain: Analysis = { flat, facts, axes: findAxes(flat, facts), data: followData(flat, facts), seams: new Map() };
+  const { stacks, norms } = findAnatomy(plain);
+  const seams = findSeams(plain, stacks, norms);
+  const analysis: Analysis = seams.size === 0 ? plain : { ...plain, axes: findAxes(flat, facts, seams), seams };
   cache.set(model, analysis);
   return analysis;
 }

@@ -51,7 +51,7 @@ type Mode = 'demand' | 'possible' | 'granted';
 
 /** `nativeNorms` are LayerNorms whose zero result is had by a mean tail in front of them, by the value before gain and bias. */
 export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNorms: ReadonlyMap<string, Norm>, oldBlock: ReadonlySet<FlatNode>): Demands {
-  const { facts, axes, data, flat } = analysis;
+  const { facts, axes, data, flat, seams } = analysis;
   const zeros = new Map<string, Region[]>();
   const means = new Map<string, number>();
   const masked = new Map<string, MaskedOperand>();
@@ -69,7 +69,9 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
     const key = `${mode}\u0000${flat.constants.has(name) ? useKey(analysis, operand) : name}\u0000${region.map(keyOf).join('|')}`;
     const known = mode === 'granted' ? undefined : done.get(key);
     if (known !== undefined) return known;
-    const result = visitNew(operand, name, region, mode);
+    const cutAt = seams.get(operand.node)?.inputs.get(operand.input);
+    const copied = cutAt !== undefined && region.some((own, d) => own !== null && cutAt.has(d));
+    const result = copied ? `${nodeLabel(operand.node)} reads copies of old elements of ${name}` : visitNew(operand, name, region, mode);
     if (mode !== 'granted') done.set(key, result);
     return result;
   }
@@ -84,7 +86,14 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
     const relation = facts.relations.get(node);
     if (relation === undefined || relation.kind === 'unknown') return `${nodeLabel(node)}: ${relation?.reason ?? 'not understood'}`;
     const output = node.outputs.indexOf(name);
+    const cutAt = seams.get(node)?.outputs.get(output);
+    if (cutAt !== undefined && region.some((own, d) => own !== null && cutAt.has(d) && isAllNew(own, axes.of(name)?.[d]))) return null;
     return relation.kind === 'labels' ? throughLabels(node, relation, output, region, mode) : throughView(node, relation, output, region, mode);
+  }
+
+  function isAllNew(mask: Uint8Array, axis: Axis | undefined): boolean {
+    const added = axis === undefined ? null : growth.added(axis);
+    return added !== null && mask.every((x, i) => x === 0 || added[i] === 1);
   }
 
   function atConstant(operand: Operand, name: string, region: Region, mode: Mode): string | null {
@@ -132,7 +141,7 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
     const has = (input: number, label: string): boolean => baseLabels(relation, input).includes(label);
     // an operand without a label is the same at all its indices, so it must be zero at all of them: fine while the rest is new
     const isNew = (label: string, mask: Uint8Array): boolean => {
-      const own = axes.of(node.outputs[output] ?? '')?.[labels.indexOf(label)];
+      const own = axes.ofOutput(node, output)?.[labels.indexOf(label)];
       const added = own === undefined ? null : growth.added(own);
       return added !== null && mask.every((x, i) => x === 0 || added[i] === 1);
     };
@@ -219,10 +228,10 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
     const missing = [...byLabel.keys()].filter(
       (label) =>
         relation.inputs[operand.input]?.includes(label) !== true &&
-        growth.grows(axes.of(operand.node.outputs[0] ?? '')?.[(relation.outputs[0] ?? []).indexOf(label)] as Axis),
+        growth.grows(axes.ofOutput(operand.node, 0)?.[(relation.outputs[0] ?? []).indexOf(label)] as Axis),
     );
     const dim = (relation.outputs[0] ?? []).indexOf(missing[0] ?? '');
-    const axis = axes.of(operand.node.outputs[0] ?? '')?.[dim];
+    const axis = axes.ofOutput(operand.node, 0)?.[dim];
     if (missing.length !== 1 || axis === undefined) return `${nodeLabel(operand.node)}: ${name} is stretched over new elements`;
     const key = `${data.index.get(operand.node) ?? 0}:${operand.input}`;
     if (mode === 'granted') return masked.has(key) ? null : 'not demanded';
@@ -234,7 +243,7 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
     const operand: Operand = { node, input: 0 };
     const own = axesAt(operand);
     const axis = view.axis ?? 0;
-    const out = axes.of(node.outputs[output] ?? '') ?? [];
+    const out = axes.ofOutput(node, output) ?? [];
     switch (view.kind) {
       case 'reshape': {
         const back = reshapeRegions(
@@ -263,7 +272,8 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
         );
       }
       case 'split': {
-        const offset = out.length === 0 ? 0 : node.outputs.slice(0, output).reduce((sum, name) => sum + growth.hint((axes.of(name) ?? [])[axis] as Axis), 0);
+        const offset =
+          out.length === 0 ? 0 : node.outputs.slice(0, output).reduce((sum, _, o) => sum + growth.hint((axes.ofOutput(node, o) ?? [])[axis] as Axis), 0);
         return visit(
           operand,
           own.map((a, d) => (d === axis ? embed(region[d] ?? null, offset, growth.hint(a), growth.hint(out[d] as Axis)) : (region[d] ?? null))),
@@ -342,6 +352,7 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
     const output = node.outputs.indexOf(name);
     const rule = ruleOf(node.op);
     const fail = `${nodeLabel(node)}: its result cannot keep the mean of its operand`;
+    if (seams.has(node)) return fail;
     if (relation.kind === 'labels') {
       const label = relation.outputs[output]?.[dim] ?? '';
       const dimOf = (input: number): number => relation.inputs[input]?.indexOf(label) ?? -1;

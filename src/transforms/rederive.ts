@@ -44,7 +44,7 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
       has: (i) => (node.inputs[i] ?? '') !== '',
       dims: (i) => {
         const name = node.inputs[i] ?? '';
-        const dims = flat.constants.has(name) ? (axes.ofInput(node, i)?.map((axis) => growth.size(axis)) ?? facts.values.get(name)?.dims) : expected(name);
+        const dims = axes.ofInput(node, i)?.map((axis) => growth.size(axis)) ?? facts.values.get(name)?.dims;
         if (dims == null) throw new ShapeUnknown(name);
         return dims;
       },
@@ -103,8 +103,8 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
   }
 
   function correct(node: FlatNode, relation: Relation): void {
-    const outputDims = expected(node.outputs[0] ?? '');
-    if (outputDims === null) return;
+    const outputDims = axes.ofOutput(node, 0)?.map((axis) => growth.size(axis));
+    if (outputDims === undefined) return;
     switch (node.op) {
       case 'Reshape':
         if (relation.kind === 'reshape') correctReshape(node, outputDims);
@@ -227,7 +227,7 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
   }
 
   function correctRange(node: FlatNode, wanted: Size): void {
-    const axis = axes.of(node.outputs[0] ?? '')?.[0];
+    const axis = axes.ofOutput(node, 0)?.[0];
     if (axis === undefined || !growth.grows(axis)) return;
     const [start, limit, delta] = [0, 1, 2].map((i) => elementsOf(node.inputs[i] ?? '')?.[0]?.value);
     if (typeof start !== 'number' || typeof delta !== 'number' || !isStatic(wanted)) throw unsolved(node, 'its length is computed');
@@ -278,7 +278,7 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
   function correctSplit(node: FlatNode, axis: number): void {
     const own = axes.ofInput(node, 0)?.[axis];
     if (own === undefined || !growth.grows(own)) return;
-    const wanted = node.outputs.map((name) => (axes.of(name)?.[axis] === undefined ? 0 : growth.size(axes.of(name)?.[axis] as Axis)));
+    const wanted = node.outputs.map((_, o) => (axes.ofOutput(node, o)?.[axis] === undefined ? 0 : growth.size(axes.ofOutput(node, o)?.[axis] as Axis)));
     if ((node.inputs[1] ?? '') !== '') {
       const found = elementsOf(node.inputs[1] ?? '')?.map((e) => e.value) ?? wanted.map(() => null);
       const fixes = wanted.map((size, i) => (found[i] != null && equal(found[i] as Size, size) ? null : size));
@@ -298,7 +298,7 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
   function correctGather(node: FlatNode, axis: number, indices: readonly number[]): void {
     const own = axes.ofInput(node, 0)?.[axis];
     if (own === undefined || !growth.grows(own)) return;
-    const out = axes.of(node.outputs[0] ?? '')?.[axis];
+    const out = axes.ofOutput(node, 0)?.[axis];
     const deep = node.op === 'GatherND' ? [1] : [];
     const scalar = facts.values.get(node.inputs[1] ?? '')?.dims?.length === deep.length;
     const start = growth.boundary(own, indices[0] ?? 0);

@@ -15,6 +15,8 @@ export interface WidthEdits {
   /** Statistics or stretched values read the old elements only. */
   readonly oldElements: boolean;
   readonly keptScale: boolean;
+  /** Operators beside a grown stream kept their size. */
+  readonly seams: boolean;
   /** Norms that were given the native form. */
   readonly native: readonly Norm[];
 }
@@ -27,6 +29,7 @@ export function widthReasons(analysis: Analysis, growth: AxisGrowth, request: Wi
   const reasons: readonly (readonly [boolean, string])[] = [
     [edits.oldElements, 'norms keep their statistics over the old channels (old-block form), a standard module takes them over all'],
     [edits.keptScale, 'scores stay scaled as for the old query/key width, a standard module scales by the new one (see --scale weights)'],
+    [edits.seams, 'an operator that mixes channels (grouped convolution) keeps the old ones only, a standard module has it for all'],
     [grownBlocks.some(rotatesNew), 'new rotary frequencies are not those of the standard formula'],
     [
       native.some((norm) => rescalesEpsilon(norm)) && untouched,

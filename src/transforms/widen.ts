@@ -24,6 +24,7 @@ import { maskOperand, scaleOfOld, takeOldOperand } from './old-elements.ts';
 import { rederiveSizes } from './rederive.ts';
 import { describeScaling, planScoreScale, writeScales } from './score-scale.ts';
 import { widthReasons } from './standard-module.ts';
+import { joinSeams } from './seams.ts';
 import type { WidenRequest } from './widen-request.ts';
 import { demandWholes, demandZeros, demandZeroTail } from './zero-factors.ts';
 
@@ -85,9 +86,11 @@ export function widen(analysis: Analysis, request: WidenRequest): Widened {
   growConstants(analysis, draft, growth, demands, [...corrections, ...scaling.corrections], scaling.rescaled, request.seed);
   rederiveSizes(analysis, draft, growth);
   writeScales(analysis, draft, scaling);
+  const joined = joinSeams(analysis, draft, growth);
   const unportable = widthReasons(analysis, growth, request, {
     oldElements: oldBlock.length + fusedOldBlock.size + demands.masked.size > 0,
     keptScale: scaling.kept,
+    seams: joined,
     native: grown.filter((norm) => norm.statistics.every((node) => statistics.has(node))),
   });
   const interfaceChanges = [...keepInputs(analysis, draft, growth, request), ...keepOutputs(analysis, draft, growth, request)];
