@@ -7,9 +7,9 @@ import type { Element, Relation, Site } from './relation.ts';
  * When a result element is certainly zero, given which operand elements are:
  * `keeps` operand 0 is zero · `all` all are · `any` one of them is · `first` operand 0 is, whatever the rest is ·
  * `branches` both values of a Where are · `product` a sum of products, zero when one side is · `table` the gathered table
- * is · `moved` elements are only moved · `never` not to be had.
+ * is · `scattered` data and updates are · `moved` elements are only moved · `never` not to be had.
  */
-export type Zero = 'keeps' | 'all' | 'any' | 'first' | 'branches' | 'product' | 'table' | 'moved' | 'never';
+export type Zero = 'keeps' | 'all' | 'any' | 'first' | 'branches' | 'product' | 'table' | 'scattered' | 'moved' | 'never';
 
 /** An operand of quantised numbers q that stand for (q − point) · scale, and the operands that hold scale and point. */
 export interface Quantised {

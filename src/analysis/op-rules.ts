@@ -52,6 +52,7 @@ import {
   gatherNd,
   pad,
   reshape,
+  scatterElements,
   scatterNd,
   slice,
   split,
@@ -233,8 +234,8 @@ const RULES: Readonly<Record<string, OpRule>> = {
   Gather: { relate: gather, zero: 'table', compute: gatheredElements },
   GatherElements: { relate: gatherElements, zero: 'table' },
   GatherND: { relate: gatherNd, zero: 'table' },
-  ScatterND: { relate: scatterNd, zero: 'never' },
-  ScatterElements: { relate: (site) => likeInput(site), zero: 'never' },
+  ScatterND: { relate: scatterNd, zero: 'scattered' },
+  ScatterElements: { relate: scatterElements, zero: 'scattered' },
   Pad: { relate: pad, zero: 'moved', compute: paddedElements },
   Tile: { relate: tile, zero: 'moved' },
   // making tensors

@@ -220,6 +220,15 @@ export function indexOf(flat: number, dims: readonly number[]): number[] {
   return index;
 }
 
+/** ScatterElements: updates and indices have one shape; off the scattered axis their dimensions are those of the data where the sizes agree. */
+export function scatterElements(site: Site): Labels {
+  const [dims, updates] = [site.dims(0), site.dims(2)];
+  const axis = at(site.int('axis', 0), dims.length);
+  const data = range(dims.length);
+  const own = updates.map((size, d) => (d !== axis && equal(size, dims[d] ?? 0) ? `d${d}` : `u${d}`));
+  return { kind: 'labels', inputs: [data, own, own], outputs: [data], mixes: [`d${axis}`] };
+}
+
 /** ScatterND: the result has the dimensions of the data. */
 export function scatterNd(site: Site): Labels {
   const rank = site.dims(0).length;

@@ -11,6 +11,7 @@ import type { Norm, Operand } from '../analysis/norms.ts';
 import { factorInputs, ruleOf } from '../analysis/op-rules.ts';
 import { baseLabels, type Labels, type View } from '../analysis/relation.ts';
 import { hint } from '../analysis/size.ts';
+import { isAlwaysZero } from '../analysis/zeros.ts';
 import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
 import type { Region } from './fill.ts';
 import type { AxisGrowth } from './grow-axis.ts';
@@ -77,6 +78,7 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
   }
 
   function visitNew(operand: Operand, name: string, region: Region, mode: Mode): string | null {
+    if (isAlwaysZero(analysis, name)) return null;
     if (region.every((own) => own === null)) return isZeroConstant(name) ? null : `${name} would have to be zero everywhere`;
     if (flat.constants.has(name)) return atConstant(operand, name, region, mode);
     const node = data.producer(name);
@@ -172,6 +174,8 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
         return covered(0) ? visit(at(0), regionOf(0), mode) : fail;
       case 'all':
         return every(related, (input) => (covered(input) ? visit(at(input), regionOf(input), mode) : stretched(at(input), relation, byLabel, mode)));
+      case 'scattered':
+        return relation.mixes?.some((label) => byLabel.has(label)) === true ? fail : every([0, 2], (input) => visit(at(input), regionOf(input), mode));
       case 'branches':
         return every([1, 2], (input) => (covered(input) ? visit(at(input), regionOf(input), mode) : isZeroConstant(node.inputs[input] ?? '') ? null : fail));
       case 'any': {

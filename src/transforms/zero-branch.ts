@@ -7,6 +7,7 @@
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import { isProduct, type Norm, type Operand } from '../analysis/norms.ts';
 import { factorInputs, ruleOf } from '../analysis/op-rules.ts';
+import { isAlwaysZero } from '../analysis/zeros.ts';
 import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
 import { sourceOf } from './norm-forms.ts';
 import { isScaleOrPoint } from './zero-points.ts';
@@ -25,6 +26,7 @@ export function zeroBranch(analysis: Analysis, norms: readonly Norm[], value: st
   const relation = facts.relations.get(node);
   const isConstant = (input: number): boolean => facts.values.get(node.inputs[input] ?? '')?.dependence === 'constant';
   const isData = (input: number): boolean => facts.values.get(node.inputs[input] ?? '')?.dependence === 'data';
+  if (isAlwaysZero(analysis, value)) return [];
   const norm = norms.find((own) => own.output === value || (own.gain !== null && own.gain.node === node));
   if (norm !== undefined && norm.gain !== null) {
     const gain = constantZero(analysis, norm.gain);
@@ -46,6 +48,8 @@ export function zeroBranch(analysis: Analysis, norms: readonly Norm[], value: st
   const rule = relation !== undefined && 'neverZero' in relation && relation.neverZero === true ? undefined : ruleOf(node.op);
   const inputs = data.dataInputs(node).filter((input) => (node.inputs[input] ?? '') !== '');
   switch (rule?.zero) {
+    case 'scattered':
+      return collect([0, 2], (input) => zeroBranch(analysis, norms, node.inputs[input] ?? ''));
     case 'all':
       return collect(inputs, (input) => (isData(input) ? zeroBranch(analysis, norms, node.inputs[input] ?? '') : constantZero(analysis, { node, input })));
     case 'any': {
@@ -75,7 +79,7 @@ export function zeroBranch(analysis: Analysis, norms: readonly Norm[], value: st
 }
 
 function constantZero(analysis: Analysis, operand: Operand): readonly Zeroed[] | string {
-  if (isZero(analysis, operand.node, operand.input)) return [];
+  if (isAlwaysZero(analysis, operand.node.inputs[operand.input] ?? '')) return [];
   const source = sourceOf(analysis, operand, 0);
   return source === null ? `${nodeLabel(operand.node)}: its weights are computed` : [{ operand: source.operand, value: source.add }];
 }
