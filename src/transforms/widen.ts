@@ -23,8 +23,8 @@ import { type Correction, correctEpsilonAttribute, nativeCorrections, oldBlockFu
 import { maskOperand, scaleOfOld, takeOldOperand } from './old-elements.ts';
 import { rederiveSizes } from './rederive.ts';
 import { describeScaling, planScoreScale, writeScales } from './score-scale.ts';
-import { widthReasons } from './standard-module.ts';
 import { joinSeams } from './seams.ts';
+import { widthReasons } from './standard-module.ts';
 import type { WidenRequest } from './widen-request.ts';
 import { demandWholes, demandZeros, demandZeroTail } from './zero-factors.ts';
 
