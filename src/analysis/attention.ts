@@ -221,7 +221,8 @@ function behindFeatureMap(analysis: Analysis, key: string, features: Axis, weigh
       const input = [0, 1].find((own) => facts.values.get(product.inputs[own] ?? '')?.dependence === 'data');
       const axis = input === undefined ? undefined : contractedAxis(analysis, product, input);
       const operand = product.inputs[input ?? 0] ?? '';
-      const perHead = (axes.of(operand) ?? []).some((own) => own !== axis && hintOf(own) > 1 && isWidth(own, weights));
+      const projected = projectionLeaves(analysis, [operand]);
+      const perHead = (axes.of(operand) ?? []).some((own) => own !== axis && hintOf(own) > 1 && isWidth(own, weights) && isWidth(own, projected));
       const makes = (axes.of(before) ?? []).some((own) => leavesOf(own).some((leaf) => widths.has(leaf)));
       if (axis !== undefined && perHead && makes && !leavesOf(axis).some((leaf) => widths.has(leaf))) return { axis, value: operand };
     }
