@@ -15,7 +15,7 @@ interface Task {
 const attentionOf = (model: Inspection) => model.layers.flatMap((layer) => layer.attention);
 const hasMlp = (model: Inspection): boolean => model.layers.some((layer) => layer.mlp !== null);
 const isTransformer = (model: Inspection): boolean => attentionOf(model).length > 0;
-const isGrouped = (model: Inspection): boolean => attentionOf(model).some((own) => own.kvHeads < own.heads);
+const isGrouped = (model: Inspection): boolean => attentionOf(model).some((own) => own.kvHeads > 1 && own.kvHeads < own.heads);
 
 /** The next legal size. */
 const NEXT = 'x1.000001';

@@ -173,7 +173,7 @@ export function findAxes(flat: FlatGraph, facts: Facts, seams: Seams = new Map()
           }
           const real = pieces.filter((piece) => find(piece).size !== 0);
           if (real.every((piece) => find(piece).size === 1)) {
-            pin(axisOut, `${nodeLabel(node)}: joined from single elements`);
+            pin(axisOut, `${nodeLabel(node)}: each of its elements is made by nodes of its own`);
             return;
           }
           first[d] = compose(

@@ -18,6 +18,8 @@ export interface Mlp {
   readonly writer: FlatNode;
 }
 
+const SQUARE = 'x·x';
+
 const ACTIVATIONS: readonly (readonly [string, string])[] = [
   ['com.microsoft.QuickGelu', 'quick_gelu'],
   ['Erf', 'gelu'],
@@ -45,6 +47,14 @@ const ACTIVATIONS: readonly (readonly [string, string])[] = [
   ['Where', 'piecewise'],
   ['Max', 'piecewise'],
   ['Min', 'piecewise'],
+  ...['Celu', 'Cos', 'Tan', 'Asin', 'Acos', 'Atan', 'Sinh', 'Cosh', 'Asinh', 'Atanh', 'Log', 'Sqrt', 'Sign', 'Floor', 'Ceil', 'Round', 'Shrink'].map(
+    (op): [string, string] => [op, op.toLowerCase()],
+  ),
+  ['ThresholdedRelu', 'thresholded_relu'],
+  ['Softmax', 'softmax'],
+  ['Pow', 'power'],
+  // x·x, noted where it is met
+  [SQUARE, 'square'],
 ];
 
 /** Products with weights whose inner axis was made by other products with weights, with a non-linear function between. */
@@ -110,7 +120,7 @@ function innerPath({ data, facts, axes }: Analysis, start: string, axis: Axis): 
       ops.add(attributesOf(node).text('activation', ''));
       continue;
     }
-    ops.add(node.op);
+    ops.add(node.op === 'Mul' && node.inputs[0] === node.inputs[1] ? SQUARE : node.op);
     const inputs = data.dataInputs(node).map((i) => node.inputs[i] ?? '');
     if (node.op === 'Mul' && inputs.length === 2 && !gated) {
       const [left, right] = inputs.map(reach);

@@ -199,7 +199,7 @@ const RULES: Readonly<Record<string, OpRule>> = {
     gains: [1, 4],
   },
   InstanceNormalization: {
-    relate: (site) => ({ ...likeInput(site, range(site.dims(0).length).slice(1)), inputs: [range(site.dims(0).length), ['d1'], ['d1']] }),
+    relate: (site) => ({ ...likeInput(site, range(site.dims(0).length).slice(2)), inputs: [range(site.dims(0).length), ['d1'], ['d1']] }),
     zero: 'never',
     gains: [1],
   },

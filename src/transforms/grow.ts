@@ -1,6 +1,6 @@
 /** A whole run: steps in the order given, widths that follow each other planned together, layers between them. */
-import { findAnatomy } from '../analysis/anatomy.ts';
-import { analyze } from '../analysis/graph-analysis.ts';
+import { type Anatomy, findAnatomy } from '../analysis/anatomy.ts';
+import { type Analysis, analyze } from '../analysis/graph-analysis.ts';
 import { assert, GrowError } from '../errors.ts';
 import type { Model } from '../onnx/ir.ts';
 import { validateModel } from '../onnx/validate.ts';
@@ -112,16 +112,30 @@ function growOrDecompose(before: Grown, steps: readonly Step[], options: GrowOpt
   }
 }
 
-function growWidths(before: Grown, steps: readonly Step[], options: GrowOptions): Grown {
-  let analysis = analyze(before.model);
-  let anatomy = findAnatomy(analysis);
-  let plan = planWidths(analysis, anatomy, steps);
-  if (plan.torn.length > 0) {
-    analysis = analyze(splitStacked(before.model));
-    anatomy = findAnatomy(analysis);
-    plan = planWidths(analysis, anatomy, steps);
-    refuseTorn(plan);
+/** Plans widths, on a model whose queries, keys and values come apart where they are one axis and the sizes asked for differ. */
+function planApart(model: Model, steps: readonly Step[]): { analysis: Analysis; anatomy: Anatomy; plan: WidthPlan } {
+  const planned = (own: Model): { analysis: Analysis; anatomy: Anatomy; plan: WidthPlan } => {
+    const analysis = analyze(own);
+    const anatomy = findAnatomy(analysis);
+    return { analysis, anatomy, plan: planWidths(analysis, anatomy, steps) };
+  };
+  let split: Model | null = null;
+  try {
+    const whole = planned(model);
+    if (whole.plan.torn.length === 0) return whole;
+  } catch (error) {
+    if (!(error instanceof GrowError) || error.code !== 'ILLEGAL_SIZE') throw error;
+    // a size may be illegal only because the widths are one (values that share pairs with rotated queries)
+    split = splitStacked(model);
+    if (split === model) throw error;
   }
+  const apart = planned(split ?? splitStacked(model));
+  refuseTorn(apart.plan);
+  return apart;
+}
+
+function growWidths(before: Grown, steps: readonly Step[], options: GrowOptions): Grown {
+  const { analysis, anatomy, plan } = planApart(before.model, steps);
   if (plan.leaves.size === 0) return { ...before, notes: [...before.notes, ...plan.notes] };
   const attempt = (form: NormForm): Widened =>
     widen(analysis, {

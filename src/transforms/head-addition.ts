@@ -48,7 +48,7 @@ function blocks(anatomy: Anatomy, leafOf: (attention: Attention) => Unit['leaf']
           leafOf(attention),
           attention.heads.length === 0
             ? 'attention with one head has no dimension of heads'
-            : 'one key/value head serves all query heads, so there is no group to add',
+            : 'one key/value head serves all query heads: the graph has no dimension of groups that could grow; export it with at least two key/value heads',
         ),
       ),
     ),
