@@ -247,3 +247,17 @@ function monomialHint(monomial: string, atoms: ReadonlyMap<string, Atom>): numbe
   if (monomial === '') return 1;
   return monomial.split(TIMES).reduce((value, name) => value * (atoms.get(name)?.hint ?? 1), 1);
 }
+
+/** The sign of a size for all inputs whose dimensions are at least 1; null when it depends on them. */
+export function signOf(size: Size): -1 | 0 | 1 | null {
+  if (typeof size === 'number') return size > 0 ? 1 : size < 0 ? -1 : 0;
+  const coefficients = [...size.terms.values()];
+  const whole = [...size.atoms.values()].every((atom) => atom.apply === undefined);
+  const constant = size.terms.get('') ?? 0;
+  const rest = coefficients.reduce((a, b) => a + b, 0) - constant;
+  if (!whole) return null;
+  // every product of dimensions is at least 1
+  const [positive, negative] = [coefficients.every((c) => c > 0 || c === constant), coefficients.every((c) => c < 0 || c === constant)];
+  if (positive && rest > 0 && rest + constant > 0) return 1;
+  return negative && rest < 0 && rest + constant < 0 ? -1 : null;
+}

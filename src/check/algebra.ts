@@ -1,0 +1,197 @@
+/**
+ * Terms in normal form. Sums and products are flat and sorted, factors stand outside, x · (1/y) is x / y, and a norm is one term,
+ * whichever way the file spells it. Two expressions with one normal form are equal in real numbers.
+ */
+import { multiply as multiplySizes, type Size } from '../analysis/size.ts';
+import { isNegative, namedScale, numberOf, ONE, over, power, type Scale, scaleFrom, times } from './scale.ts';
+import { isWhole, type Ref, refOf, type Scaled, scaled, scaledKey, type Term, type Terms } from './term.ts';
+
+type Dims = readonly Size[];
+
+/** The number 1, as a term without dimensions. */
+export const unit = (terms: Terms): Ref => refOf(terms.make('1', '', [], []));
+
+/** A term of an operator without a normal form of its own. */
+export const plain = (terms: Terms, op: string, attributes: string, operands: readonly Scaled[], dims: Dims): Scaled =>
+  scaled(refOf(terms.make(op, attributes, operands, dims)));
+
+const sorted = (list: readonly Scaled[]): Scaled[] => [...list].sort((a, b) => compare(scaledKey(a), scaledKey(b)));
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** The parts of a sum; a value that is no sum is one part. */
+export function summands({ ref, scale }: Scaled): readonly Scaled[] {
+  return isWhole(ref, 'Sum') ? ref.base.operands.map((part) => scaled(part.ref, times(part.scale, scale))) : [scaled(ref, scale)];
+}
+
+/** The sum of values; null when nothing is left of it. */
+export function sum(terms: Terms, parts: readonly Scaled[], dims: Dims): Scaled | null {
+  const all = [...parts.flatMap(summands)].sort((a, b) => compare(a.ref.key, b.ref.key) || compare(a.scale.key, b.scale.key));
+  const left: Scaled[] = [];
+  for (const part of all) {
+    const last = left.at(-1);
+    // x − x
+    if (last !== undefined && last.ref.key === part.ref.key && times(last.scale, scaleFrom(-1)).key === part.scale.key) left.pop();
+    else left.push(part);
+  }
+  const [first] = left;
+  if (first === undefined) return null;
+  if (left.length === 1) return first;
+  const centre = asCentred(terms, parts, dims);
+  if (centre !== null) return centre;
+  const inside = left.map((part) => scaled(part.ref, over(part.scale, first.scale)));
+  return scaled(refOf(terms.make('Sum', '', inside, dims)), first.scale);
+}
+
+function factors({ ref, scale }: Scaled): { above: Scaled[]; below: Scaled[]; scale: Scale } {
+  if (isWhole(ref, 'Product')) return { above: [...ref.base.operands], below: [], scale };
+  const [numerator, denominator] = ref.base.operands;
+  if (isWhole(ref, 'Quotient') && numerator !== undefined && denominator !== undefined) {
+    const inner = factors(numerator);
+    return { above: inner.above, below: [denominator], scale: times(scale, inner.scale) };
+  }
+  return ref.base.op === '1' ? { above: [], below: [], scale } : { above: [scaled(ref)], below: [], scale };
+}
+
+function productOf(terms: Terms, parts: readonly Scaled[], dims: Dims): Scaled {
+  const [first] = parts;
+  if (first === undefined) return scaled(unit(terms));
+  return parts.length === 1 ? first : scaled(refOf(terms.make('Product', '', sorted(parts), dims)));
+}
+
+/** The product of values. */
+export function multiply(terms: Terms, parts: readonly Scaled[], dims: Dims): Scaled {
+  const all = parts.map(factors);
+  const scale = all.reduce((product, own) => times(product, own.scale), ONE);
+  const above = all.flatMap((own) => own.above);
+  const below = all.flatMap((own) => own.below);
+  const whole = below.reduce((value, divisor) => divide(terms, value, divisor, dims), productOf(terms, above, dims));
+  return scaled(whole.ref, times(whole.scale, scale));
+}
+
+/** The quotient of two values; c / √(1 + r·Σc²) is a norm. */
+export function divide(terms: Terms, above: Scaled, below: Scaled, dims: Dims): Scaled {
+  const scale = over(above.scale, below.scale);
+  if (below.ref.base.op === '1') return scaled(above.ref, scale);
+  const normed = asNorm(terms, scaled(above.ref), below.ref, dims);
+  if (normed !== null) return scaled(normed.ref, times(normed.scale, scale));
+  return scaled(refOf(terms.make('Quotient', '', [scaled(above.ref), scaled(below.ref)], dims)), scale);
+}
+
+/** A square root; of a product of squares, nothing is known of the sign, so it stays. */
+export function squareRoot(terms: Terms, { ref, scale }: Scaled, dims: Dims): Scaled {
+  return scaled(refOf(terms.make('Sqrt', '', [scaled(ref)], dims)), power(scale, 0.5));
+}
+
+/** The sum over dimensions, which stay with size 1; null when it is zero: the mean of what is centred. */
+export function sumOver(terms: Terms, { ref, scale }: Scaled, axes: readonly number[], dims: Dims): Scaled | null {
+  if (isCentred(ref, axes)) return null;
+  return scaled(refOf(terms.make('ReduceSum', axes.join(','), [scaled(ref)], dims)), scale);
+}
+
+function isCentred(ref: Ref, axes: readonly number[]): boolean {
+  if (isWhole(ref, 'Centred')) return ref.base.attributes === axes.join(',');
+  const [centre] = ref.base.operands;
+  return isWhole(ref, 'Normed') && centre !== undefined && ref.base.attributes === axes.join(',') && isCentred(centre.ref, axes);
+}
+
+/** Recognises x − mean(x). */
+function asCentred(terms: Terms, parts: readonly Scaled[], dims: Dims): Scaled | null {
+  for (const [x, mean] of [parts, [...parts].reverse()]) {
+    const [from] = mean?.ref.base.operands ?? [];
+    if (parts.length !== 2 || x === undefined || mean === undefined || from === undefined) return null;
+    if (!isWhole(mean.ref, 'ReduceSum') || from.ref.key !== x.ref.key) continue;
+    const axes = mean.ref.base.attributes.split(',').map(Number);
+    const count = axes.reduce<Size>((product, axis) => multiplySizes(product, dims[axis] ?? 1), 1);
+    if (typeof count === 'number' && times(mean.scale, scaleFrom(-count)).key === x.scale.key) return centred(terms, x, axes, dims);
+  }
+  return null;
+}
+
+/** x − mean(x) over dimensions. */
+const centred = (terms: Terms, { ref, scale }: Scaled, axes: readonly number[], dims: Dims): Scaled =>
+  isCentred(ref, axes) ? scaled(ref, scale) : scaled(refOf(terms.make('Centred', axes.join(','), [scaled(ref)], dims)), scale);
+
+/** Recognises c / √(1 + r·Σc²), where c is a factor of the dividend. */
+function asNorm(terms: Terms, above: Scaled, root: Ref, dims: Dims): Scaled | null {
+  const [under] = root.base.operands;
+  if (!isWhole(root, 'Sqrt') || under === undefined || !isWhole(under.ref, 'Sum') || under.ref.base.operands.length !== 2) return null;
+  const one = under.ref.base.operands.find((part) => part.ref.base.op === '1');
+  const squares = under.ref.base.operands.find((part) => isWhole(part.ref, 'ReduceSum'));
+  const [square] = squares?.ref.base.operands ?? [];
+  if (one === undefined || squares === undefined || square === undefined) return null;
+  const axes = squares.ref.base.attributes;
+  const parts = isWhole(above.ref, 'Product') ? above.ref.base.operands : [above];
+  const own = [above, ...parts].find((part) => multiply(terms, [scaled(part.ref), scaled(part.ref)], part.ref.base.dims).ref.key === square.ref.key);
+  if (own === undefined) return null;
+  // 1 + r·S with factors inside: √(a + b·S) = √a · √(1 + (b/a)·S)
+  const normed = normedTerm(terms, own.ref, axes, over(squares.scale, one.scale), own.ref.base.dims);
+  const rest = own === above ? [] : parts.filter((part) => part !== own);
+  const whole = rest.length === 0 ? normed : multiply(terms, [normed, ...rest], dims);
+  return scaled(whole.ref, times(whole.scale, power(one.scale, -0.5)));
+}
+
+/** The ratios of norms behind each other, innermost first, by the term of the last one. */
+const chains = new WeakMap<Term, readonly Scale[]>();
+
+/**
+ * N(c; r) = c / √(1 + r·Σc²). A norm of a norm is one norm: N(N(c; r); q) = N(c; r + q). Where the old graph has a norm of c with that
+ * ratio, up to the rounding of the stored epsilons, it is meant.
+ */
+function normedTerm(terms: Terms, ref: Ref, axes: string, ratio: Scale, dims: Dims): Scaled {
+  const inner = isWhole(ref, 'Normed') && ref.base.attributes === axes ? ref.base : null;
+  const [core] = inner?.operands ?? [];
+  if (inner === null || core === undefined || inner.ratio === null) {
+    const made = terms.make('Normed', axes, [scaled(ref)], dims, ratio);
+    chains.set(made, [ratio]);
+    return scaled(refOf(made));
+  }
+  const links = [...(chains.get(inner) ?? [inner.ratio]), ratio];
+  const total = links.reduce((all, link) => all + numberOf(link), 0);
+  const match = terms.users('Normed', core.ref).find((term) => term.old && term.ratio !== null && Math.abs(numberOf(term.ratio) / total - 1) < 2 ** -18);
+  if (match?.ratio != null) return scaled(refOf(match), chainCorrection(links, match.ratio));
+  const made = terms.make('Normed', axes, [core], dims, namedScale(`${links.map((link) => link.key).join('+')}`, total));
+  chains.set(made, links);
+  return scaled(refOf(made));
+}
+
+/**
+ * A chain of q + 1 norms of one epsilon t that stands for one norm of epsilon ε is made with t^(q+1) = ε·(1 + t + … + t^q) in exact
+ * numbers, of which the stored t is a rounding. The factor replaces the stored t in the chain by the exact one: t^(q+1)/ε becomes
+ * 1 + t + … + t^q. Chains inside chains have no such form; what is stored for them is compared up to a few roundings.
+ */
+function chainCorrection(links: readonly Scale[], whole: Scale): Scale {
+  const [first = ONE, second = ONE] = links;
+  const q = links.length - 1;
+  const stored = over(first, second);
+  const count = power(times(first, stored), -1);
+  const epsilon = power(times(whole, count), -1);
+  const geometric = links.every((link, i) => i === 0 || over(links[i - 1] ?? ONE, link).key === stored.key);
+  const exact = chainEpsilon(numberOf(epsilon), q);
+  const close = Math.abs(numberOf(stored) / exact - 1) < 2 ** -20;
+  if (!geometric || !close) return namedScale(`${ROUNDED}${links.map((link) => link.key).join('+')}`, 1);
+  const series = namedScale(`1+…+t^${q} for ε=${epsilon.key}`, geometricSum(exact, q));
+  return times(power(stored, (q + 1) / 2), power(times(epsilon, series), -0.5));
+}
+
+/** Begins the names of factors that are known up to the rounding of stored numbers only. */
+export const ROUNDED = '≈';
+
+/** 1 + t + … + t^q */
+const geometricSum = (t: number, q: number): number => Array.from({ length: q + 1 }, (_, i) => t ** i).reduce((a, b) => a + b, 0);
+
+/** The t above 0 with t^(q+1) = ε·(1 + t + … + t^q), by bisection; the left side grows faster. */
+function chainEpsilon(epsilon: number, q: number): number {
+  let [low, high] = [0, 1 + epsilon];
+  for (let i = 0; i < 200; i++) {
+    const t = (low + high) / 2;
+    if (t ** (q + 1) > epsilon * geometricSum(t, q)) high = t;
+    else low = t;
+  }
+  return (low + high) / 2;
+}
+
+/** A value that is homogeneous of degree 1: a positive factor goes through. */
+export function homogeneous(terms: Terms, op: string, attributes: string, own: Scaled, rest: readonly Scaled[], dims: Dims): Scaled {
+  const out = isNegative(own.scale) ? scaleFrom(-1) : ONE;
+  return scaled(refOf(terms.make(op, attributes, [scaled(own.ref, out), ...rest], dims)), times(own.scale, out));
+}

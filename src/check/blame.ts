@@ -1,0 +1,35 @@
+/** Where a proof stopped: the first nodes on the way to an output whose operands are all known and whose result is not. */
+import { type Finding, unproved } from './findings.ts';
+import type { Side } from './prepare.ts';
+import { nodeLabel } from '../onnx/graph.ts';
+import type { Value } from './value.ts';
+import type { Values } from './walk.ts';
+
+const SHOWN = 20;
+
+/** Findings for outputs that are not shown to be the old ones. */
+export function blame(now: Side, after: Values, open: readonly Finding[]): readonly Finding[] {
+  const producers = new Map(now.flat.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const found = new Map<string, Finding>();
+  const seen = new Set<string>();
+  const queue = open.flatMap((finding) => (finding.where.startsWith('output ') ? [finding.where.slice(7)] : []));
+  for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
+    if (seen.has(name)) continue;
+    seen.add(name);
+    const value = after.get(name);
+    const node = producers.get(name);
+    if (value === undefined || node === undefined || isKnown(value)) continue;
+    const unknown = node.inputs.filter((input) => input !== '' && !isKnown(after.get(input)));
+    if (value.kind === 'free' && value.why !== null) found.set(`${value.why.where}${value.why.message}`, value.why);
+    else if (unknown.length === 0) {
+      const finding = unproved(nodeLabel(node), `${node.op}: the old graph computes no such value`);
+      found.set(finding.where, finding);
+    }
+    queue.push(...unknown);
+  }
+  const causes = [...found.values()];
+  return causes.length === 0 ? open : [...open.filter((finding) => finding.kind === 'refuted'), ...causes].slice(0, SHOWN);
+}
+
+/** A value that the old graph has too. */
+const isKnown = (value: Value | undefined): boolean => value?.kind === 'zero' || (value?.kind === 'related' && value.ref.base.old);

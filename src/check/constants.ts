@@ -1,0 +1,186 @@
+/** What a constant of the new file is in terms of one of the old file. */
+import { isStatic } from '../analysis/size.ts';
+import { type Dim, flat, indexMap, Kind, mappedDim, oldSize, sameDim, withKinds } from './dim.ts';
+import { DataType } from '../onnx/ir.ts';
+import { numbersConstant, SMALL } from './elements.ts';
+import { rounded } from './fold.ts';
+import { epsilonOf, AS_IS, gridOf, scan, type Stored } from './scan.ts';
+import { isOne, numberOf, ONE, type Scale } from './scale.ts';
+import { ROUNDED } from './algebra.ts';
+import type { Context } from './context.ts';
+import { type Ref, refOf, type Scaled, scaled } from './term.ts';
+import { viewSizes } from './view.ts';
+
+/** A constant of the new file as an old one: where its elements stand and up to which factor. */
+export interface Match {
+  readonly own: Scaled;
+  readonly dims: readonly Dim[];
+  readonly finite: boolean;
+}
+
+/** How close a constant came to an old one that it should be. */
+export interface NearMiss {
+  readonly wrong: number;
+  readonly compared: number;
+  readonly first: string;
+}
+
+const sizesOf = (ref: Ref): readonly number[] => viewSizes(ref.view).map((size) => (isStatic(size) ? size : 0));
+
+/** Dimensions with the kinds that a scan found. */
+const classified = (dims: readonly Dim[], kinds: readonly (Uint8Array | null)[]): readonly Dim[] =>
+  dims.map((dim, d) => {
+    const own = kinds[d];
+    if (own == null) return dim;
+    const atom = flat(dim);
+    return atom === null ? dim : [withKinds(atom, (_, i) => own[i] ?? Kind.ANY)];
+  });
+
+/** How an old element times a factor is stored in a new constant; 1 + γ is corrected in γ. */
+function storedAs(now: Ref, old: Ref, scale: Scale): { readonly now: Ref; readonly old: Ref; readonly stored: Stored } {
+  if (isOne(scale)) return { now, old, stored: AS_IS };
+  const c = numberOf(scale);
+  const ulps = [...scale.powers.keys()].some((base) => base.startsWith(ROUNDED)) ? 4 : 0;
+  const [shift, oldShift] = [now.base.constant?.shifted, old.base.constant?.shifted];
+  if (shift != null && oldShift != null && shift.by === oldShift.by)
+    return { now: like(now, shift.from), old: like(old, oldShift.from), stored: { multiply: c, add: (c - 1) * shift.by, ulps } };
+  return { now, old, stored: { multiply: c, add: 0, ulps } };
+}
+
+const like = (ref: Ref, constant: NonNullable<Ref['base']['constant']>): Ref => ({ ...ref, base: { ...ref.base, constant } });
+
+/** Compares a new constant with an old one where all dimensions are known. */
+export function compare(now: Ref, old: Ref, dims: readonly Dim[], scale: Scale, ignored: readonly (Uint8Array | null)[] = []): Match | NearMiss | null {
+  const as = storedAs(now, old, scale);
+  const found = scan(as.now, dims, as.old, as.stored, ignored);
+  if (found === null) return null;
+  if (found.wrong > 0) return { wrong: found.wrong, compared: found.compared, first: found.firstWrong };
+  const kinds = as.now === now ? found.kinds : (scan(now, dims, null, AS_IS, ignored)?.kinds ?? found.kinds);
+  return { own: scaled(old, scale), dims: classified(dims, kinds), finite: found.finite };
+}
+
+export const isMatch = (result: Match | NearMiss | null): result is Match => result !== null && 'own' in result;
+
+/** The old elements of a small constant as a constant of their own, and the kinds of the new ones. */
+export function restricted(ctx: Context, now: Ref, dims: readonly Dim[]): Match | null {
+  const atoms = dims.map(flat);
+  const sizes = dims.map(oldSize);
+  const grid = gridOf(now);
+  const constant = now.base.constant;
+  if (grid === null || constant === null || atoms.some((atom) => atom === null) || !sizes.every(isStatic)) return null;
+  const old = sizes as readonly number[];
+  const count = old.reduce((a, b) => a * b, 1);
+  if (count > SMALL || sizesOf(now).reduce((a, b) => a * b, 1) > 4 * SMALL) return null;
+  const places = atoms.map((atom, d) => {
+    const out = new Int32Array(old[d] ?? 1);
+    if (atom?.map == null) return out.map((_, i) => i);
+    atom.map.at.forEach((from, i) => {
+      if (from >= 0) out[from] = i;
+    });
+    return out;
+  });
+  const data = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
+    let [rest, at] = [i, grid.offset];
+    for (let d = old.length - 1; d >= 0; d--) {
+      const size = old[d] ?? 1;
+      at += grid.steps[d]?.[places[d]?.[rest % size] ?? 0] ?? 0;
+      rest = Math.floor(rest / size);
+    }
+    data[i] = grid.read(at, 1)[0] ?? 0;
+  }
+  const found = scan(now, dims, null);
+  if (found === null) return null;
+  const term = ctx.terms.constant(numbersConstant(old, constant.dtype, data));
+  return { own: scaled(refOf(term)), dims: classified(dims, found.kinds), finite: found.finite };
+}
+
+/**
+ * Relates a constant to an old one where some dimensions (null) are not known: maps that were accepted before for these sizes, then
+ * what the contents say, then old elements first and new ones behind them.
+ */
+export function relate(ctx: Context, now: Ref, old: Ref, known: readonly (Dim | null)[], scale: Scale = ONE, ignored: readonly (Uint8Array | null)[] = []): Match | NearMiss | null {
+  const [sizes, oldSizes] = [sizesOf(now), sizesOf(old)];
+  if (sizes.length !== oldSizes.length || now.base.constant?.dtype !== old.base.constant?.dtype) return null;
+  if (known.some((dim, d) => dim !== null && oldSize(dim) !== oldSizes[d])) return null;
+  const options = known.map((dim, d): readonly Dim[] => {
+    const [size = 1, before = 1] = [sizes[d], oldSizes[d]];
+    if (dim !== null) return [dim];
+    if (size === before) return [sameDim(size)];
+    return size < before ? [] : ctx.hints(before, size);
+  });
+  let best: NearMiss | null = null;
+  const attempt = (dims: readonly Dim[]): Match | null => {
+    const result = compare(now, old, dims, scale, ignored);
+    if (isMatch(result)) {
+      for (const [d, dim] of result.dims.entries()) if (known[d] === null) ctx.hint(dim);
+      return result;
+    }
+    if (result !== null && (best === null || result.wrong / result.compared < best.wrong / best.compared)) best = result;
+    return null;
+  };
+  for (const dims of combinations(options)) {
+    const found = attempt(dims);
+    if (found !== null) return found;
+  }
+  const unknown = known.flatMap((dim, d) => (dim === null && sizes[d] !== oldSizes[d] ? [d] : []));
+  const [only] = unknown;
+  if (only !== undefined && unknown.length === 1 && (sizes[only] ?? 0) > (oldSizes[only] ?? 0) && isOne(scale)) {
+    const dim = byContent(now, old, known.map((own, d) => own ?? sameDim(sizes[d] ?? 1)), only);
+    const found = dim === null ? null : attempt(known.map((own, d) => (d === only ? dim : (own ?? sameDim(sizes[d] ?? 1)))));
+    if (found !== null) return found;
+  }
+  return best;
+}
+
+function combinations(options: readonly (readonly Dim[])[]): readonly (readonly Dim[])[] {
+  return options.reduce<readonly (readonly Dim[])[]>((all, own) => (all.length > 64 ? all : all.flatMap((list) => own.map((dim) => [...list, dim]))), [[]]);
+}
+
+/** Finds where the old slices of one dimension stand by their content, in order. */
+function byContent(now: Ref, old: Ref, dims: readonly Dim[], dim: number): Dim | null {
+  const [grid, oldGrid] = [gridOf(now), gridOf(old)];
+  const others = dims.map((_, d) => d).filter((d) => d !== dim);
+  const atoms = dims.map(flat);
+  if (grid === null || oldGrid === null || atoms.some((atom) => atom === null)) return null;
+  const lists = others.map((d) => {
+    const atom = atoms[d];
+    const size = oldGrid.steps[d]?.length ?? 1;
+    const at = new Int32Array(size);
+    if (atom?.map == null) return at.map((_, i) => i);
+    atom.map.at.forEach((from, i) => {
+      if (from >= 0) at[from] = i;
+    });
+    return at;
+  });
+  const lines = lists.reduce((product, list) => product * list.length, 1);
+  // equal slices are rare, so a few hundred lines tell slices apart; the comparison that follows looks at all
+  const step = Math.max(1, Math.floor(lines / 256));
+  const hash = (own: typeof grid, isNew: boolean): number[] => {
+    const steps = own.steps[dim] ?? [];
+    const out = new Array<number>(steps.length).fill(0);
+    for (let line = 0; line < lines; line += step) {
+      let [rest, at] = [line, own.offset];
+      for (let k = others.length - 1; k >= 0; k--) {
+        const list = lists[k] ?? new Int32Array(1);
+        const i = rest % list.length;
+        rest = (rest - i) / list.length;
+        at += own.steps[others[k] ?? 0]?.[isNew ? (list[i] ?? 0) : i] ?? 0;
+      }
+      for (let j = 0; j < steps.length; j++) out[j] = ((out[j] ?? 0) * 31 + (own.read(at + (steps[j] ?? 0), 1)[0] ?? 0) * (line + 1)) % 1e9;
+    }
+    return out;
+  };
+  const [before, after] = [hash(oldGrid, false), hash(grid, true)];
+  const places = new Map<number, number[]>();
+  for (const [i, value] of before.entries()) places.set(value, [...(places.get(value) ?? []), i]);
+  const map = Int32Array.from(after, (value) => places.get(value)?.shift() ?? -1);
+  if (map.filter((i) => i >= 0).length !== before.length) return null;
+  return mappedDim(indexMap(map, before.length), Uint8Array.from(map, (i) => (i < 0 ? Kind.ANY : Kind.OLD)));
+}
+
+/** True when a stored number is a real number rounded to the constant's type; in float64 the number itself is computed with two roundings. */
+export function isRounded(dtype: number, stored: number, exact: number): boolean {
+  const [wanted = exact] = rounded(dtype, Float64Array.of(exact));
+  return stored === wanted || (dtype === DataType.DOUBLE && Math.abs(stored - wanted) <= 2 * epsilonOf(dtype) * Math.abs(wanted));
+}

@@ -1,0 +1,233 @@
+/**
+ * Where the elements of an old dimension stand in the new one.
+ *
+ * A dimension is a list of atoms, outermost first (mixed radix): a part that is the same on both sides, whatever its size, or
+ * a part of known sizes with a map from each new index to its old one. What is said of a new index holds whatever the
+ * other indices are.
+ */
+import { divideExactly, equal, isStatic, keyOf, product, type Size } from '../analysis/size.ts';
+
+/** What stands at a new index: the old element of the map, anything finite, zero, or the mean of the old elements of its line. */
+export const Kind = { OLD: 0, ANY: 1, ZERO: 2, MEAN: 3 } as const;
+
+/** A part of a dimension; without `map` it is the same on both sides. */
+export interface Atom {
+  readonly size: Size;
+  readonly old: Size;
+  readonly map: IndexMap | null;
+  readonly kinds: Uint8Array | null;
+}
+
+/** For each new index the old one, or −1. Made by `indexMap`, so that equal maps are one object. */
+export interface IndexMap {
+  readonly at: Int32Array;
+  readonly old: number;
+  readonly key: string;
+}
+
+export type Dim = readonly Atom[];
+
+const maps = new Map<string, IndexMap[]>();
+
+/** The one object for a map. */
+export function indexMap(at: Int32Array, old: number): IndexMap {
+  let hash = 17;
+  for (const index of at) hash = (Math.imul(hash, 31) + index) | 0;
+  const bucket = `${at.length}:${old}:${hash}`;
+  const known = maps.get(bucket) ?? [];
+  const found = known.find((own) => own.at.every((index, i) => index === at[i]));
+  if (found !== undefined) return found;
+  const made = { at, old, key: `${bucket}:${known.length}` };
+  maps.set(bucket, [...known, made]);
+  return made;
+}
+
+/** A dimension that is the same on both sides. */
+export const sameDim = (size: Size): Dim => (size === 1 ? [] : [{ size, old: size, map: null, kinds: null }]);
+
+/** A mapped dimension; one that maps every index to itself is the same. */
+export function mappedDim(map: IndexMap, kinds: Uint8Array): Dim {
+  if (map.at.length === map.old && map.at.every((index, i) => index === i)) return sameDim(map.old);
+  return [{ size: map.at.length, old: map.old, map, kinds }];
+}
+
+export const newSize = (dim: Dim): Size => product(dim.map((atom) => atom.size));
+export const oldSize = (dim: Dim): Size => product(dim.map((atom) => atom.old));
+export const isSame = (dim: Dim): boolean => dim.every((atom) => atom.map === null);
+
+/** Neighbouring parts that are the same on both sides become one. */
+export function tidy(dim: Dim): Dim {
+  const out: Atom[] = [];
+  for (const atom of dim) {
+    if (atom.map === null && equal(atom.size, 1)) continue;
+    const last = out.at(-1);
+    if (last !== undefined && last.map === null && atom.map === null) {
+      const size = product([last.size, atom.size]);
+      out[out.length - 1] = { size, old: size, map: null, kinds: null };
+    } else out.push(atom);
+  }
+  return out;
+}
+
+/** The dimension as one atom of static size; null when a part depends on the input. */
+export function flat(dim: Dim): Atom | null {
+  const own = tidy(dim);
+  if (own.length === 1 && own[0] !== undefined) return own[0];
+  if (own.length === 0) return { size: 1, old: 1, map: null, kinds: null };
+  if (!own.every((atom) => isStatic(atom.size))) return null;
+  return own.reduce((outer, inner) => {
+    const [m, n] = [outer.size as number, inner.size as number];
+    const at = new Int32Array(m * n);
+    const kinds = new Uint8Array(m * n);
+    const [oldOuter, oldInner] = [outer.old as number, inner.old as number];
+    for (let i = 0; i < m; i++) {
+      const a = outer.map === null ? i : (outer.map.at[i] ?? -1);
+      for (let j = 0; j < n; j++) {
+        const b = inner.map === null ? j : (inner.map.at[j] ?? -1);
+        const place = i * n + j;
+        at[place] = a < 0 || b < 0 ? -1 : a * oldInner + b;
+        if (a >= 0 && b >= 0) continue;
+        const zero = (a < 0 && outer.kinds?.[i] === Kind.ZERO) || (b < 0 && inner.kinds?.[j] === Kind.ZERO);
+        kinds[place] = zero ? Kind.ZERO : Kind.ANY;
+      }
+    }
+    return { size: m * n, old: oldOuter * oldInner, map: indexMap(at, oldOuter * oldInner), kinds };
+  });
+}
+
+/** Cuts an atom into an outer and an inner part; null when its map is no product of two maps. */
+function cut(atom: Atom, outer: Size, outerOld: Size | null): [Atom, Atom] | null {
+  const inner = divideExactly(atom.size, outer);
+  if (inner === undefined) return null;
+  const { map, kinds } = atom;
+  if (map === null || kinds === null) {
+    if (outerOld !== null && !equal(outer, outerOld)) return null;
+    return [
+      { size: outer, old: outer, map: null, kinds: null },
+      { size: inner, old: inner, map: null, kinds: null },
+    ];
+  }
+  if (!isStatic(outer) || !isStatic(inner)) return null;
+  const guesses = outerOld === null ? divisorsOf(map.old) : isStatic(outerOld) ? [outerOld] : [];
+  // without further knowledge as much as possible stays the same
+  const ordered = [...guesses].sort((a, b) => Number(b === outer) - Number(a === outer) || Number(map.old / b === inner) - Number(map.old / a === inner) || b - a);
+  for (const guess of ordered) {
+    const parts = map.old % guess === 0 ? separate(map, kinds, outer, inner, guess, map.old / guess) : null;
+    if (parts !== null) return parts;
+  }
+  return null;
+}
+
+const divisorsOf = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1).filter((i) => n % i === 0);
+
+function separate(map: IndexMap, kinds: Uint8Array, outer: number, inner: number, outerOld: number, innerOld: number): [Atom, Atom] | null {
+  const [first, second] = [new Int32Array(outer).fill(-1), new Int32Array(inner).fill(-1)];
+  for (let i = 0; i < outer; i++) {
+    for (let j = 0; j < inner; j++) {
+      const old = map.at[i * inner + j] ?? -1;
+      if (old < 0) continue;
+      const [a, b] = [Math.floor(old / innerOld), old % innerOld];
+      if (((first[i] ?? -1) >= 0 && first[i] !== a) || ((second[j] ?? -1) >= 0 && second[j] !== b)) return null;
+      first[i] = a;
+      second[j] = b;
+    }
+  }
+  const [kindsOuter, kindsInner] = [new Uint8Array(outer), new Uint8Array(inner)];
+  for (let i = 0; i < outer; i++) {
+    for (let j = 0; j < inner; j++) {
+      const isNew = (first[i] ?? -1) < 0 || (second[j] ?? -1) < 0;
+      if (isNew !== (map.at[i * inner + j] ?? -1) < 0) return null;
+    }
+  }
+  const every = (count: number, test: (i: number) => boolean): boolean => Array.from({ length: count }, (_, i) => i).every(test);
+  for (let i = 0; i < outer; i++) if ((first[i] ?? -1) < 0) kindsOuter[i] = every(inner, (j) => kinds[i * inner + j] === Kind.ZERO) ? Kind.ZERO : Kind.ANY;
+  for (let j = 0; j < inner; j++) if ((second[j] ?? -1) < 0) kindsInner[j] = every(outer, (i) => kinds[i * inner + j] === Kind.ZERO) ? Kind.ZERO : Kind.ANY;
+  const part = (at: Int32Array, old: number, own: Uint8Array): Atom =>
+    mappedDim(indexMap(at, old), own)[0] ?? { size: at.length, old, map: at.length === old ? null : indexMap(at, old), kinds: own };
+  return [part(first, outerOld, kindsOuter), part(second, innerOld, kindsInner)];
+}
+
+/**
+ * Takes a dimension of the given sizes from the front of a list of atoms and leaves the rest. `old` null means that the old
+ * size may be whatever follows from the maps. Null when the atoms cannot be cut there.
+ */
+export function take(atoms: readonly Atom[], size: Size, old: Size | null): { readonly taken: Dim; readonly rest: readonly Atom[] } | null {
+  const taken: Atom[] = [];
+  let rest = [...atoms];
+  let [left, leftOld] = [size, old];
+  while (!equal(left, 1) || (leftOld !== null && !equal(leftOld, 1))) {
+    const atom = rest.shift();
+    if (atom === undefined) return null;
+    const [whole, wholeOld] = [divideExactly(left, atom.size), leftOld === null ? null : divideExactly(leftOld, atom.old)];
+    if (whole !== undefined && wholeOld !== undefined) {
+      taken.push(atom);
+      [left, leftOld] = [whole, wholeOld];
+      continue;
+    }
+    const parts = cut(atom, left, leftOld);
+    if (parts === null) {
+      const merged = rest.length === 0 ? null : flat([atom, ...rest]);
+      if (merged === null || merged.map === null) return null;
+      rest = [];
+      const again = cut(merged, left, leftOld);
+      if (again === null) return null;
+      taken.push(again[0]);
+      rest.unshift(again[1]);
+    } else {
+      taken.push(parts[0]);
+      rest.unshift(parts[1]);
+    }
+    [left, leftOld] = [1, leftOld === null ? null : 1];
+  }
+  return { taken: tidy(taken), rest };
+}
+
+/** Two dimensions cut at the same places, where they map the same indices to the same; null where they do not. */
+export function align(a: Dim, b: Dim): readonly (readonly [Atom, Atom])[] | null {
+  const pairs: (readonly [Atom, Atom])[] = [];
+  let [left, right] = [[...tidy(a)], [...tidy(b)]];
+  while (left.length > 0 || right.length > 0) {
+    const [x, y] = [left.shift(), right.shift()];
+    if (x === undefined || y === undefined) return flatAlign(a, b);
+    if (equal(x.size, y.size)) {
+      if (!equal(x.old, y.old) || (x.map === null ? y.map !== null : x.map !== y.map)) return flatAlign(a, b);
+      pairs.push([x, y]);
+      continue;
+    }
+    const yShorter = divideExactly(x.size, y.size) !== undefined;
+    const cutting = yShorter ? take([x], y.size, y.old) : take([y], x.size, x.old);
+    const [piece] = cutting?.taken ?? [];
+    if (cutting === null || piece === undefined || cutting.taken.length !== 1) return flatAlign(a, b);
+    if (yShorter) left = [piece, ...cutting.rest, ...left];
+    else right = [piece, ...cutting.rest, ...right];
+    if (yShorter) right.unshift(y);
+    else left.unshift(x);
+  }
+  return pairs;
+}
+
+function flatAlign(a: Dim, b: Dim): readonly (readonly [Atom, Atom])[] | null {
+  const [x, y] = [flat(a), flat(b)];
+  if (x === null || y === null || !equal(x.size, y.size) || !equal(x.old, y.old) || x.map !== y.map) return null;
+  return [[x, y]];
+}
+
+/** The same map with other kinds at its new indices. */
+export const withKinds = (atom: Atom, kind: (own: number, index: number) => number): Atom =>
+  atom.map === null || atom.kinds === null
+    ? atom
+    : { ...atom, kinds: atom.kinds.map((own, i) => ((atom.map?.at[i] ?? -1) >= 0 ? Kind.OLD : kind(own, i))) };
+
+/** Applies a function to the kinds of every new index. */
+export const mapKinds = (dim: Dim, kind: (own: number) => number): Dim => dim.map((atom) => withKinds(atom, kind));
+
+/** New indices of a dimension (of each atom) that are of none of the given kinds. */
+export const countOther = (dim: Dim, ...allowed: readonly number[]): number =>
+  dim.reduce((sum, atom) => sum + (atom.map === null ? 0 : [...(atom.kinds ?? [])].filter((kind, i) => (atom.map?.at[i] ?? -1) < 0 && !allowed.includes(kind)).length), 0);
+
+/** New indices of a dimension. */
+export const countNew = (dim: Dim): number => countOther(dim);
+
+/** A dimension's text, for keys and messages. */
+export const dimText = (dim: Dim): string =>
+  dim.length === 0 ? '1' : dim.map((atom) => (atom.map === null ? keyOf(atom.size) : `${keyOf(atom.old)}→${keyOf(atom.size)}`)).join('·');

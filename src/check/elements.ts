@@ -1,0 +1,106 @@
+/** The numbers of constants, read in pieces: nothing larger than a block is held, however large the tensor. */
+import { readInto } from '../onnx/byte-source.ts';
+import { crc32 } from 'node:zlib';
+import { byteCount, elementCount } from '../onnx/data-types.ts';
+import type { ByteSource, Tensor } from '../onnx/ir.ts';
+import { isNumeric, readNumbers } from '../onnx/tensor.ts';
+
+/** A constant: a stored tensor or one that is computed from stored ones. */
+export interface Constant {
+  readonly dims: readonly number[];
+  readonly dtype: number;
+  /** Equal for constants of equal content; different content may share it. */
+  readonly key: string;
+  equals(other: Constant): boolean;
+  /** Elements from a flat position; finite where the file's are. */
+  read(start: number, count: number): Float64Array;
+  /** Bytes of a stored tensor. */
+  readonly stored: Tensor | null;
+  /** The constant is this stored tensor plus a number: 1 + γ. */
+  readonly shifted: { readonly from: Constant; readonly by: number } | null;
+  /** The number that all elements are, where the constant is small enough to look. */
+  readonly uniform: number | null;
+}
+
+const BLOCK = 1 << 15;
+/** Constants of more elements are compared, never held. */
+export const SMALL = 1 << 16;
+
+/** A stored tensor as a constant; null for strings and number formats that are not read. */
+export function storedConstant(tensor: Tensor): Constant | null {
+  if (!isNumeric(tensor.dataType) || byteCount(tensor.dataType, tensor.dims) !== tensor.data.size) return null;
+  const count = elementCount(tensor.dims);
+  const blocks = blockReader(tensor, count);
+  if (count <= SMALL) return { ...numbersConstant(tensor.dims, tensor.dataType, readNumbers(tensor)), stored: tensor };
+  return {
+    dims: tensor.dims,
+    dtype: tensor.dataType,
+    key: `${tensor.dataType}[${tensor.dims.join(',')}]~${sample(tensor.data)}`,
+    equals: (other) => other.stored !== null && other.dtype === tensor.dataType && sameBytes(other.stored.data, tensor.data),
+    read: blocks,
+    stored: tensor,
+    shifted: null,
+    uniform: null,
+  };
+}
+
+/** Numbers as a constant. */
+export function numbersConstant(dims: readonly number[], dtype: number, numbers: Float64Array, shifted: Constant['shifted'] = null): Constant {
+  const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+  return {
+    dims,
+    dtype,
+    key: `${dtype}[${dims.join(',')}]=${crc32(bytes)}`,
+    equals: (other) => other.dtype === dtype && other.dims.length === dims.length && other.dims.every((size, d) => size === dims[d]) && sameNumbers(other, numbers),
+    read: (start, count) => numbers.subarray(start, start + count),
+    stored: null,
+    shifted,
+    uniform: uniformOf(numbers),
+  };
+}
+
+function sameNumbers(other: Constant, numbers: Float64Array): boolean {
+  const own = other.read(0, numbers.length);
+  return numbers.every((x, i) => Object.is(x, own[i]) || x === own[i]);
+}
+
+function uniformOf(numbers: Float64Array): number | null {
+  const [first = NaN] = numbers;
+  return numbers.every((x) => x === first) ? first : null;
+}
+
+/** Reads through a block that is kept, since rows of a matrix follow each other. */
+function blockReader(tensor: Tensor, total: number): Constant['read'] {
+  let from = 0;
+  let block: Float64Array = new Float64Array(0);
+  return (start, count) => {
+    if (count > BLOCK) return readNumbers(tensor, start, count);
+    if (start < from || start + count > from + block.length) {
+      from = start;
+      block = readNumbers(tensor, start, Math.min(BLOCK, total - start));
+    }
+    return block.subarray(start - from, start - from + count);
+  };
+}
+
+/** A fingerprint of a few places of a tensor. */
+function sample(data: ByteSource): string {
+  const piece = 512;
+  if (data.size <= 4 * piece) return String(crc32(data.read(0, data.size)));
+  const places = [0, Math.floor(data.size / 3), Math.floor((2 * data.size) / 3), data.size - piece];
+  return places.map((at) => crc32(data.read(at, piece))).join('.');
+}
+
+function sameBytes(a: ByteSource, b: ByteSource): boolean {
+  if (a === b) return true;
+  if (a.size !== b.size) return false;
+  const size = 1 << 18;
+  const [left, right] = [Buffer.alloc(Math.min(size, a.size)), Buffer.alloc(Math.min(size, b.size))];
+  for (let at = 0; at < a.size; at += size) {
+    const count = Math.min(size, a.size - at);
+    readInto(a, at, left.subarray(0, count));
+    readInto(b, at, right.subarray(0, count));
+    if (left.compare(right, 0, count, 0, count) !== 0) return false;
+  }
+  return true;
+}

@@ -1,0 +1,158 @@
+/** Constants that are computed from constants, evaluated in the stored type as the runtime would, so that they can be compared. */
+import { attributesOf } from '../analysis/relation.ts';
+import type { FlatNode } from '../onnx/graph.ts';
+import { DataType } from '../onnx/ir.ts';
+import { encodeNumbers, readNumbers } from '../onnx/tensor.ts';
+import { bytesSource } from '../onnx/byte-source.ts';
+import { type Constant, numbersConstant, SMALL } from './elements.ts';
+import type { Ref } from './term.ts';
+import { positions, viewSizes } from './view.ts';
+
+/** An array of numbers. */
+interface Numbers {
+  readonly dims: readonly number[];
+  readonly dtype: number;
+  readonly data: Float64Array;
+}
+
+/** The numbers of a constant or of a view of one; null when it is large. */
+export function numbersOf(ref: Ref): Numbers | null {
+  const { constant } = ref.base;
+  const sizes = viewSizes(ref.view);
+  if (constant === null || !sizes.every((size) => typeof size === 'number')) return null;
+  const dims = sizes as readonly number[];
+  const count = constant.dims.reduce((a, b) => a * b, 1);
+  if (dims.reduce((a, b) => a * b, 1) > SMALL || count > 16 * SMALL) return null;
+  const all = constant.read(0, count);
+  return { dims, dtype: constant.dtype, data: Float64Array.from(positions(ref.view), (at) => all[at] ?? 0) };
+}
+
+/** Rounds numbers to a data type. */
+export function rounded(dtype: number, data: Float64Array): Float64Array {
+  if (dtype === DataType.DOUBLE) return data;
+  if (dtype === DataType.FLOAT) return data.map(Math.fround);
+  const bytes = encodeNumbers(dtype, dtype === DataType.FLOAT16 || dtype === DataType.BFLOAT16 ? data : data.map(Math.trunc));
+  return readNumbers({ name: '', dataType: dtype, dims: [data.length], data: bytesSource(bytes) });
+}
+
+type Apply = (...args: number[]) => number;
+const FUNCTIONS: Readonly<Record<string, Apply>> = {
+  Add: (a = 0, b = 0) => a + b,
+  Sub: (a = 0, b = 0) => a - b,
+  Mul: (a = 0, b = 0) => a * b,
+  Pow: (a = 0, b = 0) => a ** b,
+  Neg: (a = 0) => -a,
+  Abs: (a = 0) => Math.abs(a),
+  Sqrt: (a = 0) => Math.sqrt(a),
+  Reciprocal: (a = 0) => 1 / a,
+  Exp: (a = 0) => Math.exp(a),
+  Log: (a = 0) => Math.log(a),
+  Sin: (a = 0) => Math.sin(a),
+  Cos: (a = 0) => Math.cos(a),
+  Floor: (a = 0) => Math.floor(a),
+  Ceil: (a = 0) => Math.ceil(a),
+  Not: (a = 0) => (a === 0 ? 1 : 0),
+  Min: (...args) => Math.min(...args),
+  Max: (...args) => Math.max(...args),
+  Where: (c = 0, a = 0, b = 0) => (c === 0 ? b : a),
+  Equal: (a = 0, b = 0) => (a === b ? 1 : 0),
+  Less: (a = 0, b = 0) => (a < b ? 1 : 0),
+  Greater: (a = 0, b = 0) => (a > b ? 1 : 0),
+  LessOrEqual: (a = 0, b = 0) => (a <= b ? 1 : 0),
+  GreaterOrEqual: (a = 0, b = 0) => (a >= b ? 1 : 0),
+};
+
+/** The constant a node makes of constants; null when it is large or its operator is not evaluated. */
+export function fold(node: FlatNode, operands: readonly (Ref | null)[], dims: readonly number[] | null, dtype: number): Constant | null {
+  if (dims === null || dims.reduce((a, b) => a * b, 1) > SMALL) return null;
+  const args = operands.flatMap((ref) => (ref === null ? [] : [numbersOf(ref)]));
+  if (args.length === 0 || args.some((arg) => arg === null)) return null;
+  const given = args as Numbers[];
+  const [first] = given;
+  if (first === undefined) return null;
+  const integer = ![DataType.FLOAT, DataType.DOUBLE, DataType.FLOAT16, DataType.BFLOAT16].includes(first.dtype as 1);
+  const apply = node.op === 'Div' ? (a = 0, b = 1) => (integer ? Math.trunc(a / b) : a / b) : FUNCTIONS[node.op];
+  if (apply !== undefined) return pointwise(node, given, operands, dims, dtype, apply);
+  switch (node.op) {
+    case 'Cast':
+      return numbersConstant(dims, dtype, rounded(dtype, dtype === DataType.BOOL ? first.data.map((x) => (x === 0 ? 0 : 1)) : first.data));
+    case 'Concat':
+      return numbersConstant(dims, dtype, concatenated(given, attributesOf(node).int('axis', 0), dims));
+    case 'Gather':
+      return given[1] === undefined ? null : numbersConstant(dims, dtype, gathered(first, given[1], attributesOf(node).int('axis', 0)));
+    case 'DequantizeLinear':
+      return dequantized(node, given, dims, dtype);
+    default:
+      return null;
+  }
+}
+
+function pointwise(node: FlatNode, args: readonly Numbers[], operands: readonly (Ref | null)[], dims: readonly number[], dtype: number, apply: Apply): Constant {
+  const indices = args.map((arg) => broadcastIndices(arg.dims, dims));
+  const count = dims.reduce((a, b) => a * b, 1);
+  const out = new Float64Array(count);
+  const values = new Array<number>(args.length).fill(0);
+  for (let i = 0; i < count; i++) {
+    for (let a = 0; a < args.length; a++) values[a] = args[a]?.data[indices[a]?.[i] ?? 0] ?? 0;
+    out[i] = apply(...values);
+  }
+  return numbersConstant(dims, dtype, rounded(dtype, out), shiftOf(node, args, operands));
+}
+
+/** γ = 1 + w: a correction of γ is stored in w. */
+function shiftOf(node: FlatNode, args: readonly Numbers[], operands: readonly (Ref | null)[]): Constant['shifted'] {
+  if (node.op !== 'Add') return null;
+  const number = args.findIndex((arg) => arg.data.length === 1);
+  const from = operands[1 - number]?.base.constant;
+  const whole = from != null && args[1 - number]?.data.length === from.dims.reduce((a, b) => a * b, 1);
+  return number < 0 || from == null || !whole || (args[1 - number]?.data.length ?? 1) === 1 ? null : { from, by: args[number]?.data[0] ?? 0 };
+}
+
+/** For each element of the result, which element of an operand it reads. */
+function broadcastIndices(own: readonly number[], out: readonly number[]): Float64Array {
+  let step = 1;
+  const steps = [...own].reverse().map((size) => {
+    const before = step;
+    step *= size;
+    return size === 1 ? 0 : before;
+  });
+  const parts = out.map((size, d) => ({ size, step: steps[out.length - 1 - d] ?? 0 }));
+  return positions({ offset: 0, dims: [parts] }) as Float64Array;
+}
+
+function concatenated(args: readonly Numbers[], axis: number, dims: readonly number[]): Float64Array {
+  const at = axis < 0 ? axis + dims.length : axis;
+  const outer = dims.slice(0, at).reduce((a, b) => a * b, 1);
+  const out: number[] = [];
+  for (let i = 0; i < outer; i++) {
+    for (const arg of args) {
+      const block = arg.data.length / Math.max(1, outer);
+      for (let j = 0; j < block; j++) out.push(arg.data[i * block + j] ?? 0);
+    }
+  }
+  return Float64Array.from(out);
+}
+
+function gathered(data: Numbers, indices: Numbers, axis: number): Float64Array {
+  const at = axis < 0 ? axis + data.dims.length : axis;
+  const size = data.dims[at] ?? 1;
+  const outer = data.dims.slice(0, at).reduce((a, b) => a * b, 1);
+  const inner = data.dims.slice(at + 1).reduce((a, b) => a * b, 1);
+  const out: number[] = [];
+  for (let o = 0; o < outer; o++) {
+    for (const index of indices.data) for (let i = 0; i < inner; i++) out.push(data.data[(o * size + (index < 0 ? index + size : index)) * inner + i] ?? 0);
+  }
+  return Float64Array.from(out);
+}
+
+/** y = (x − zero point) · scale, per tensor or per slice. */
+function dequantized(node: FlatNode, args: readonly Numbers[], dims: readonly number[], dtype: number): Constant | null {
+  const [x, scale, zero] = args;
+  if (x === undefined || scale === undefined || attributesOf(node).int('block_size', 0) !== 0) return null;
+  const axis = attributesOf(node).int('axis', 1);
+  const at = axis < 0 ? axis + dims.length : axis;
+  const inner = dims.slice(at + 1).reduce((a, b) => a * b, 1);
+  const index = (i: number): number => (scale.data.length === 1 ? 0 : Math.floor(i / inner) % (dims[at] ?? 1));
+  const out = x.data.map((own, i) => (own - (zero?.data[index(i)] ?? 0)) * (scale.data[index(i)] ?? 1));
+  return numbersConstant(dims, dtype, rounded(dtype, out));
+}

@@ -1,0 +1,156 @@
+/** Inputs and outputs of both graphs: which belong together, and what a wider cache holds. */
+import { equal, isStatic, type Size } from '../analysis/size.ts';
+import { plain } from './algebra.ts';
+import type { Context } from './context.ts';
+import { cachePairs, isRenumbering, numbered, type Wish } from './caches.ts';
+import { countOther, type Dim, dimText, indexMap, isSame, Kind, mappedDim, sameDim } from './dim.ts';
+import { type Finding, refuted, unproved } from './findings.ts';
+import type { Side } from './prepare.ts';
+import { joinParts } from './join.ts';
+import { scaleText } from './scale.ts';
+import { exactly, free, related, scaledOf, type Value } from './value.ts';
+import type { Values } from './walk.ts';
+
+/** What an input of the new graph is supposed to be: an old input, with old elements at the places of `dims`. */
+export interface Supposed {
+  readonly old: string;
+  readonly dims: readonly Dim[] | null;
+}
+
+/** Inputs of the old graph as terms. */
+export function oldInputs(ctx: Context, { flat, facts }: Side): Values {
+  return new Map(flat.inputs.map(({ name }) => [name, exactly(plain(ctx.terms, 'input', name, [], facts.values.get(name)?.dims ?? []))]));
+}
+
+/** Inputs of the new graph as they are supposed to be. */
+export function newInputs(now: Side, old: Values, supposed: ReadonlyMap<string, Supposed>): Values {
+  return new Map(
+    now.flat.inputs.map(({ name }): [string, Value] => {
+      const own = supposed.get(name);
+      const before = own === undefined ? undefined : old.get(own.old);
+      if (before?.kind !== 'related' || own === undefined) return [name, free()];
+      return [name, own.dims === null ? free() : related(scaledOf(before), own.dims)];
+    }),
+  );
+}
+
+/** The first supposition: inputs of one name are one input; wider ones hold the old elements in front and zeros behind. */
+export function supposeInputs(old: Side, now: Side): { readonly supposed: Map<string, Supposed>; readonly findings: Finding[] } {
+  const supposed = new Map<string, Supposed>();
+  const findings: Finding[] = [];
+  for (const input of now.flat.inputs) {
+    const before = old.flat.inputs.find((own) => own.name === input.name);
+    if (before !== undefined) supposed.set(input.name, { old: input.name, dims: widerDims(old, now, input.name, input.name) });
+    if (before !== undefined && before.type?.elemType !== input.type?.elemType) findings.push(refuted(`input ${input.name}`, 'its element type changed'));
+  }
+  for (const input of old.flat.inputs) if (!now.flat.inputs.some((own) => own.name === input.name)) findings.push(refuted(`input ${input.name}`, 'is missing'));
+  return { supposed, findings };
+}
+
+/** Dimensions of a new input in terms of an old one; null when they are no wider form of each other. */
+export function widerDims(old: Side, now: Side, oldName: string, name: string): readonly Dim[] | null {
+  const [before, after] = [old.facts.values.get(oldName)?.dims, now.facts.values.get(name)?.dims];
+  if (before == null || after == null || before.length !== after.length) return before == null && after == null ? [] : null;
+  const dims = after.map((size, d) => widerDim(before[d] ?? 1, size, oldName, name));
+  return dims.some((dim) => dim === null) ? null : (dims as readonly Dim[]);
+}
+
+function widerDim(old: Size, size: Size, oldName: string, name: string): Dim | null {
+  if (equal(old, size)) return sameDim(old);
+  if (isStatic(old) && isStatic(size) && size > old) {
+    const map = Int32Array.from({ length: size }, (_, i) => (i < old ? i : -1));
+    return mappedDim(indexMap(map, old), Uint8Array.from(map, (i) => (i < 0 ? Kind.ZERO : Kind.OLD)));
+  }
+  // sizes without a name of their own are called after their input
+  return !isStatic(old) && !isStatic(size) && size.key.replaceAll(name, oldName) === old.key ? sameDim(old) : null;
+}
+
+/** What became of cache inputs: which old one each is, and where its elements stand. */
+export function corrected(supposed: ReadonlyMap<string, Supposed>, wishes: ReadonlyMap<string, Wish>): Map<string, Supposed> {
+  const claimed = new Set([...wishes.values()].map((wish) => wish.old));
+  const kept = [...supposed].filter(([name, own]) => wishes.has(name) || !claimed.has(own.old) || [...wishes].every(([other, wish]) => wish.old !== own.old || other === name));
+  return new Map([...kept, ...wishes]);
+}
+
+/** Outputs of the old graph with the outputs of the new one that stand for them. */
+export interface Outputs {
+  /** Old name, new name, and the cache input that the output is for. */
+  readonly pairs: readonly { readonly old: string; readonly now: string; readonly cache: string | null }[];
+  readonly findings: readonly Finding[];
+}
+
+/** Pairs outputs: caches by the inputs that they are for, all others by name; inserted layers renumber caches. */
+export function pairOutputs(old: Side, now: Side, supposed: ReadonlyMap<string, Supposed>, isEqual: (old: string, now: string) => boolean): Outputs {
+  const [before, after] = [cachePairs(old.flat), cachePairs(now.flat)];
+  const caches = [...supposed].flatMap(([input, own]) => {
+    const [from, to] = [before.get(own.old), after.get(input)];
+    return from === undefined || to === undefined ? [] : [{ old: from, now: to, cache: input }];
+  });
+  const findings: Finding[] = [];
+  const renamed = [...supposed].filter(([name, own]) => name !== own.old);
+  const grew = now.flat.inputs.length > old.flat.inputs.length;
+  const all = [...supposed].flatMap(([name, own]) => (before.has(own.old) ? [[own.old, name] as const] : []));
+  if (renamed.length > 0 && (!grew || !isRenumbering([...all, ...caches.map((pair) => [pair.old, pair.now] as const)].filter(([a, b], i, list) => a !== b || list.findIndex(([c]) => c === a) === i))))
+    findings.push(refuted(`input ${renamed[0]?.[0] ?? ''}`, `holds what input ${renamed[0]?.[1].old ?? ''} held`));
+  const covered = new Set(caches.map((pair) => pair.old));
+  const rest = old.flat.outputs.map((output) => output.name).filter((name) => !covered.has(name));
+  const names = now.flat.outputs.map((output) => output.name);
+  const more = names.length > old.flat.outputs.length;
+  const others = rest.map((name) => {
+    if (names.includes(name) && (!more || isEqual(name, name))) return { old: name, now: name, cache: null };
+    const { pattern } = numbered(name);
+    const candidates = more ? names.filter((own) => numbered(own).pattern === pattern && isEqual(name, own)) : [];
+    return { old: name, now: candidates[0] ?? name, cache: null };
+  });
+  const moved = others.filter((pair) => pair.old !== pair.now);
+  if (moved.length > 0 && !isRenumbering(others.map((pair) => [pair.old, pair.now] as const).filter(([a]) => /\d/.test(a))))
+    findings.push(refuted(`output ${moved[0]?.now ?? ''}`, `holds what output ${moved[0]?.old ?? ''} held`));
+  return { pairs: [...caches, ...others], findings };
+}
+
+/** What is wrong with the outputs of the new graph, and cache inputs that hold less than was supposed. */
+export function compareOutputs(ctx: Context, old: Side, now: Side, outputs: Outputs, before: Values, after: Values, supposed: ReadonlyMap<string, Supposed>): { findings: Finding[]; wishes: Map<string, Wish> } {
+  const findings: Finding[] = [...outputs.findings];
+  const wishes = new Map<string, Wish>();
+  for (const pair of outputs.pairs) {
+    const where = `output ${pair.now}`;
+    const [was, is] = [old.flat.outputs.find((own) => own.name === pair.old), now.flat.outputs.find((own) => own.name === pair.now)];
+    if (is === undefined) {
+      findings.push(refuted(where, 'is missing'));
+      continue;
+    }
+    if (was?.type?.elemType !== is.type?.elemType) findings.push(refuted(where, 'its element type changed'));
+    const [a, b] = [before.get(pair.old), after.get(pair.now)];
+    const problem = difference(ctx, where, a, b, pair.cache !== null);
+    if (problem !== null) findings.push(problem);
+    else if (pair.cache !== null && b?.kind === 'related') {
+      const own = supposed.get(pair.cache);
+      const next = own?.dims == null ? null : handedOn(own.dims, b.dims);
+      if (next === null) findings.push(unproved(where, `does not hold its elements where input ${pair.cache} does`));
+      else if (next !== 'same' && own !== undefined) wishes.set(pair.cache, { old: own.old, dims: next });
+    }
+  }
+  return { findings, wishes };
+}
+
+/** The kinds that a cache has after a step; 'same' when they are as supposed, null when its elements have moved. */
+function handedOn(past: readonly Dim[], present: readonly Dim[]): readonly Dim[] | 'same' | null {
+  let weaker = false;
+  const dims = past.map((dim, d): Dim | null => {
+    if (isSame(dim)) return isSame(present[d] ?? []) ? dim : null;
+    const joined = joinParts([dim, present[d] ?? []], (a, b) => (a === b ? a : Kind.ANY));
+    if (joined !== null && countOther(joined, Kind.ZERO) > countOther(dim, Kind.ZERO)) weaker = true;
+    return joined;
+  });
+  return dims.includes(null) ? null : weaker ? (dims as readonly Dim[]) : 'same';
+}
+
+/** How an output differs from the old one; null when it does not. */
+export function difference(ctx: Context, where: string, before: Value | undefined, after: Value | undefined, isCache: boolean): Finding | null {
+  if (before?.kind === 'zero' && after?.kind === 'zero') return null;
+  if (before?.kind !== 'related' || after?.kind !== 'related' || before.ref.key !== after.ref.key) return unproved(where, 'is not shown to be the old output');
+  if (before.scale.key !== after.scale.key) return refuted(where, `is ${scaleText(after.scale)} where the old output is ${scaleText(before.scale)}`);
+  const grown = after.dims.findIndex((dim) => !isSame(dim));
+  if (grown < 0 || isCache || ctx.terms.isMultiplied(after.ref.base)) return null;
+  return unproved(where, `dimension ${grown} grew (${dimText(after.dims[grown] ?? [])})`);
+}

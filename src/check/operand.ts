@@ -1,0 +1,137 @@
+/** What a constant operand of the new graph is to the values that it is added to or multiplied with. */
+import { equal } from '../analysis/size.ts';
+import { summands, unit } from './algebra.ts';
+import { isMatch, isRounded, type NearMiss, relate, restricted } from './constants.ts';
+import type { Site } from './context.ts';
+import { type Dim, newSize } from './dim.ts';
+import { type Finding, refuted, unproved } from './findings.ts';
+import { numberOf, ONE, over, type Scale, scaleFrom, times } from './scale.ts';
+import { isWhole, type Ref, type Scaled, scaled, type Term } from './term.ts';
+import { type Free, free, type Related } from './value.ts';
+
+type Family = 'Sum' | 'Product' | 'Quotient' | '';
+
+/** An old constant that an operand may be, and the factor that would make everything fit. */
+interface Candidate {
+  readonly ref: Ref;
+  readonly scales: readonly Scale[];
+}
+
+/** A constant operand: the term it is (null for zeros, which add nothing), and where its elements stand. */
+export interface Matched {
+  readonly own: Scaled | null;
+  readonly dims: readonly Dim[];
+}
+
+/** Relates a constant operand; `dims` say where old elements stand, null where only the constant can say it. */
+export function matchOperand(site: Site, family: Family, data: readonly Scaled[], operand: Related, dims: readonly (Dim | null)[]): Matched | Free {
+  const { ctx, isNew } = site;
+  const number = (value: number): Scaled => scaled(unit(ctx.terms), isNew ? uniformScale(site, family, data, operand.ref, value) : scaleFrom(value));
+  const uniform = operand.ref.base.constant?.uniform ?? null;
+  if (isScalar(uniform)) return { own: number(uniform), dims: [] };
+  if (!isNew || data.length === 0) return { own: scaled(operand.ref), dims: operand.dims };
+  if (dims.some((dim, d) => dim !== null && !equal(newSize(dim), newSize(operand.dims[d] ?? []))))
+    return free(unproved(site.where, `${site.node.op}: a constant has another size than the values it meets`));
+  const notFinite = (): Free => free(refuted(site.where, `${site.node.op}: a new element of a constant is not finite`));
+  const found = dims.every((dim) => dim !== null) ? restricted(ctx, operand.ref, dims as readonly Dim[]) : null;
+  if (found !== null) {
+    const value = found.own.ref.base.constant?.uniform ?? null;
+    if (!found.finite) return notFinite();
+    if (isScalar(value)) return { own: number(value), dims: found.dims };
+    if (value === 0 && family === 'Sum') return { own: null, dims: found.dims };
+    if (found.own.ref.base.old) return found;
+  }
+  let miss: NearMiss | null = null;
+  for (const candidate of candidates(site, family, data)) {
+    for (const scale of candidate.scales) {
+      const match = relate(ctx, operand.ref, candidate.ref, dims, scale);
+      if (isMatch(match)) return match.finite ? match : notFinite();
+      if (match !== null && (miss === null || match.wrong / match.compared < miss.wrong / miss.compared)) miss = match;
+    }
+  }
+  if (found !== null) return found;
+  return free(miss === null ? unproved(site.where, `${site.node.op}: a constant is none of the old ones`) : wrongElements(site, miss));
+}
+
+const isScalar = (value: number | null): value is number => value !== null && value !== 0 && Number.isFinite(value);
+
+/** Old elements that are not what they should be. */
+export function wrongElements(site: Site, miss: NearMiss): Finding {
+  const text = `${miss.wrong} of ${miss.compared} old elements of a constant changed, ${miss.first}`;
+  return miss.wrong * 4 <= miss.compared ? refuted(site.where, `${site.node.op}: ${text}`) : unproved(site.where, `${site.node.op}: ${text}`);
+}
+
+/** Old terms of a family that a value is part of. */
+function userTerms({ ctx }: Site, family: Family, parts: readonly Scaled[]): readonly Term[] {
+  const found = new Set<Term>();
+  for (const part of parts) for (const term of ctx.terms.users(family, part.ref)) found.add(term);
+  return [...found];
+}
+
+function partsOf(family: Family, own: Scaled): readonly Scaled[] {
+  if (family === 'Sum') return summands(own);
+  return isWhole(own.ref, 'Product') ? own.ref.base.operands : [own];
+}
+
+/** Constants that the old graph adds to the same values, or multiplies them with. */
+function candidates(site: Site, family: Family, data: readonly Scaled[]): readonly Candidate[] {
+  const out: Candidate[] = [];
+  for (const own of data) {
+    const parts = partsOf(family, own);
+    for (const term of userTerms(site, family, parts)) {
+      for (const operand of term.operands) {
+        if (operand.ref.base.constant === null) continue;
+        out.push({ ref: operand.ref, scales: scalesFor(site, family, term, operand, parts, own) });
+      }
+    }
+  }
+  return out;
+}
+
+/** Factors under which a constant operand would make the old value: of its sibling in a sum, the missing one in a product. */
+function scalesFor({ ctx }: Site, family: Family, term: Term, operand: Scaled, parts: readonly Scaled[], own: Scaled): readonly Scale[] {
+  const scales = new Map<string, Scale>();
+  const put = (scale: Scale): void => void scales.set(scale.key, scale);
+  if (family === 'Sum') {
+    for (const part of parts) {
+      const sibling = term.operands.find((other) => other.ref.key === part.ref.key);
+      if (sibling !== undefined) put(over(times(part.scale, operand.scale), sibling.scale));
+    }
+  } else {
+    put(ONE);
+    for (const use of ctx.uses.get(String(term.id)) ?? []) put(family === 'Quotient' ? over(own.scale, use) : over(use, own.scale));
+  }
+  return [...scales.values()];
+}
+
+/**
+ * A number that all elements are. Stored corrections are rounded: where the old graph says what the exact number should be and
+ * the stored one is its rounding, the exact one is meant.
+ */
+function uniformScale(site: Site, family: Family, data: readonly Scaled[], ref: Ref, value: number): Scale {
+  const { ctx } = site;
+  const exact = scaleFrom(value);
+  const wanted: Scale[] = [];
+  for (const own of data) {
+    if (family === 'Sum') {
+      const parts = summands(own);
+      for (const term of userTerms(site, family, parts)) {
+        const one = term.operands.find((other) => other.ref.base.op === '1');
+        for (const part of parts) {
+          const sibling = term.operands.find((other) => other.ref.key === part.ref.key);
+          if (one !== undefined && sibling !== undefined) wanted.push(over(times(part.scale, one.scale), sibling.scale));
+        }
+      }
+    } else {
+      for (const use of ctx.uses.get(own.ref.key) ?? []) wanted.push(family === 'Quotient' ? over(own.scale, use) : over(use, own.scale));
+    }
+  }
+  if (wanted.some((scale) => scale.key === exact.key)) return exact;
+  const { dtype = 1, shifted = null } = ref.base.constant ?? {};
+  const fits = (scale: Scale): boolean => {
+    const number = numberOf(scale);
+    if (shifted !== null) return Math.abs(number - value) <= 2 ** -22 * Math.abs(number);
+    return isRounded(dtype, value, number);
+  };
+  return wanted.find(fits) ?? exact;
+}

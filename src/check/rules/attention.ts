@@ -1,0 +1,199 @@
+/** Operators that are a whole attention block or a rotation: their labels say what heads, widths and keys are. */
+import type { Composite, Labels } from '../../analysis/relation.ts';
+import { hint, isStatic, multiply, type Size } from '../../analysis/size.ts';
+import { isMatch, relate } from '../constants.ts';
+import type { OldNode, Rule, Site } from '../context.ts';
+import { type Atom, type Dim, dimText, flat, indexMap, isSame, Kind, mapKinds, mappedDim, sameDim, take } from '../dim.ts';
+import { type Finding, refuted, unproved } from '../findings.ts';
+import { joinParts } from '../join.ts';
+import { free, isConstant, isExact, type Related, related, scaledOf, type Value } from '../value.ts';
+import { general } from './general.ts';
+
+/** One place of a label: in which operand, from which index on, and where its old indices stand. */
+interface Place {
+  readonly input: number;
+  readonly dim: number;
+  readonly start: number;
+  readonly own: Dim;
+}
+
+/** Attribute names that hold sizes or the score scale; they are compared by what they mean. */
+const MEASURED = new Set(['num_heads', 'kv_num_heads', 'q_num_heads', 'qkv_hidden_sizes', 'scale']);
+
+export const attention: Rule = (site) => {
+  const { operands, relation } = site;
+  const [first] = operands;
+  const plainCase = operands.every((own) => own === null || (own.kind === 'related' && isExact(own) && (own.ref.base.old || !isConstant(own))));
+  if (!site.isNew || relation.kind !== 'labels' || first?.kind !== 'related') return general(site);
+  let finding: Finding | null = null;
+  for (const old of site.ctx.fused.get(`${site.node.op} ${first.ref.key}`) ?? []) {
+    const found = asOld(site, relation, old);
+    if (Array.isArray(found)) return found;
+    finding ??= found as Finding;
+  }
+  if (plainCase || operands.some((own) => own?.kind !== 'related' && own !== null)) return general(site);
+  return site.sizes.map(() => free(finding ?? unproved(site.where, `${site.node.op}: the old graph has no such block of these operands`)));
+};
+
+function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | Finding {
+  const stop = (message: string): Finding => unproved(site.where, `${site.node.op}: ${message}`);
+  const before = old.facts.relations.get(old.node);
+  if (before?.kind !== 'labels') return stop('the old block is not understood');
+  if (attributeText(site) !== attributeText({ ...site, node: old.node })) return stop('its attributes changed');
+  for (const [name, value] of before.keeps ?? []) if (Math.abs((relation.keeps?.get(name) ?? NaN) / value - 1) > 1e-6) return refuted(site.where, `${site.node.op}: its ${name} changed from ${value} to ${relation.keeps?.get(name)}`);
+  const sizes = { now: labelSizes(site.facts, site.node, relation), old: labelSizes(old.facts, old.node, before) };
+  const places = new Map<string, Place[]>();
+  for (const pass of ['data', 'constants'] as const) {
+    for (const [i, own] of site.operands.entries()) {
+      const wanted = old.operands[i] ?? null;
+      if (own === null || wanted === null) {
+        if (own !== null || wanted !== null) return stop(`operand ${i} is there on one side only`);
+        continue;
+      }
+      if (own.kind !== 'related') return stop(`operand ${i} is new`);
+      const labels = relation.inputs[i];
+      if ((isConstant(own) && labels != null) !== (pass === 'constants')) continue;
+      let value: Related = own;
+      if (pass === 'constants' && own.ref.key !== wanted.ref.key) {
+        const fixed = own.dims.map((dim, d) => (dim.length === 0 ? dim : (places.get(labels?.[d] ?? '')?.[0]?.own ?? null)));
+        const match = relate(site.ctx, own.ref, wanted.ref, fixed);
+        if (!isMatch(match)) return match === null ? stop(`operand ${i} is another constant`) : refuted(site.where, `${site.node.op}: ${match.wrong} of ${match.compared} old elements of operand ${i} changed, ${match.first}`);
+        if (!match.finite) return refuted(site.where, `${site.node.op}: a new element of operand ${i} is not finite`);
+        value = related(match.own, match.dims);
+      }
+      if (value.ref.key !== wanted.ref.key || value.scale.key !== wanted.scale.key) return stop(`operand ${i} is not that of the old block`);
+      if (labels == null) {
+        if (!isExact(value)) return stop(`operand ${i} grew`);
+        continue;
+      }
+      for (const [d, dim] of value.dims.entries()) {
+        const problem = record(places, relation, sizes, labels[d] ?? '', dim, i, d);
+        if (problem !== null) return stop(problem);
+      }
+    }
+  }
+  const joined = new Map<string, Dim>();
+  for (const [label, own] of places) {
+    const dim = joinParts(own.map((place) => place.own), () => Kind.ANY);
+    if (dim === null) return stop(`the old elements stand at different places (${own.map((place) => dimText(place.own)).join(', ')})`);
+    joined.set(label, dim);
+  }
+  const problem = scoreProblem(site, relation, places);
+  if (problem !== null) return problem;
+  return site.node.outputs.map((_, o): Value => {
+    const known = old.outputs[o];
+    const sizesNow = site.sizes[o];
+    if (known?.kind !== 'related' || sizesNow == null) return free();
+    const dims = (relation.outputs[o] ?? []).map((label, d) => outputDim(relation, places, joined, label, o, sizesNow[d] ?? 1));
+    return related(scaledOf(known), dims);
+  });
+}
+
+const attributeText = (site: Pick<Site, 'node'>): string =>
+  site.node.node.attributes
+    .filter((own) => !MEASURED.has(own.name))
+    .map((own) => `${own.name}=${own.kind === 'opaque' || own.kind === 'tensor' || own.kind === 'graph' ? own.kind : String(own.value)}`)
+    .sort()
+    .join(';');
+
+type LabelSizes = (spec: string | Composite) => Size | undefined;
+
+function labelSizes(facts: Site['facts'], node: Site['node'], relation: Labels): LabelSizes {
+  const sizes = new Map<string, Size>(relation.sizes ?? []);
+  relation.inputs.forEach((labels, i) => labels?.forEach((label, d) => {
+    const size = facts.values.get(node.inputs[i] ?? '')?.dims?.[d];
+    if (label !== '' && size !== undefined && !sizes.has(label)) sizes.set(label, size);
+  }));
+  const of: LabelSizes = (spec) => {
+    if (typeof spec === 'string') return sizes.get(spec);
+    const parts = spec.of.map(of);
+    if (parts.some((part) => part === undefined)) return undefined;
+    return (parts as Size[]).reduce((a, b) => (spec.form === 'product' ? multiply(a, b) : hint(a) + hint(b)));
+  };
+  return of;
+}
+
+/** Notes where the old indices of a label, and of what it is made of, stand. */
+function record(places: Map<string, Place[]>, relation: Labels, sizes: { now: LabelSizes; old: LabelSizes }, spec: string | Composite, dim: Dim, input: number, d: number, start = 0): string | null {
+  const composite = typeof spec === 'string' ? relation.composites?.get(spec) : spec;
+  if (typeof spec === 'string' && spec !== '') places.set(spec, [...(places.get(spec) ?? []), { input, dim: d, start, own: dim }]);
+  if (composite === undefined) return null;
+  let rest: readonly Atom[] = dim;
+  let [at, oldAt] = [0, 0];
+  for (const part of composite.of) {
+    const [size, old] = [sizes.now(part), sizes.old(part)];
+    if (size === undefined || old === undefined) return `the size of a part of it is not known`;
+    if (composite.form === 'product') {
+      const next = take(rest, size, old);
+      if (next === null) return `heads and widths cannot be told apart (${dimText(dim)})`;
+      rest = next.rest;
+      const problem = record(places, relation, sizes, part, next.taken, input, d, start);
+      if (problem !== null) return problem;
+      continue;
+    }
+    const segment = cutOut(dim, at, hint(size), oldAt, hint(old));
+    if (segment === null) return `its parts hold each other's elements (${dimText(dim)})`;
+    const problem = record(places, relation, sizes, part, segment, input, d, start + at);
+    if (problem !== null) return problem;
+    at += hint(size);
+    oldAt += hint(old);
+  }
+  return null;
+}
+
+function cutOut(dim: Dim, from: number, count: number, oldFrom: number, oldCount: number): Dim | null {
+  const atom = flat(dim);
+  if (atom === null || !isStatic(atom.size)) return null;
+  if (atom.map === null) return count === oldCount && from === oldFrom ? sameDim(count) : null;
+  const own = atom.map.at.slice(from, from + count).map((old) => (old < 0 ? -1 : old - oldFrom));
+  if (own.some((old) => old >= oldCount || old < -1) || own.filter((old) => old >= 0).length !== oldCount) return null;
+  return mappedDim(indexMap(own, oldCount), atom.kinds?.slice(from, from + count) ?? new Uint8Array(count));
+}
+
+/** Queries and keys are multiplied over their width: of each new index, one side must be zero. */
+function scoreProblem(site: Site, { attention: own }: Labels, places: ReadonlyMap<string, readonly Place[]>): Finding | null {
+  if (own === undefined) return null;
+  const all = places.get(own.qk) ?? [];
+  const isKey = (place: Place): boolean => own.keys.some((key) => key.input === place.input && key.dim === place.dim && key.start === place.start) || isKeyCache(site, place);
+  const isValue = (place: Place): boolean => !isKey(place) && (place.input !== own.query || (own.query === own.key && place.start > 0 && place.start > (own.keys[0]?.start ?? 0)));
+  const keys = all.filter(isKey);
+  const queries = all.filter((place) => !isKey(place) && !isValue(place));
+  const open = openIndices(keys);
+  const openQueries = openIndices(queries);
+  if (open === 0 || openQueries === 0) return null;
+  if (keys.length > 0 && queries.length > 0 && bothOpen(keys, queries) === 0) return null;
+  return refuted(site.where, `${site.node.op}: scores sum over ${open} new elements that are zero on neither side`);
+}
+
+/** The cache of keys, by operand position. Sources: ContribOperators.md; ai.onnx Attention. */
+const KEY_CACHES: Readonly<Record<string, number>> = { 'com.microsoft.GroupQueryAttention': 3, 'com.microsoft.MultiHeadAttention': 6, 'com.microsoft.Attention': 4, Attention: 4 };
+const isKeyCache = (site: Site, place: Place): boolean => KEY_CACHES[site.node.op] === place.input;
+
+const openKinds = (places: readonly Place[]): Uint8Array[] =>
+  places.flatMap((place) => {
+    const atom = flat(place.own);
+    return atom?.map == null ? [] : [Uint8Array.from(atom.map.at, (old, i) => (old < 0 && atom.kinds?.[i] !== Kind.ZERO ? 1 : 0))];
+  });
+const openIndices = (places: readonly Place[]): number => openKinds(places).reduce((sum, own) => Math.max(sum, own.filter((open) => open === 1).length), 0);
+const bothOpen = (a: readonly Place[], b: readonly Place[]): number => {
+  const [x, y] = [openKinds(a), openKinds(b)];
+  const length = x[0]?.length ?? 0;
+  return Array.from({ length }, (_, i) => i).filter((i) => x.some((own) => own[i] === 1) && y.some((own) => own[i] === 1)).length;
+};
+
+/** A result's dimension: of heads nothing is known where they are new; of widths what the operand that brings them has there. */
+function outputDim(relation: Labels, places: ReadonlyMap<string, readonly Place[]>, joined: ReadonlyMap<string, Dim>, label: string, output: number, size: Size): Dim {
+  const composite = relation.composites?.get(label);
+  const own = joined.get(label);
+  const keeps = relation.attention === undefined || output > 0;
+  if (own !== undefined && (relation.inputs.some((labels) => labels?.includes(label) === true) || composite === undefined)) {
+    if (isSame(own)) return sameDim(size);
+    const kinds = keeps ? meetOf(places.get(label) ?? []) : null;
+    return kinds ?? mapKinds(own, () => Kind.ANY);
+  }
+  if (composite?.form === 'product') return composite.of.flatMap((part) => (typeof part === 'string' ? (joined.get(part) ?? []) : [])).map((atom) => (atom.map === null ? atom : { ...atom, kinds: Uint8Array.from(atom.map.at, (old) => (old < 0 ? Kind.ANY : Kind.OLD)) }));
+  return sameDim(size);
+}
+
+const meetOf = (places: readonly Place[]): Dim | null => joinParts(places.map((place) => place.own), (a, b) => (a === b ? a : Kind.ANY));
+

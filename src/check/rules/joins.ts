@@ -1,0 +1,256 @@
+/** Operators that put values beside each other, or choose between them: Concat, Pad, Gather from tables, If. */
+import { add, equal, isStatic, type Size } from '../../analysis/size.ts';
+import { attributesOf } from '../../analysis/relation.ts';
+import { plain } from '../algebra.ts';
+import { isMatch, type NearMiss, relate, restricted } from '../constants.ts';
+import type { Rule, Site } from '../context.ts';
+import { type Dim, dimText, flat, indexMap, isSame, Kind, mapKinds, mappedDim, oldSize, sameDim } from '../dim.ts';
+import { refuted, unproved } from '../findings.ts';
+import { joinParts } from '../join.ts';
+import { wrongElements } from '../operand.ts';
+import { ONE, over, scaleFrom } from '../scale.ts';
+import { type Scaled, scaled, viewed } from '../term.ts';
+import { exactly, free, isConstant, isExact, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
+import type { View } from '../view.ts';
+
+const missing = (site: Site, what: string): Value => free(unproved(site.where, `${site.node.op}: ${what}`));
+const meet = (a: number, b: number): number => (a === b ? a : Kind.ANY);
+
+/** Concat: operands that hold no old elements are new indices. */
+export const concat: Rule = (site) => {
+  const { relation, operands } = site;
+  const [sizes = null] = site.sizes;
+  if (relation.kind !== 'concat' || sizes === null) return [missing(site, 'its shape is not known')];
+  const axis = relation.axis ?? 0;
+  const values = site.isNew ? withCaches(site, operands.flatMap((own) => (own === null ? [] : [own])), axis) : operands.flatMap((own) => (own === null ? [] : [own]));
+  const exact = values.every((own): own is Related => own.kind === 'related' && isExact(own));
+  if (exact) {
+    const refs = merged(values.map(scaledOf), axis);
+    const known = refs.length === 1 || !site.isNew ? true : site.ctx.terms.old('Concat', String(axis), factored(refs).refs) !== undefined;
+    if (known) return [exactly(joined(site, refs, axis, sizes))];
+  }
+  if (values.every((own) => own.kind === 'zero')) return [zeros(sizes)];
+  return [grownConcat(site, values, axis, sizes)];
+};
+
+/**
+ * A cache that new elements are joined on holds the old cache that the old graph joins the same elements on, at the same places. Where
+ * it was supposed to hold something else, the wish is noted and taken for granted in what is left of this walk.
+ */
+function withCaches(site: Site, values: readonly Value[], axis: number): readonly Value[] {
+  const data = values.find((own, i): own is Related => own.kind === 'related' && !isConstant(own) && site.inputBehind(i) === null);
+  const at = values.findIndex((_, i) => site.inputBehind(i) !== null);
+  const cache = site.inputBehind(at);
+  if (data === undefined || cache === null) return values;
+  const now = values[at];
+  for (const term of site.ctx.terms.users('Concat', data.ref)) {
+    const old = term.operands.find((own) => own.ref.base.op === 'input');
+    if (old === undefined || term.attributes !== String(axis)) continue;
+    const name = old.ref.base.attributes;
+    const dims = data.dims.map((dim, d): Dim => (d === axis ? sameDim(old.ref.view.dims[d]?.reduce<Size>((_, part) => part.size, 1) ?? 1) : dim));
+    const fits = now?.kind === 'related' && now.ref.key === old.ref.key && now.dims.every((dim, d) => d === axis || joinParts([dim, dims[d] ?? []], meet) !== null);
+    if (fits) return values;
+    const strongest = dims.map((dim) => mapKinds(dim, () => Kind.ZERO));
+    site.ctx.wishes.set(cache.name, { old: name, dims: cache.order.map((_, d) => strongest[cache.order.indexOf(d)] ?? []) });
+    return values.map((own, i) => (i === at ? related(old, strongest) : own));
+  }
+  return values;
+}
+
+function grownConcat(site: Site, values: readonly Value[], axis: number, sizes: readonly Size[]): Value {
+  const data = values.filter((own): own is Related => own.kind === 'related' && !isConstant(own));
+  if (data.length === 0) {
+    const constants = values.filter((own): own is Related => own.kind === 'related');
+    return constants.length === values.length ? exactly(joined(site, constants.map(scaledOf), axis, sizes)) : free();
+  }
+  const others = sizes.map((_, d): Dim | null => (d === axis ? [] : joinParts(data.map((own) => own.dims[d] ?? []), meet)));
+  const clash = others.indexOf(null);
+  if (clash >= 0) return missing(site, `its operands hold old elements at different places of dimension ${clash}`);
+  const parts: (Related | Value)[] = [];
+  for (const own of values) {
+    if (own.kind !== 'related' || !isConstant(own)) parts.push(own);
+    else {
+      const found = site.isNew ? restricted(site.ctx, own.ref, own.dims.map((dim, d) => (d === axis ? dim : (others[d] ?? dim)))) : null;
+      if (found?.finite === false) return free(refuted(site.where, 'Concat: a new element of a constant is not finite'));
+      parts.push(found === null ? own : related(found.own, found.dims));
+    }
+  }
+  const kept = parts.filter((own): own is Related => own.kind === 'related');
+  const dims = sizes.map((size, d): Dim | null => (d === axis ? axisDim(parts, values, axis, size, site, data) : joinParts(kept.map((own) => own.dims[d] ?? []), meet)));
+  const bad = dims.indexOf(null);
+  if (bad >= 0) return missing(site, `its operands do not fit dimension ${bad}`);
+  const whole = dims as readonly Dim[];
+  const own = joined(site, merged(kept.filter((part) => !isMeanOf(part, data, axis)).map(scaledOf), axis), axis, whole.map(oldSize));
+  return related(own, whole);
+}
+
+/** A mean over the joined dimension of another operand. */
+function isMeanOf(value: Value, data: readonly Related[], axis: number): boolean {
+  if (value.kind !== 'related') return false;
+  const [from] = value.ref.base.operands;
+  if (value.ref.base.op !== 'ReduceSum' || from === undefined || value.ref.base.attributes !== String(axis)) return false;
+  return data.some((own) => {
+    const count = oldSize(own.dims[axis] ?? []);
+    return own.ref.key === from.ref.key && isStatic(count) && over(own.scale, scaleFrom(count)).key === value.scale.key;
+  });
+}
+
+/** The joined dimension: old elements in the order of the operands, new indices where an operand holds none. */
+function axisDim(parts: readonly Value[], values: readonly Value[], axis: number, size: Size, site: Site, data: readonly Related[]): Dim | null {
+  if (parts.every((own) => own.kind === 'related' && isSame(own.dims[axis] ?? []) && !isMeanOf(own, data, axis))) return sameDim(size);
+  const at: number[] = [];
+  const kinds: number[] = [];
+  let start = 0;
+  for (const [i, own] of parts.entries()) {
+    const mean = isMeanOf(own, data, axis);
+    if (own.kind === 'related' && !mean) {
+      const atom = flat(own.dims[axis] ?? []);
+      if (atom === null || !isStatic(atom.size) || !isStatic(atom.old)) return null;
+      for (let j = 0; j < atom.size; j++) {
+        const old = atom.map === null ? j : (atom.map.at[j] ?? -1);
+        at.push(old < 0 ? -1 : start + old);
+        kinds.push(old < 0 ? (atom.kinds?.[j] ?? Kind.ANY) : Kind.OLD);
+      }
+      start += atom.old;
+      continue;
+    }
+    const count = site.facts.values.get(site.node.inputs[i] ?? '')?.dims?.[axis];
+    if (count === undefined || !isStatic(count)) return null;
+    for (let j = 0; j < count; j++) {
+      at.push(-1);
+      kinds.push(mean ? Kind.MEAN : values[i]?.kind === 'zero' ? Kind.ZERO : Kind.ANY);
+    }
+  }
+  return mappedDim(indexMap(Int32Array.from(at), start), Uint8Array.from(kinds));
+}
+
+/** Operands of one factor, which then stands outside. */
+function factored(parts: readonly Scaled[]): { readonly refs: readonly Scaled[]; readonly scale: Scaled['scale'] } {
+  const [first] = parts;
+  const scale = first?.scale ?? ONE;
+  return { refs: parts.map((part) => scaled(part.ref, over(part.scale, scale))), scale };
+}
+
+function joined(site: Site, parts: readonly Scaled[], axis: number, sizes: readonly Size[]): Scaled {
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) return only;
+  const { refs, scale } = factored(parts);
+  return scaled(plain(site.ctx.terms, 'Concat', String(axis), refs, sizes).ref, scale);
+}
+
+/** Neighbours that are consecutive cuts of one value become one cut. */
+function merged(parts: readonly Scaled[], axis: number): readonly Scaled[] {
+  const out: Scaled[] = [];
+  for (const part of parts) {
+    const last = out.at(-1);
+    const view = last === undefined || last.ref.base !== part.ref.base || last.scale.key !== part.scale.key ? null : consecutive(last.ref.view, part.ref.view, axis);
+    if (view === null || last === undefined) out.push(part);
+    else out[out.length - 1] = scaled(viewed(last.ref, view), last.scale);
+  }
+  return out;
+}
+
+function consecutive(a: View, b: View, axis: number): View | null {
+  const [x, y] = [a.dims[axis] ?? [], b.dims[axis] ?? []];
+  const [p, q] = [x[0], y[0]];
+  if (p === undefined || q === undefined || x.length !== 1 || y.length !== 1 || !equal(p.step, q.step)) return null;
+  if (!isStatic(p.size) || !isStatic(p.step) || !equal(add(a.offset, p.size * p.step), b.offset)) return null;
+  const same = a.dims.every((parts, d) => d === axis || (parts.length === b.dims[d]?.length && parts.every((part, i) => equal(part.size, b.dims[d]?.[i]?.size ?? 0) && equal(part.step, b.dims[d]?.[i]?.step ?? 0))));
+  return same ? { offset: a.offset, dims: a.dims.map((parts, d) => (d === axis ? [{ size: add(p.size, q.size), step: p.step }] : parts)) } : null;
+}
+
+/** Pad: what the old graph pads alike is the same; else zeros behind a value are new elements. */
+export const pad: Rule = (site) => {
+  const { relation, operands } = site;
+  const [x] = operands;
+  const [sizes = null] = site.sizes;
+  if (x == null || sizes === null || relation.kind !== 'pad') return [missing(site, 'its shape is not known')];
+  if (x.kind !== 'related') return [x.kind === 'zero' && padsZero(site) ? zeros(sizes) : free()];
+  const pads = relation.pads ?? [];
+  const text = `${pads.map(([before, after]) => `${keyed(before)}+${keyed(after)}`).join(',')}:${attributesOf(site.node).text('mode', 'constant')}`;
+  const value = operands[2];
+  const rest = value == null ? [] : [value];
+  if (!rest.every((own): own is Related => own.kind === 'related' && isExact(own))) return [free()];
+  const own = [scaled(x.ref, x.scale), ...rest.map(scaledOf)];
+  const fixed = pads.every(([before, after], d) => (before === 0 && after === 0) || isSame(x.dims[d] ?? []));
+  if (fixed && (!site.isNew || site.ctx.terms.old('Pad', text, own) !== undefined || !padsZero(site))) {
+    const dims = x.dims.map((dim, d): Dim => (isSame(dim) ? sameDim(sizes[d] ?? 1) : dim));
+    return [related(plain(site.ctx.terms, 'Pad', text, own, dims.map(oldSize)), dims)];
+  }
+  if (!padsZero(site)) return [missing(site, 'pads a grown dimension')];
+  const dims = x.dims.map((dim, d): Dim | null => {
+    const [before, after] = pads[d] ?? [0, 0];
+    if (before === 0 && after === 0) return dim;
+    const atom = flat(dim);
+    if (atom === null || !isStatic(atom.size) || !isStatic(atom.old) || !isStatic(before) || !isStatic(after)) return null;
+    const added = (count: number): number[] => new Array<number>(count).fill(-1);
+    const at = [...added(before), ...(atom.map === null ? Array.from({ length: atom.size }, (_, i) => i) : atom.map.at), ...added(after)];
+    const kinds = at.map((old, i) => (old >= 0 ? Kind.OLD : i < before || i >= before + Number(atom.size) ? Kind.ZERO : (atom.kinds?.[i - before] ?? Kind.ANY)));
+    return mappedDim(indexMap(Int32Array.from(at), atom.old), Uint8Array.from(kinds));
+  });
+  return dims.includes(null) ? [missing(site, 'pads a dimension whose size depends on the input')] : [related(scaledOf(x), dims as readonly Dim[])];
+};
+
+const keyed = (size: Size): string | number => (isStatic(size) ? size : size.key);
+
+function padsZero(site: Site): boolean {
+  const value = site.operands[2];
+  const mode = attributesOf(site.node).text('mode', 'constant');
+  return mode === 'constant' && attributesOf(site.node).int('value', 0) === 0 && (value == null || value.kind === 'zero' || (isConstant(value) && value.ref.base.constant?.uniform === 0));
+}
+
+/** Gather from a table by computed indices. */
+export const lookUp: Rule = (site) => {
+  const { relation } = site;
+  const [table, ids] = site.operands;
+  const [sizes = null] = site.sizes;
+  if (relation.kind !== 'labels' || table == null || ids == null || sizes === null) return [missing(site, 'its shape is not known')];
+  if (table.kind === 'zero') return [zeros(sizes)];
+  if (table.kind === 'free' || ids.kind !== 'related') return [free()];
+  const axis = relation.inputs[0]?.findIndex((label) => !(relation.outputs[0] ?? []).includes(label)) ?? 0;
+  const at = axis < 0 ? 0 : axis;
+  if (!isExact(ids)) return [missing(site, 'its indices grew')];
+  let found: Related = table;
+  if (isConstant(table) && site.isNew && site.ctx.terms.old('Gather', String(at), [scaledOf(table), scaledOf(ids)]) === undefined) {
+    let miss: NearMiss | null = null;
+    for (const term of site.ctx.terms.users('Gather', ids.ref)) {
+      const [candidate] = term.operands;
+      if (term.attributes !== String(at) || candidate?.ref.base.constant == null) continue;
+      const match = relate(site.ctx, table.ref, candidate.ref, table.dims.map((dim, d) => (d === at ? dim : null)));
+      if (isMatch(match)) {
+        if (!match.finite) return [free(refuted(site.where, 'Gather: a new element of a table is not finite'))];
+        found = related(match.own, match.dims);
+        miss = null;
+        break;
+      }
+      if (match !== null && (miss === null || match.wrong / match.compared < miss.wrong / miss.compared)) miss = match;
+    }
+    if (miss !== null) return [free(wrongElements(site, miss))];
+  }
+  if (!isSame(found.dims[at] ?? [])) return [missing(site, `looks up rows of a dimension that grew (${dimText(found.dims[at] ?? [])})`)];
+  const dims = [...found.dims.slice(0, at), ...ids.dims, ...found.dims.slice(at + 1)];
+  const own = plain(site.ctx.terms, 'Gather', String(at), [scaled(found.ref), scaledOf(ids)], dims.map(oldSize));
+  return [related(scaled(own.ref, found.scale), dims)];
+};
+
+/** If: both branches must hold the old elements at the same places. */
+export const choice: Rule = (site) => {
+  const [condition, ...values] = site.operands;
+  const count = site.node.outputs.length;
+  if (condition?.kind !== 'related' || !isExact(condition)) return site.sizes.map(() => missing(site, 'its condition is not that of the old graph'));
+  return site.sizes.map((sizes, o) => {
+    const own = values.filter((_, i) => i % count === o);
+    if (sizes === null) return missing(site, 'a shape is not known');
+    if (own.every((value) => value?.kind === 'zero')) return zeros(sizes);
+    if (!own.every((value): value is Related => value?.kind === 'related')) return free();
+    const dims = sizes.map((size, d): Dim | null => {
+      const parts = own.map((value) => value.dims[d] ?? []);
+      return parts.every(isSame) ? sameDim(size) : joinParts(parts, meet);
+    });
+    if (dims.includes(null)) return missing(site, 'its branches hold old elements at different places');
+    const whole = dims as readonly Dim[];
+    const { refs, scale } = factored(own.map(scaledOf));
+    return related(scaled(plain(site.ctx.terms, 'If', '', [scaledOf(condition), ...refs], whole.map(oldSize)).ref, scale), whole);
+  });
+};
+

@@ -1,0 +1,171 @@
+/** Operators that work element by element. */
+import { ruleOf } from '../../analysis/op-rules.ts';
+import type { Size } from '../../analysis/size.ts';
+import { divide, homogeneous, multiply, plain, squareRoot, sum, unit } from '../algebra.ts';
+import type { Rule, Site } from '../context.ts';
+import { type Dim, dimText, Kind, mapKinds, oldSize, sameDim } from '../dim.ts';
+import { unproved } from '../findings.ts';
+import { addKinds, anyKind, BROADCAST, broadcastParts, type Combine, divideKinds, firstKinds, joinParts, multiplyKinds, type Part, zeroKinds } from '../join.ts';
+import { matchOperand } from '../operand.ts';
+import { scaleFrom, times } from '../scale.ts';
+import { fitted, isWhole, type Scaled, scaled } from '../term.ts';
+import { type Free, free, isConstant, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
+
+/** Makes the term of a result; null when it is zero. */
+type Make = (site: Site, operands: readonly Scaled[], dims: readonly Size[]) => Scaled | null;
+
+interface Pointwise {
+  readonly make: Make;
+  readonly kinds: Combine;
+  /** The kind of a new element of a function of one operand. */
+  readonly unary: (kind: number) => number;
+  /** What a constant operand is to the others. */
+  readonly family: 'Sum' | 'Product' | 'Quotient' | '';
+  /** Zero operands that make the whole result zero: any, the first, or only all of them. */
+  readonly zero: 'any' | 'first' | 'all' | 'never';
+}
+
+const negative = ({ ref, scale }: Scaled): Scaled => scaled(ref, times(scale, scaleFrom(-1)));
+
+/** Kinds of a function of one operand: linear ones keep all, those with f(0) = 0 keep zeros. */
+const linear = (kind: number): number => kind;
+const keepsZero = (kind: number): number => (kind === Kind.ZERO ? Kind.ZERO : Kind.ANY);
+const keepsNone = (): number => Kind.ANY;
+
+/** An operator without a normal form; its operands keep their factors. */
+const opaque: Make = (site, operands, dims) => plain(site.ctx.terms, site.node.op, site.attributes, operands, dims);
+const ordered: Make = (site, operands, dims) =>
+  opaque(site, [...operands].sort((a, b) => (`${a.ref.key}×${a.scale.key}` < `${b.ref.key}×${b.scale.key}` ? -1 : 1)), dims);
+const positive: Make = (site, [x, ...rest], dims) => (x === undefined ? null : homogeneous(site.ctx.terms, site.node.op, site.attributes, x, rest, dims));
+
+const powers: Make = (site, operands, dims) => {
+  const [x, exponent] = operands;
+  const { terms } = site.ctx;
+  const by = exponent?.ref.base.op === '1' ? exponent.scale.key : '';
+  if (x === undefined) return null;
+  if (by === '2^1') return multiply(terms, [x, x], dims);
+  if (by === '3^1') return multiply(terms, [x, x, x], dims);
+  if (by === '2^-1') return squareRoot(terms, x, dims);
+  if (by === '-1^1') return divide(terms, scaled(unit(terms)), x, dims);
+  if (by === '-1^1·2^-1') return divide(terms, scaled(unit(terms)), squareRoot(terms, x, dims), dims);
+  return opaque(site, operands, dims);
+};
+
+/** One line for each operator; all others of the op table that work element by element are opaque. */
+const TABLE: Readonly<Record<string, Pointwise>> = {
+  Add: { make: ({ ctx }, parts, dims) => sum(ctx.terms, parts, dims), kinds: addKinds, unary: linear, family: 'Sum', zero: 'all' },
+  Sum: { make: ({ ctx }, parts, dims) => sum(ctx.terms, parts, dims), kinds: addKinds, unary: linear, family: 'Sum', zero: 'all' },
+  Sub: { make: ({ ctx }, parts, dims) => sum(ctx.terms, parts, dims), kinds: addKinds, unary: linear, family: 'Sum', zero: 'all' },
+  Mul: { make: ({ ctx }, parts, dims) => multiply(ctx.terms, parts, dims), kinds: multiplyKinds, unary: linear, family: 'Product', zero: 'any' },
+  Div: { make: ({ ctx }, [a, b], dims) => (a && b ? divide(ctx.terms, a, b, dims) : null), kinds: divideKinds, unary: linear, family: 'Quotient', zero: 'first' },
+  Reciprocal: { make: ({ ctx }, [x], dims) => (x ? divide(ctx.terms, scaled(unit(ctx.terms)), x, dims) : null), kinds: anyKind, unary: keepsNone, family: '', zero: 'never' },
+  Sqrt: { make: ({ ctx }, [x], dims) => (x ? squareRoot(ctx.terms, x, dims) : null), kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
+  Pow: { make: powers, kinds: anyKind, unary: keepsNone, family: '', zero: 'never' },
+  Neg: { make: (_, [x]) => (x ? negative(x) : null), kinds: firstKinds, unary: linear, family: '', zero: 'all' },
+  Relu: { make: positive, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
+  LeakyRelu: { make: positive, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
+  PRelu: { make: positive, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
+  Max: { make: ordered, kinds: zeroKinds, unary: keepsNone, family: '', zero: 'never' },
+  Min: { make: ordered, kinds: zeroKinds, unary: keepsNone, family: '', zero: 'never' },
+  Where: { make: opaque, kinds: anyKind, unary: keepsNone, family: '', zero: 'never' },
+};
+
+/** What an operator without a line of its own does to zeros, from the op table. */
+function byTable(op: string): Pointwise {
+  const zero = ruleOf(op)?.zero;
+  const keeps = zero === 'keeps' || zero === 'first';
+  return { make: opaque, kinds: keeps ? firstKinds : zero === 'all' ? zeroKinds : anyKind, unary: keeps || zero === 'all' ? keepsZero : keepsNone, family: '', zero: keeps ? 'first' : zero === 'all' ? 'all' : 'never' };
+}
+
+export const pointwise: Rule = (site) => {
+  const [sizes = null] = site.sizes;
+  const operands = site.operands.filter((operand) => operand !== null);
+  if (sizes === null) return [free(unproved(site.where, `${site.node.op}: its shape is not known`))];
+  const rule = TABLE[site.node.op] ?? byTable(site.node.op);
+  const isZero = (operand: Value): boolean => operand.kind === 'zero' || (isConstant(operand) && operand.ref.base.constant?.uniform === 0);
+  if (rule.zero === 'any' && operands.some(isZero)) return [zeros(sizes)];
+  if (rule.zero === 'first' && operands[0] !== undefined && isZero(operands[0])) return [zeros(sizes)];
+  if (rule.zero === 'all' && operands.length > 0 && operands.every(isZero)) return [zeros(sizes)];
+  if (operands.some((operand) => operand.kind === 'free')) return [free()];
+  return [combined(site, rule, operands as readonly (Related | { kind: 'zero'; sizes: readonly Size[] })[], sizes, isZero)];
+};
+
+type Known = Related | { readonly kind: 'zero'; readonly sizes: readonly Size[] };
+
+/** x^c keeps zeros for c > 0, also where c is a vector of such. */
+function kindsFor(site: Site, rule: Pointwise): Combine {
+  if (site.node.op === 'Pow') {
+    const exponent = site.operands[1];
+    return isConstant(exponent ?? undefined) && ((exponent as Related).ref.base.constant?.uniform ?? 0) > 0 ? firstKinds : anyKind;
+  }
+  return rule.kinds;
+}
+
+interface OperandPart {
+  /** null for what adds nothing. */
+  readonly own: Scaled | null;
+  readonly dims: readonly Dim[];
+  readonly zero: boolean;
+}
+
+function combined(site: Site, rule: Pointwise, operands: readonly Known[], sizes: readonly Size[], isZero: (operand: Value) => boolean): Value {
+  const data = operands.filter((operand): operand is Related => operand.kind === 'related' && !isConstant(operand));
+  // where old elements stand, from everything that is no constant
+  const known = sizes.map((_, d): Dim | null => joinParts(data.map((own) => broadcastParts(own.dims, sizes)[d] ?? 'broadcast'), anyKind));
+  const clash = known.indexOf(null);
+  if (clash >= 0) {
+    const texts = data.map((own) => dimText(own.dims[clash - sizes.length + own.dims.length] ?? []));
+    return free(unproved(site.where, `${site.node.op}: its operands hold old elements at different places of dimension ${clash} (${texts.join(', ')})`));
+  }
+  const parts: OperandPart[] = [];
+  for (const [i, operand] of operands.entries()) {
+    const part = partOf(site, rule, operand, data, known as readonly Dim[], sizes, isZero(operand));
+    if ('kind' in part) return part;
+    parts.push(site.node.op === 'Sub' && i === 1 ? { ...part, own: part.own === null ? null : negative(part.own) } : part);
+  }
+  const shown = rule.family === 'Sum' ? parts.filter((part) => !part.zero) : parts;
+  const joined = sizes.map((_, d) => joinedAt(site, rule, shown, d, sizes));
+  const bad = joined.indexOf(null);
+  if (bad >= 0) return free(unproved(site.where, `${site.node.op}: a constant does not fit dimension ${bad} (${dimText(known[bad] ?? [])})`));
+  const dims = (joined as readonly Dim[]).map((dim, d) => (dim.length === 0 ? sameDim(sizes[d] ?? 1) : dim));
+  const oldSizes = dims.map(oldSize);
+  const own = rule.make(site, shown.flatMap((part) => (part.own === null ? [] : [part.own])), oldSizes);
+  if (own === null) return zeros(sizes);
+  const fit = fitted(own.ref, oldSizes);
+  if (fit === null) return free(unproved(site.where, `${site.node.op}: the old value has another shape`));
+  return related(scaled(fit, own.scale), isWhole(own.ref, 'Centred') && shown.length === 2 && rule.family === 'Sum' ? centredDims(own, shown, dims) : dims);
+}
+
+function partOf(site: Site, rule: Pointwise, operand: Known, data: readonly Related[], known: readonly Dim[], sizes: readonly Size[], zero: boolean): OperandPart | Free {
+  const { terms } = site.ctx;
+  if (zero) return { own: plain(terms, '0', '', [], []), dims: [], zero: true };
+  if (operand.kind === 'zero') return { own: plain(terms, '0', '', [], []), dims: [], zero: true };
+  const own: Related = operand;
+  if (own.ref.base.constant === null || !isConstant(own)) return { own: scaledOf(own), dims: own.dims, zero: false };
+  const dims = operand.dims.map((own, d): Dim | null => {
+    const at = d - operand.dims.length + sizes.length;
+    if (own.length === 0) return own;
+    return data.some((other) => broadcastParts(other.dims, sizes)[at] !== 'broadcast') ? (known[at] ?? null) : null;
+  });
+  const found = matchOperand(site, rule.family, data.map(scaledOf), operand, dims);
+  return 'kind' in found ? found : { ...found, zero: false };
+}
+
+function joinedAt(site: Site, rule: Pointwise, parts: readonly OperandPart[], d: number, sizes: readonly Size[]): Dim | null {
+  const at = (part: OperandPart): Part => (part.zero ? 'zero' : (broadcastParts(part.dims, sizes)[d] ?? 'broadcast'));
+  const [first, ...rest] = parts.map(at);
+  if (site.node.op === 'Where' && first !== undefined) {
+    const values = joinParts(rest, zeroKinds);
+    return values === null ? null : joinParts([values.length === 0 ? 'broadcast' : values, first], (a) => (a === BROADCAST ? Kind.ANY : a));
+  }
+  if (parts.length === 1 && first !== undefined && typeof first !== 'string') return mapKinds(first, rule.unary);
+  return joinParts(parts.map(at), kindsFor(site, rule));
+}
+
+/** x − mean(x): where the new elements are the mean, nothing is left of them. */
+function centredDims(own: Scaled, parts: readonly OperandPart[], dims: readonly Dim[]): readonly Dim[] {
+  const axes = own.ref.base.attributes.split(',').map(Number);
+  const from = parts.find((part) => axes.every((axis) => part.dims[axis] !== undefined && part.dims.length === dims.length && part.dims[axis]?.length !== 0));
+  if (from === undefined || axes.length > 1) return dims;
+  return dims.map((dim, d) => (axes.includes(d) ? mapKinds(from.dims[d] ?? dim, (kind) => (kind === Kind.MEAN ? Kind.ZERO : Kind.ANY)) : dim));
+}

@@ -1,0 +1,153 @@
+/** Sums of products: MatMul, Einsum and Conv, by the labels of the op table. */
+import type { Labels } from '../../analysis/relation.ts';
+import type { Size } from '../../analysis/size.ts';
+import { plain } from '../algebra.ts';
+import { isMatch, type NearMiss, relate } from '../constants.ts';
+import type { Rule, Site } from '../context.ts';
+import { align, countNew, type Dim, dimText, flat, isSame, Kind, oldSize, sameDim } from '../dim.ts';
+import { type Finding, refuted, unproved } from '../findings.ts';
+import { addKinds, joinParts, multiplyKinds, type Part } from '../join.ts';
+import { wrongElements } from '../operand.ts';
+import { ONE, over, type Scale, times } from '../scale.ts';
+import { scaled } from '../term.ts';
+import { free, isConstant, type Related, related, type Value, zeros } from '../value.ts';
+
+export const product: Rule = (site) => {
+  const { relation, operands } = site;
+  const [sizes = null] = site.sizes;
+  const [a, b, ...rest] = operands;
+  if (relation.kind !== 'labels' || sizes === null || a == null) return [free(unproved(site.where, `${site.node.op}: its shape is not known`))];
+  if (a.kind === 'zero' || b?.kind === 'zero' || isZeroConstant(a) || (b != null && isZeroConstant(b))) return rest.every((own) => own === null) ? [zeros(sizes)] : [biasOnly(site)];
+  if (operands.some((own) => own?.kind === 'free')) return [free()];
+  const all = operands.map((own) => (own?.kind === 'related' ? own : null));
+  const matched = matchWeights(site, relation, all);
+  return [matched.kind === 'finding' ? free(matched.finding) : contracted(site, relation, matched.operands)];
+};
+
+const isZeroConstant = (value: Value): boolean => isConstant(value) && value.ref.base.constant?.uniform === 0;
+
+/** A convolution of zeros is its bias. */
+const biasOnly = (site: Site): Value => free(unproved(site.where, `${site.node.op}: of zeros, with a bias`));
+
+type Weights = { readonly kind: 'operands'; readonly operands: readonly (Related | null)[] } | { readonly kind: 'finding'; readonly finding: Finding };
+
+/** Dimensions of an operand as the other ones fix them: those with labels that they have too. */
+function fixedBy(site: Site, relation: Labels, all: readonly (Related | null)[], input: number): readonly (Dim | null)[] {
+  const own = all[input];
+  return (own?.dims ?? []).map((dim, d) => {
+    const label = relation.inputs[input]?.[d] ?? '';
+    if (label === '' || dim.length === 0) return dim;
+    for (const [other, value] of all.entries()) {
+      const at = other === input || value === null || (isConstant(value) && site.isNew) ? -1 : (relation.inputs[other]?.indexOf(label) ?? -1);
+      if (at >= 0) return value?.dims[at] ?? null;
+    }
+    return null;
+  });
+}
+
+/** Finds for each constant the old constant that stands at its place. */
+function matchWeights(site: Site, relation: Labels, all: readonly (Related | null)[]): Weights {
+  const constants = all.flatMap((own, i) => (own !== null && isConstant(own) ? [i] : []));
+  const data = all.flatMap((own, i) => (own !== null && !isConstant(own) ? [i] : []));
+  const operands = [...all];
+  if (!site.isNew || constants.length === 0 || data.length === 0) return { kind: 'operands', operands };
+  const [first = 0] = data;
+  const anchor = all[first] as Related;
+  const users = site.ctx.terms.users(site.node.op, anchor.ref);
+  for (const input of constants) {
+    const own = all[input] as Related;
+    const fixed = fixedBy(site, relation, all, input);
+    if (own.ref.base.old && fixed.every((dim) => dim === null || isSame(dim)) && users.some((term) => term.operands[input]?.ref.key === own.ref.key)) continue;
+    const ignored = fixed.map((dim) => ignoredBy(dim));
+    let miss: NearMiss | null = null;
+    let found: Related | null = null;
+    for (const term of users) {
+      const candidate = term.operands[input];
+      if (term.attributes !== site.attributes || candidate?.ref.base.constant == null || term.operands[first]?.ref.key !== anchor.ref.key) continue;
+      for (const scale of [ONE, ...scalesOf(site, term.id, anchor)]) {
+        const match = relate(site.ctx, own.ref, candidate.ref, fixed, scale, ignored);
+        if (isMatch(match)) {
+          if (!match.finite) return { kind: 'finding', finding: refuted(site.where, `${site.node.op}: a new weight is not finite`) };
+          found = related(match.own, match.dims);
+          break;
+        }
+        if (match !== null && (miss === null || match.wrong / match.compared < miss.wrong / miss.compared)) miss = match;
+      }
+      if (found !== null) break;
+    }
+    if (found !== null) operands[input] = found;
+    else if (fixed.every((dim) => dim === null || isSame(dim)) && isExactly(all)) continue;
+    else return { kind: 'finding', finding: miss === null ? unproved(site.where, `${site.node.op}: its weights are none of the old ones`) : wrongElements(site, miss) };
+  }
+  return { kind: 'operands', operands };
+}
+
+const isExactly = (all: readonly (Related | null)[]): boolean => all.every((own) => own === null || own.dims.every(isSame));
+
+/** Factors by which weights may have been corrected: those that make the result what the old graph has. */
+const scalesOf = (site: Site, term: number, anchor: Related): readonly Scale[] =>
+  (site.ctx.uses.get(String(term)) ?? []).map((use) => over(use, anchor.scale)).filter((scale) => scale !== ONE && scale.key !== '');
+
+/** Indices at which the data is zero. */
+function ignoredBy(dim: Dim | null): Uint8Array | null {
+  if (dim === null || isSame(dim)) return null;
+  const atom = flat(dim);
+  return atom?.map == null ? null : Uint8Array.from(atom.map.at, (old, i) => (old < 0 && atom.kinds?.[i] === Kind.ZERO ? 1 : 0));
+}
+
+function contracted(site: Site, relation: Labels, all: readonly (Related | null)[]): Value {
+  const [outputs = []] = relation.outputs;
+  const labels = new Map<string, Part[]>();
+  const count = all.length;
+  const factors = site.node.op === 'Conv' ? 2 : count;
+  all.forEach((own, input) => {
+    own?.dims.forEach((dim, d) => {
+      const label = relation.inputs[input]?.[d] ?? '';
+      if (label === '') return;
+      const parts = labels.get(label) ?? new Array<Part>(count).fill('broadcast');
+      parts[input] = dim;
+      labels.set(label, parts);
+    });
+  });
+  for (const [label, parts] of labels) {
+    if (outputs.includes(label)) continue;
+    const problem = sumProblem(site, parts, label);
+    if (problem !== null) return free(problem);
+  }
+  const dims = outputs.map((label, d): Dim | null => {
+    const parts = labels.get(label);
+    if (parts === undefined) return sameDim(site.sizes[0]?.[d] ?? relation.sizes?.get(label) ?? 1);
+    const present = parts.filter((_, i) => all[i] !== null);
+    const whole = joinParts(present.slice(0, factors), multiplyKinds);
+    // a bias is added
+    return whole === null || present.length <= factors ? whole : joinParts([whole, ...present.slice(factors)], addKinds);
+  });
+  const clash = dims.indexOf(null);
+  if (clash >= 0) return free(unproved(site.where, `${site.node.op}: its operands hold old elements at different places of dimension ${clash}`));
+  const whole = dims as readonly Dim[];
+  const sizes: readonly Size[] = whole.map(oldSize);
+  const used = all.filter((own) => own !== null);
+  const scale = used.slice(0, factors).reduce((total, own) => times(total, own.scale), ONE);
+  if (used.length > factors) {
+    const scales = new Set(used.map((own) => own.scale.key));
+    if (scales.size > 1 || !scales.has('')) return free(unproved(site.where, `${site.node.op}: its bias has another factor`));
+  }
+  return related(scaled(plain(site.ctx.terms, site.node.op, site.attributes, used.map((own) => scaled(own.ref)), sizes).ref, scale), whole);
+}
+
+/** Why a sum over a dimension is not the old sum; null when it is. */
+function sumProblem(site: Site, parts: readonly Part[], label: string): Finding | null {
+  const dims = parts.filter((part): part is Dim => typeof part !== 'string');
+  const [a, b] = dims;
+  if (a === undefined || dims.every(isSame)) return null;
+  if (b === undefined) return unproved(site.where, `${site.node.op}: sums one operand over ${countNew(a)} new elements`);
+  const pairs = align(a, b);
+  if (pairs === null) return unproved(site.where, `${site.node.op}: sums over elements that stand at different places (${dimText(a)} and ${dimText(b)}, ${label})`);
+  const open = pairs.reduce((sum, [x, y]) => {
+    const kinds = [...(x.map?.at ?? [])].filter((old, i) => old < 0 && x.kinds?.[i] !== Kind.ZERO && y.kinds?.[i] !== Kind.ZERO);
+    return sum + kinds.length;
+  }, 0);
+  if (open === 0) return null;
+  const message = `${site.node.op} sums over ${open} new elements that are zero on neither side`;
+  return open < pairs.reduce((sum, [x]) => sum + [...(x.map?.at ?? [])].filter((old) => old < 0).length, 0) ? refuted(site.where, message) : unproved(site.where, message);
+}

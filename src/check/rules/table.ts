@@ -1,0 +1,59 @@
+/** Which rule proves which operator; what has no line is proved where nothing grows, or along dimensions that it leaves apart. */
+import { ruleOf } from '../../analysis/op-rules.ts';
+import type { FlatNode } from '../../onnx/graph.ts';
+import type { Rule } from '../context.ts';
+import { attention } from './attention.ts';
+import { general } from './general.ts';
+import { choice, concat, lookUp, pad } from './joins.ts';
+import { pointwise } from './pointwise.ts';
+import { product } from './product.ts';
+import { reduce } from './reduce.ts';
+import { expand, pick, reorder, reshape, slice, split } from './views.ts';
+
+const RULES: Readonly<Record<string, Rule>> = {
+  MatMul: product,
+  Einsum: product,
+  Conv: product,
+  ReduceSum: reduce,
+  ReduceMean: reduce,
+  ReduceSumSquare: reduce,
+  ReduceL2: reduce,
+  ReduceL1: reduce,
+  ReduceMax: reduce,
+  ReduceMin: reduce,
+  ReduceProd: reduce,
+  Transpose: reorder,
+  Squeeze: reorder,
+  Unsqueeze: reorder,
+  Reshape: reshape,
+  Flatten: reshape,
+  Expand: expand,
+  Slice: slice,
+  Split: split,
+  Concat: concat,
+  Pad: pad,
+  Gather: (site) => (site.relation.kind === 'gather' ? pick(site) : lookUp(site)),
+  If: choice,
+  Attention: attention,
+  RotaryEmbedding: attention,
+  'com.microsoft.Attention': attention,
+  'com.microsoft.MultiHeadAttention': attention,
+  'com.microsoft.GroupQueryAttention': attention,
+  'com.microsoft.RotaryEmbedding': attention,
+};
+
+/** Operators of the op table that work element by element. */
+const POINTWISE = new Set(['all', 'any', 'first', 'branches']);
+const BY_ELEMENT = new Set([
+  'Relu', 'Neg', 'Abs', 'Sqrt', 'Floor', 'Ceil', 'Round', 'Sign', 'Tanh', 'Erf', 'Gelu', 'Sin', 'Tan', 'Atan', 'Asin', 'Asinh', 'Sinh', 'Atanh', 'LeakyRelu', 'Elu', 'Selu', 'Celu',
+  'Softsign', 'Mish', 'HardSwish', 'Swish', 'ThresholdedRelu', 'Shrink', 'Exp', 'Log', 'Sigmoid', 'Softplus', 'HardSigmoid', 'Cos', 'Cosh', 'Acos', 'Acosh', 'Reciprocal', 'Not',
+  'IsNaN', 'IsInf', 'And', 'Or', 'Xor', 'Equal', 'Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual', 'Cast', 'com.microsoft.FastGelu', 'com.microsoft.QuickGelu',
+]);
+
+/** The rule for a node. */
+export function ruleFor(node: FlatNode): Rule {
+  const own = RULES[node.op];
+  if (own !== undefined) return own;
+  const zero = ruleOf(node.op)?.zero;
+  return BY_ELEMENT.has(node.op) || (zero !== undefined && POINTWISE.has(zero)) ? pointwise : general;
+}

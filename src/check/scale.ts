@@ -1,0 +1,103 @@
+/**
+ * Factors between old and new values, exactly: products of rational powers of primes and of a few named real numbers.
+ * √(h/ĥ), h/ĥ and 1/√k cancel symbolically, so "equal" never means "close".
+ */
+
+/** A non-zero real number as a product of powers. Equal keys mean equal numbers. */
+export interface Scale {
+  readonly key: string;
+  readonly powers: ReadonlyMap<string, number>;
+}
+
+const NEGATIVE = '-1';
+/** Values of bases that are no numbers in decimal notation. */
+const named = new Map<string, number>();
+
+function scaleOf(powers: Iterable<readonly [string, number]>): Scale {
+  const kept = [...powers].filter(([, power]) => power !== 0).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return { key: kept.map(([base, power]) => `${base}^${power}`).join('·'), powers: new Map(kept) };
+}
+
+/** The factor 1. */
+export const ONE: Scale = scaleOf([]);
+
+export const isOne = (scale: Scale): boolean => scale.key === '';
+
+/** True when both factors are the same real number. */
+export const sameScale = (a: Scale, b: Scale): boolean => a.key === b.key;
+
+/** A finite non-zero number, exactly. */
+export function scaleFrom(value: number): Scale {
+  const powers = new Map<string, number>();
+  if (value < 0) powers.set(NEGATIVE, 1);
+  let mantissa = Math.abs(value);
+  let exponent = 0;
+  // doubles are whole numbers times a power of two; scaling by 2 is exact
+  while (!Number.isInteger(mantissa)) {
+    mantissa *= 2;
+    exponent--;
+  }
+  while (mantissa % 2 === 0) {
+    mantissa /= 2;
+    exponent++;
+  }
+  if (exponent !== 0) powers.set('2', exponent);
+  for (let factor = 3; factor < 1000 && factor * factor <= mantissa; factor += 2) {
+    while (mantissa % factor === 0) {
+      mantissa /= factor;
+      powers.set(String(factor), (powers.get(String(factor)) ?? 0) + 1);
+    }
+  }
+  if (mantissa > 1) powers.set(String(mantissa), (powers.get(String(mantissa)) ?? 0) + 1);
+  return scaleOf(powers);
+}
+
+/** A positive real number that has no short form, by name; the same name is the same number. */
+export function namedScale(name: string, value: number): Scale {
+  named.set(name, value);
+  return scaleOf([[name, 1]]);
+}
+
+/** The product of two factors. */
+export function times(a: Scale, b: Scale): Scale {
+  if (isOne(a)) return b;
+  if (isOne(b)) return a;
+  const powers = new Map(a.powers);
+  for (const [base, power] of b.powers) powers.set(base, (powers.get(base) ?? 0) + power);
+  if (powers.has(NEGATIVE)) powers.set(NEGATIVE, (powers.get(NEGATIVE) ?? 0) % 2);
+  return scaleOf(powers);
+}
+
+/** A positive factor, or a negative one to a whole power. */
+export function power(a: Scale, by: number): Scale {
+  return scaleOf([...a.powers].map(([base, own]) => [base, base === NEGATIVE ? Math.abs(own * by) % 2 : own * by] as const));
+}
+
+export const over = (a: Scale, b: Scale): Scale => times(a, power(b, -1));
+
+export const isNegative = (scale: Scale): boolean => scale.powers.has(NEGATIVE);
+
+/**
+ * The factor as a number. Rational ones and square roots of them are rounded once or twice, in the order in which anyone
+ * would compute them (a quotient, then its root), so that a stored correction can be compared bit for bit.
+ */
+export function numberOf(scale: Scale): number {
+  let [above, below, rest] = [1, 1, 1];
+  const bases = [...scale.powers].filter(([base]) => base !== NEGATIVE);
+  const root = bases.some(([base, power]) => !named.has(base) && !Number.isInteger(power)) ? 2 : 1;
+  for (const [base, own] of bases) {
+    const exponent = own * root;
+    const value = named.get(base) ?? Number(base);
+    if (named.has(base) || !Number.isInteger(exponent)) rest *= Number.isInteger(2 * own) && !Number.isInteger(own) ? Math.sqrt(value ** (2 * own)) : value ** own;
+    else if (exponent > 0) above *= value ** exponent;
+    else below *= value ** -exponent;
+  }
+  if (!(above < Number.MAX_SAFE_INTEGER * 2 ** 400) || !(below < Number.MAX_SAFE_INTEGER * 2 ** 400)) {
+    return (isNegative(scale) ? -1 : 1) * bases.reduce((value, [base, own]) => value * (named.get(base) ?? Number(base)) ** own, 1);
+  }
+  const quotient = above / below;
+  return (isNegative(scale) ? -1 : 1) * (root === 2 ? Math.sqrt(quotient) : quotient) * rest;
+}
+
+/** A factor in words: `2^0.5·3^-0.5 = 0.8165`. */
+export const scaleText = (scale: Scale): string => (isOne(scale) ? '1' : `${scale.key} = ${Number(numberOf(scale).toPrecision(6))}`);

@@ -1,0 +1,140 @@
+/** Walking over a graph node by node: what each value is, in terms of the old graph. */
+import { attributesOf, unknown } from '../analysis/relation.ts';
+import { isStatic, keyOf, type Size } from '../analysis/size.ts';
+import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
+import type { Attribute } from '../onnx/ir.ts';
+import { DataType } from '../onnx/ir.ts';
+import { plain } from './algebra.ts';
+import type { Context, Site } from './context.ts';
+import { numbersConstant, storedConstant } from './elements.ts';
+import { fold } from './fold.ts';
+import type { Side } from './prepare.ts';
+import { ruleFor } from './rules/table.ts';
+import { refOf, scaled } from './term.ts';
+import { exactly, isConstant, type Related, scaledOf, type Value } from './value.ts';
+
+/** What the values of a graph are. */
+export type Values = ReadonlyMap<string, Value>;
+
+const FLOATS: readonly number[] = [DataType.FLOAT, DataType.DOUBLE, DataType.FLOAT16, DataType.BFLOAT16];
+
+/** Evaluates all nodes; `inputs` says what the graph's inputs are. */
+export function walk(ctx: Context, side: Side, inputs: Values, isNew: boolean): Values {
+  const { flat, facts } = side;
+  const values = new Map<string, Value>(inputs);
+  const valueOf = (name: string): Value | null => {
+    if (name === '') return null;
+    const known = values.get(name);
+    if (known !== undefined) return known;
+    const made = constantValue(ctx, side, name) ?? exactly(plain(ctx.terms, 'unknown', `${isNew ? 'new' : 'old'} ${name}`, [], facts.values.get(name)?.dims ?? []));
+    values.set(name, made);
+    return made;
+  };
+  const behind = new Map<string, Behind>(flat.inputs.map(({ name }) => [name, { name, order: (facts.values.get(name)?.dims ?? []).map((_, d) => d) }]));
+  for (const node of flat.nodes) {
+    if (flat.constants.has(node.outputs[0] ?? '')) continue;
+    const operands = node.inputs.map(valueOf);
+    const results = evaluate(ctx, side, node, operands, isNew, (name) => behind.get(name) ?? null);
+    node.outputs.forEach((output, o) => {
+      const value = results[o];
+      if (output === '' || value === undefined) return;
+      values.set(output, value);
+      if (!isNew && value.kind === 'related') ctx.uses.set(value.ref.key, [...(ctx.uses.get(value.ref.key) ?? []), value.scale]);
+    });
+    const source = node.op === 'Transpose' ? behind.get(node.inputs[0] ?? '') : undefined;
+    if (source !== undefined) {
+      const perm = attributesOf(node).ints('perm') ?? source.order.map((_, i) => source.order.length - 1 - i);
+      behind.set(node.outputs[0] ?? '', { name: source.name, order: perm.map((d) => source.order[d] ?? 0) });
+    }
+    const [first] = operands;
+    if (!isNew && first?.kind === 'related' && FUSED.has(node.op)) {
+      const slot = `${node.op} ${first.ref.key}`;
+      const own = operands.map((operand) => (operand?.kind === 'related' ? scaledOf(operand) : null));
+      ctx.fused.set(slot, [...(ctx.fused.get(slot) ?? []), { node, facts, operands: own, outputs: results }]);
+    }
+  }
+  for (const { name } of flat.outputs) valueOf(name);
+  return values;
+}
+
+const FUSED = new Set([
+  'Attention',
+  'RotaryEmbedding',
+  'com.microsoft.Attention',
+  'com.microsoft.MultiHeadAttention',
+  'com.microsoft.GroupQueryAttention',
+  'com.microsoft.RotaryEmbedding',
+]);
+
+/** A graph input and the order in which a transposition of it has its dimensions. */
+type Behind = NonNullable<ReturnType<Site['inputBehind']>>;
+
+const ALIASES = new Set(['Identity', 'Dropout']);
+
+function evaluate(ctx: Context, side: Side, node: FlatNode, operands: readonly (Value | null)[], isNew: boolean, behind: (name: string) => Behind | null): readonly Value[] {
+  const { facts } = side;
+  const sizes = node.outputs.map((name) => facts.values.get(name)?.dims ?? null);
+  const numbers = node.outputs.map((name) => (name === '' ? null : numbersValue(ctx, side, name)));
+  if (numbers.every((own) => own !== null)) return numbers as Value[];
+  const [x] = operands;
+  if (ALIASES.has(node.op) && x != null && node.outputs.slice(1).every((name) => name === '')) return [x];
+  if (node.op === 'Cast' && x != null && facts.values.get(node.inputs[0] ?? '')?.dtype === facts.values.get(node.outputs[0] ?? '')?.dtype) return [x];
+  const folded = foldedValue(ctx, side, node, operands);
+  if (folded !== null) return [folded];
+  const site: Site = {
+    ctx,
+    node,
+    facts,
+    relation: facts.relations.get(node) ?? unknown('a node without a relation'),
+    isNew,
+    operands,
+    sizes,
+    attributes: attributesText(node),
+    inputBehind: (operand) => behind(node.inputs[operand] ?? ''),
+    where: nodeLabel(node),
+  };
+  const results = ruleFor(node)(site);
+  return node.outputs.map((name, o) => (name !== '' && numbers[o] != null ? numbers[o] : (results[o] ?? { kind: 'free', why: null })));
+}
+
+function constantValue(ctx: Context, { flat, facts }: Side, name: string): Value | null {
+  const own = flat.constants.get(name);
+  if (own === undefined) return null;
+  const constant = storedConstant(own.tensor);
+  if (constant === null) return exactly(plain(ctx.terms, 'unread', `${own.tensor.dataType}:${bytesText(own.tensor.data)}`, [], facts.values.get(name)?.dims ?? []));
+  return exactly(scaled(refOf(ctx.terms.constant(constant))));
+}
+
+const bytesText = (data: { readonly size: number; read(at: number, length: number): Uint8Array }): string => Buffer.from(data.read(0, data.size)).toString('base64');
+
+/** Sizes and indices that a graph computes: known for all inputs, so their content says what they are. */
+function numbersValue(ctx: Context, { facts, uncertain }: Side, name: string): Value | null {
+  const own = facts.values.get(name);
+  const elements = own?.elements ?? null;
+  if (own?.dims == null || elements === null || FLOATS.includes(own.dtype) || uncertain.has(name) || elements.some((e) => e.value === null)) return null;
+  const values = elements.map((e) => e.value as Size);
+  if (values.every(isStatic) && own.dims.every(isStatic))
+    return exactly(scaled(refOf(ctx.terms.constant(numbersConstant(own.dims as readonly number[], own.dtype, Float64Array.from(values as number[]))))));
+  return exactly(plain(ctx.terms, 'numbers', `${own.dtype}:${values.map(keyOf).join(',')}`, [], own.dims));
+}
+
+function foldedValue(ctx: Context, { facts }: Side, node: FlatNode, operands: readonly (Value | null)[]): Value | null {
+  if (operands.length === 0 || !operands.every((own): own is Related | null => own === null || isConstant(own))) return null;
+  const own = facts.values.get(node.outputs[0] ?? '');
+  if (own?.dims == null || !own.dims.every(isStatic)) return null;
+  const made = fold(node, (operands as readonly (Related | null)[]).map((operand) => operand?.ref ?? null), own.dims as readonly number[], own.dtype);
+  return made === null ? null : exactly(scaled(refOf(ctx.terms.constant(made))));
+}
+
+/** All attributes of a node as text; two nodes of one operator with one text compute the same of the same operands. */
+function attributesText(node: FlatNode): string {
+  const text = (own: Attribute): string => {
+    if (own.kind === 'tensor') return `${own.value.dataType}[${own.value.dims.join(',')}]${bytesText(own.value.data)}`;
+    if (own.kind === 'graph' || own.kind === 'opaque' || own.kind === 'ref') return `${own.kind} of ${node.outputs.join(',')}`;
+    return String(own.value);
+  };
+  return node.node.attributes
+    .map((own) => `${own.name}=${text(own)}`)
+    .sort()
+    .join(';');
+}
