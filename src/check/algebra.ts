@@ -4,7 +4,8 @@
  */
 import { multiply as multiplySizes, type Size } from '../analysis/size.ts';
 import { isNegative, namedScale, numberOf, ONE, over, power, type Scale, scaleFrom, times } from './scale.ts';
-import { isWhole, type Ref, refOf, type Scaled, scaled, scaledKey, type Term, type Terms } from './term.ts';
+import { isWhole, type Ref, refOf, type Scaled, scaled, scaledKey, type Term, type Terms, viewed } from './term.ts';
+import { viewSizes } from './view.ts';
 
 type Dims = readonly Size[];
 
@@ -23,8 +24,23 @@ export function summands({ ref, scale }: Scaled): readonly Scaled[] {
   return isWhole(ref, 'Sum') ? ref.base.operands.map((part) => scaled(part.ref, times(part.scale, scale))) : [scaled(ref, scale)];
 }
 
+/** Operands without the stretching that the operator does itself, where another operand has the dimension. */
+function relaxed(parts: readonly Scaled[], dims: Dims): readonly Scaled[] {
+  const isStretched = (ref: Ref, d: number): boolean => {
+    const own = ref.view.dims[d - dims.length + ref.view.dims.length] ?? [];
+    return own.every((part) => part.step === 0);
+  };
+  const spanned = dims.map((_, d) => parts.some((part) => !isStretched(part.ref, d)));
+  return parts.map((part) => {
+    const rank = part.ref.view.dims.length;
+    const own = part.ref.view.dims.map((strides, i) => (strides.length > 0 && spanned[i - rank + dims.length] === true && isStretched(part.ref, i - rank + dims.length) ? [] : strides));
+    return own.every((strides, i) => strides === part.ref.view.dims[i]) ? part : scaled(viewed(part.ref, { offset: part.ref.view.offset, dims: own }), part.scale);
+  });
+}
+
 /** The sum of values; null when nothing is left of it. */
-export function sum(terms: Terms, parts: readonly Scaled[], dims: Dims): Scaled | null {
+export function sum(terms: Terms, operands: readonly Scaled[], dims: Dims): Scaled | null {
+  const parts = relaxed(operands, dims);
   const all = [...parts.flatMap(summands)].sort((a, b) => compare(a.ref.key, b.ref.key) || compare(a.scale.key, b.scale.key));
   const left: Scaled[] = [];
   for (const part of all) {
@@ -42,7 +58,8 @@ export function sum(terms: Terms, parts: readonly Scaled[], dims: Dims): Scaled 
   return scaled(refOf(terms.make('Sum', '', inside, dims)), first.scale);
 }
 
-function factors({ ref, scale }: Scaled): { above: Scaled[]; below: Scaled[]; scale: Scale } {
+/** What a product multiplies and divides by. */
+export function factors({ ref, scale }: Scaled): { above: Scaled[]; below: Scaled[]; scale: Scale } {
   if (isWhole(ref, 'Product')) return { above: [...ref.base.operands], below: [], scale };
   const [numerator, denominator] = ref.base.operands;
   if (isWhole(ref, 'Quotient') && numerator !== undefined && denominator !== undefined) {
@@ -59,7 +76,8 @@ function productOf(terms: Terms, parts: readonly Scaled[], dims: Dims): Scaled {
 }
 
 /** The product of values. */
-export function multiply(terms: Terms, parts: readonly Scaled[], dims: Dims): Scaled {
+export function multiply(terms: Terms, operands: readonly Scaled[], dims: Dims): Scaled {
+  const parts = relaxed(operands, dims);
   const all = parts.map(factors);
   const scale = all.reduce((product, own) => times(product, own.scale), ONE);
   const above = all.flatMap((own) => own.above);
@@ -69,7 +87,8 @@ export function multiply(terms: Terms, parts: readonly Scaled[], dims: Dims): Sc
 }
 
 /** The quotient of two values; c / √(1 + r·Σc²) is a norm. */
-export function divide(terms: Terms, above: Scaled, below: Scaled, dims: Dims): Scaled {
+export function divide(terms: Terms, dividend: Scaled, divisor: Scaled, dims: Dims): Scaled {
+  const [above = dividend, below = divisor] = relaxed([dividend, divisor], dims);
   const scale = over(above.scale, below.scale);
   if (below.ref.base.op === '1') return scaled(above.ref, scale);
   const normed = asNorm(terms, scaled(above.ref), below.ref, dims);
@@ -121,10 +140,10 @@ function asNorm(terms: Terms, above: Scaled, root: Ref, dims: Dims): Scaled | nu
   if (one === undefined || squares === undefined || square === undefined) return null;
   const axes = squares.ref.base.attributes;
   const parts = isWhole(above.ref, 'Product') ? above.ref.base.operands : [above];
-  const own = [above, ...parts].find((part) => multiply(terms, [scaled(part.ref), scaled(part.ref)], part.ref.base.dims).ref.key === square.ref.key);
+  const own = [above, ...parts].find((part) => multiply(terms, [scaled(part.ref), scaled(part.ref)], viewSizes(part.ref.view)).ref.key === square.ref.key);
   if (own === undefined) return null;
   // 1 + r·S with factors inside: √(a + b·S) = √a · √(1 + (b/a)·S)
-  const normed = normedTerm(terms, own.ref, axes, over(squares.scale, one.scale), own.ref.base.dims);
+  const normed = normedTerm(terms, own.ref, axes, over(squares.scale, one.scale), viewSizes(own.ref.view));
   const rest = own === above ? [] : parts.filter((part) => part !== own);
   const whole = rest.length === 0 ? normed : multiply(terms, [normed, ...rest], dims);
   return scaled(whole.ref, times(whole.scale, power(one.scale, -0.5)));

@@ -1,5 +1,5 @@
 /** What a constant of the new file is in terms of one of the old file. */
-import { isStatic } from '../analysis/size.ts';
+import { equal, isStatic } from '../analysis/size.ts';
 import { type Dim, flat, indexMap, Kind, mappedDim, oldSize, sameDim, withKinds } from './dim.ts';
 import { DataType } from '../onnx/ir.ts';
 import { numbersConstant, SMALL } from './elements.ts';
@@ -8,7 +8,7 @@ import { epsilonOf, AS_IS, gridOf, scan, type Stored } from './scan.ts';
 import { isOne, numberOf, ONE, type Scale } from './scale.ts';
 import { ROUNDED } from './algebra.ts';
 import type { Context } from './context.ts';
-import { type Ref, refOf, type Scaled, scaled } from './term.ts';
+import { fitted, type Ref, refOf, type Scaled, scaled, viewed } from './term.ts';
 import { viewSizes } from './view.ts';
 
 /** A constant of the new file as an old one: where its elements stand and up to which factor. */
@@ -63,6 +63,16 @@ export const isMatch = (result: Match | NearMiss | null): result is Match => res
 
 /** The old elements of a small constant as a constant of their own, and the kinds of the new ones. */
 export function restricted(ctx: Context, now: Ref, dims: readonly Dim[]): Match | null {
+  const repeats = now.view.dims.map((parts) => parts.length > 0 && parts.every((part) => part.step === 0));
+  if (!repeats.includes(true)) return restrictedOnce(ctx, now, dims);
+  // what is stretched holds its elements once
+  const once = viewed(now, { offset: now.view.offset, dims: now.view.dims.map((parts, d) => (repeats[d] === true ? [] : parts)) });
+  const found = restrictedOnce(ctx, once, dims.map((dim, d) => (repeats[d] === true ? [] : dim)));
+  const whole = found === null ? null : fitted(found.own.ref, dims.map(oldSize));
+  return found === null || whole === null ? null : { ...found, own: scaled(whole), dims: found.dims.map((dim, d) => (repeats[d] === true ? (dims[d] ?? dim) : dim)) };
+}
+
+function restrictedOnce(ctx: Context, now: Ref, dims: readonly Dim[]): Match | null {
   const atoms = dims.map(flat);
   const sizes = dims.map(oldSize);
   const grid = gridOf(now);
@@ -100,6 +110,18 @@ export function restricted(ctx: Context, now: Ref, dims: readonly Dim[]): Match 
  * what the contents say, then old elements first and new ones behind them.
  */
 export function relate(ctx: Context, now: Ref, old: Ref, known: readonly (Dim | null)[], scale: Scale = ONE, ignored: readonly (Uint8Array | null)[] = []): Match | NearMiss | null {
+  const repeats = now.view.dims.map((parts) => parts.length > 0 && parts.every((part) => part.step === 0));
+  if (!repeats.includes(true)) return relateOnce(ctx, now, old, known, scale, ignored);
+  const sizes = [viewSizes(now.view), viewSizes(old.view)];
+  const dims = known.map((dim, d) => (repeats[d] === true ? (dim ?? (equal(sizes[0]?.[d] ?? 0, sizes[1]?.[d] ?? 1) ? sameDim(sizes[0]?.[d] ?? 1) : null)) : dim));
+  const isSplit = repeats.some((own, d) => own && (dims[d] === null || !(old.view.dims[d] ?? []).every((part) => part.step === 0)));
+  if (isSplit || now.view.dims.length !== old.view.dims.length) return null;
+  const once = (ref: Ref): Ref => viewed(ref, { offset: ref.view.offset, dims: ref.view.dims.map((parts, d) => (repeats[d] === true ? [] : parts)) });
+  const found = relateOnce(ctx, once(now), once(old), dims.map((dim, d) => (repeats[d] === true ? [] : dim)), scale, ignored);
+  return isMatch(found) ? { ...found, own: scaled(old, scale), dims: found.dims.map((dim, d) => (repeats[d] === true ? (dims[d] ?? dim) : dim)) } : found;
+}
+
+function relateOnce(ctx: Context, now: Ref, old: Ref, known: readonly (Dim | null)[], scale: Scale, ignored: readonly (Uint8Array | null)[]): Match | NearMiss | null {
   const [sizes, oldSizes] = [sizesOf(now), sizesOf(old)];
   if (sizes.length !== oldSizes.length || now.base.constant?.dtype !== old.base.constant?.dtype) return null;
   if (known.some((dim, d) => dim !== null && oldSize(dim) !== oldSizes[d])) return null;

@@ -13,6 +13,8 @@ export interface Context {
   readonly terms: Terms;
   /** Likely maps from an old size to a new one: those seen before, then old elements in front. */
   hints(old: number, size: number): readonly Dim[];
+  /** Maps to a new size that were accepted before. */
+  hintsTo(size: number): readonly Dim[];
   /** Remembers a map that was accepted. */
   hint(dim: Dim): void;
   /** Factors with which the old graph uses a term. */
@@ -68,6 +70,7 @@ export function startContext(): Context {
       const appended = mappedDim(indexMap(map, old), Uint8Array.from(map, (i) => (i < 0 ? Kind.ANY : Kind.OLD)));
       return [...(known.get(slot(old, size)) ?? []), appended];
     },
+    hintsTo: (size) => [...known].flatMap(([key, own]) => (key.endsWith(`→${size}`) ? own : [])),
     hint(dim) {
       const atom = flat(dim);
       if (atom?.map == null) return;

@@ -1,13 +1,14 @@
 /** What a constant operand of the new graph is to the values that it is added to or multiplied with. */
 import { equal } from '../analysis/size.ts';
-import { summands, unit } from './algebra.ts';
+import { divide, factors, multiply, summands, unit } from './algebra.ts';
 import { isMatch, isRounded, type NearMiss, relate, restricted } from './constants.ts';
 import type { Site } from './context.ts';
-import { type Dim, newSize } from './dim.ts';
+import { type Dim, Kind, mapKinds, newSize } from './dim.ts';
+import { numbersOf } from './fold.ts';
 import { type Finding, refuted, unproved } from './findings.ts';
 import { numberOf, ONE, over, type Scale, scaleFrom, times } from './scale.ts';
-import { isWhole, type Ref, type Scaled, scaled, type Term } from './term.ts';
-import { type Free, free, type Related } from './value.ts';
+import { type Ref, type Scaled, scaled, type Term } from './term.ts';
+import { type Free, free, isConstant, type Related, related, scaledOf } from './value.ts';
 
 type Family = 'Sum' | 'Product' | 'Quotient' | '';
 
@@ -41,6 +42,8 @@ export function matchOperand(site: Site, family: Family, data: readonly Scaled[]
     if (value === 0 && family === 'Sum') return { own: null, dims: found.dims };
     if (found.own.ref.base.old) return found;
   }
+  const mask = dims.some((dim) => dim === null) ? maskOf(ctx, operand, dims) : null;
+  if (mask !== null && family === 'Product') return { own: number(mask.value), dims: mask.dims };
   let miss: NearMiss | null = null;
   for (const candidate of candidates(site, family, data)) {
     for (const scale of candidate.scales) {
@@ -53,7 +56,37 @@ export function matchOperand(site: Site, family: Family, data: readonly Scaled[]
   return free(miss === null ? unproved(site.where, `${site.node.op}: a constant is none of the old ones`) : wrongElements(site, miss));
 }
 
+/** A vector of one number and zeros: zero at the new elements of a map that was seen before. */
+function maskOf(ctx: Site['ctx'], operand: Related, dims: readonly (Dim | null)[]): { readonly value: number; readonly dims: readonly Dim[] } | null {
+  const at = dims.indexOf(null);
+  const numbers = dims.filter((dim) => dim === null).length === 1 && dims.every((dim, d) => d === at || dim?.length === 0) ? numbersOf(operand.ref) : null;
+  const values = [...(numbers?.data ?? [])];
+  const value = values.find((x) => x !== 0);
+  if (value === undefined || !values.every((x) => x === 0 || x === value) || !values.includes(0)) return null;
+  const dim = ctx.hintsTo(values.length).find((own) => own[0]?.map?.at.every((old, i) => old < 0 === (values[i] === 0)));
+  return dim === undefined ? null : { value, dims: dims.map((own, d) => (d === at ? mapKinds(dim, () => Kind.ZERO) : (own ?? []))) };
+}
+
 const isScalar = (value: number | null): value is number => value !== null && value !== 0 && Number.isFinite(value);
+
+/**
+ * The old table behind a constant operand 0 of which some elements are looked up or cut out by the other operands; other values
+ * are as they are. `fixed` are dimensions that cannot have grown.
+ */
+export function tableOf(site: Site, op: string, attributes: string, table: Related, rest: readonly Related[], fixed: (dim: number) => boolean): Related | Free {
+  const { terms } = site.ctx;
+  const [first] = rest;
+  if (!isConstant(table) || !site.isNew || first === undefined || terms.old(op, attributes, [table, ...rest].map(scaledOf)) !== undefined) return table;
+  let miss: NearMiss | null = null;
+  for (const term of terms.users(op, first.ref)) {
+    const [candidate] = term.operands;
+    if (term.attributes !== attributes || candidate?.ref.base.constant == null) continue;
+    const match = relate(site.ctx, table.ref, candidate.ref, table.dims.map((dim, d) => (fixed(d) ? dim : null)));
+    if (isMatch(match)) return match.finite ? related(match.own, match.dims) : free(refuted(site.where, `${op}: a new element of a table is not finite`));
+    if (match !== null && (miss === null || match.wrong / match.compared < miss.wrong / miss.compared)) miss = match;
+  }
+  return miss === null ? table : free(wrongElements(site, miss));
+}
 
 /** Old elements that are not what they should be. */
 export function wrongElements(site: Site, miss: NearMiss): Finding {
@@ -68,10 +101,7 @@ function userTerms({ ctx }: Site, family: Family, parts: readonly Scaled[]): rea
   return [...found];
 }
 
-function partsOf(family: Family, own: Scaled): readonly Scaled[] {
-  if (family === 'Sum') return summands(own);
-  return isWhole(own.ref, 'Product') ? own.ref.base.operands : [own];
-}
+const partsOf = (family: Family, own: Scaled): readonly Scaled[] => (family === 'Sum' ? summands(own) : factors(own).above);
 
 /** Constants that the old graph adds to the same values, or multiplies them with. */
 function candidates(site: Site, family: Family, data: readonly Scaled[]): readonly Candidate[] {
@@ -91,6 +121,7 @@ function candidates(site: Site, family: Family, data: readonly Scaled[]): readon
 /** Factors under which a constant operand would make the old value: of its sibling in a sum, the missing one in a product. */
 function scalesFor({ ctx }: Site, family: Family, term: Term, operand: Scaled, parts: readonly Scaled[], own: Scaled): readonly Scale[] {
   const scales = new Map<string, Scale>();
+  const sizes = term.dims;
   const put = (scale: Scale): void => void scales.set(scale.key, scale);
   if (family === 'Sum') {
     for (const part of parts) {
@@ -99,7 +130,8 @@ function scalesFor({ ctx }: Site, family: Family, term: Term, operand: Scaled, p
     }
   } else {
     put(ONE);
-    for (const use of ctx.uses.get(String(term.id)) ?? []) put(family === 'Quotient' ? over(own.scale, use) : over(use, own.scale));
+    const made = family === 'Quotient' ? divide(ctx.terms, own, operand, sizes) : multiply(ctx.terms, [own, operand], sizes);
+    for (const use of ctx.uses.get(made.ref.key) ?? []) put(family === 'Quotient' ? over(made.scale, use) : over(use, made.scale));
   }
   return [...scales.values()];
 }

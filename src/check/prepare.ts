@@ -36,7 +36,8 @@ function uncertainValues(flat: FlatGraph, facts: Facts): ReadonlySet<string> {
 /** True when a node that compares or chooses does so alike for all input sizes. */
 function decided(node: FlatNode, facts: Facts): boolean {
   if (ruleOf(node.op)?.compute === undefined || facts.elements(node.outputs[0] ?? '') === null) return true;
-  if (node.op === 'Slice' || node.op === 'Range') return node.inputs.every((name) => name === '' || (facts.elements(name)?.every((e) => e.value === null || isStatic(e.value)) ?? true));
+  if (node.op === 'Slice' || node.op === 'Range')
+    return node.inputs.slice(node.op === 'Slice' ? 1 : 0).every((name) => name === '' || (facts.elements(name)?.every((e) => e.value === null || isStatic(e.value)) ?? true));
   if (!CHOICES.has(node.op)) return true;
   const values = node.inputs.map((name) => (name === '' ? [] : (facts.elements(name)?.map((e) => e.value) ?? [null])));
   if (node.op === 'Where' || node.op === 'Not' || node.op === 'And' || node.op === 'Or') return (values[0] ?? []).every((value) => value !== null && isStatic(value));

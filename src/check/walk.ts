@@ -7,11 +7,12 @@ import { DataType } from '../onnx/ir.ts';
 import { plain } from './algebra.ts';
 import type { Context, Site } from './context.ts';
 import { numbersConstant, storedConstant } from './elements.ts';
-import { fold } from './fold.ts';
+import { fold, numbersOf } from './fold.ts';
 import type { Side } from './prepare.ts';
 import { ruleFor } from './rules/table.ts';
 import { refOf, scaled } from './term.ts';
-import { exactly, isConstant, type Related, scaledOf, type Value } from './value.ts';
+import { viewSizes } from './view.ts';
+import { exactly, free, isConstant, type Related, scaledOf, type Value } from './value.ts';
 
 /** What the values of a graph are. */
 export type Values = ReadonlyMap<string, Value>;
@@ -93,8 +94,10 @@ function evaluate(ctx: Context, side: Side, node: FlatNode, operands: readonly (
     inputBehind: (operand) => behind(node.inputs[operand] ?? ''),
     where: nodeLabel(node),
   };
-  const results = ruleFor(node)(site);
-  return node.outputs.map((name, o) => (name !== '' && numbers[o] != null ? numbers[o] : (results[o] ?? { kind: 'free', why: null })));
+  // where an operand is unknown already, the cause is there
+  const cause = operands.some((own) => own?.kind === 'free');
+  const results = ruleFor(node)(site).map((own): Value => (cause && own.kind === 'free' ? free() : own));
+  return node.outputs.map((name, o) => (name !== '' && numbers[o] != null ? numbers[o] : cutConstant(ctx, results[o] ?? free())));
 }
 
 function constantValue(ctx: Context, { flat, facts }: Side, name: string): Value | null {
@@ -124,6 +127,15 @@ function foldedValue(ctx: Context, { facts }: Side, node: FlatNode, operands: re
   if (own?.dims == null || !own.dims.every(isStatic)) return null;
   const made = fold(node, (operands as readonly (Related | null)[]).map((operand) => operand?.ref ?? null), own.dims as readonly number[], own.dtype);
   return made === null ? null : exactly(scaled(refOf(ctx.terms.constant(made))));
+}
+
+/** A small piece of a constant is a constant of its own: it may be the same everywhere, or zero. */
+function cutConstant(ctx: Context, value: Value): Value {
+  if (!isConstant(value) || value.ref.base.constant === null) return value;
+  const count = (sizes: readonly Size[]): number => sizes.reduce<number>((product, size) => product * (isStatic(size) ? size : NaN), 1);
+  if (!(count(viewSizes(value.ref.view)) < count(value.ref.base.constant.dims))) return value;
+  const numbers = numbersOf(value.ref);
+  return numbers === null ? value : exactly(scaled(refOf(ctx.terms.constant(numbersConstant(numbers.dims, numbers.dtype, numbers.data)))));
 }
 
 /** All attributes of a node as text; two nodes of one operator with one text compute the same of the same operands. */

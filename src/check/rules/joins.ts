@@ -2,16 +2,17 @@
 import { add, equal, isStatic, type Size } from '../../analysis/size.ts';
 import { attributesOf } from '../../analysis/relation.ts';
 import { plain } from '../algebra.ts';
-import { isMatch, type NearMiss, relate, restricted } from '../constants.ts';
+import { restricted } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
 import { type Dim, dimText, flat, indexMap, isSame, Kind, mapKinds, mappedDim, oldSize, sameDim } from '../dim.ts';
 import { refuted, unproved } from '../findings.ts';
 import { joinParts } from '../join.ts';
-import { wrongElements } from '../operand.ts';
+import { tableOf } from '../operand.ts';
 import { ONE, over, scaleFrom } from '../scale.ts';
 import { type Scaled, scaled, viewed } from '../term.ts';
 import { exactly, free, isConstant, isExact, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
 import type { View } from '../view.ts';
+import { general } from './general.ts';
 
 const missing = (site: Site, what: string): Value => free(unproved(site.where, `${site.node.op}: ${what}`));
 const meet = (a: number, b: number): number => (a === b ? a : Kind.ANY);
@@ -75,6 +76,15 @@ function grownConcat(site: Site, values: readonly Value[], axis: number, sizes: 
       parts.push(found === null ? own : related(found.own, found.dims));
     }
   }
+  const whole = axisOf(site, parts, values, axis, sizes, data);
+  // what the old graph does not compute are new elements, unless it all is one old value
+  const isOld = (own: Value): boolean => own.kind !== 'related' || own.ref.base.old;
+  return whole.kind === 'related' && (whole.ref.base.old || parts.every(isOld) || !parts.some((own) => own.kind === 'related' && own.ref.base.old))
+    ? whole
+    : axisOf(site, parts.map((own) => (isOld(own) ? own : free())), values, axis, sizes, data);
+}
+
+function axisOf(site: Site, parts: readonly Value[], values: readonly Value[], axis: number, sizes: readonly Size[], data: readonly Related[]): Value {
   const kept = parts.filter((own): own is Related => own.kind === 'related');
   const dims = sizes.map((size, d): Dim | null => (d === axis ? axisDim(parts, values, axis, size, site, data) : joinParts(kept.map((own) => own.dims[d] ?? []), meet)));
   const bad = dims.indexOf(null);
@@ -94,6 +104,8 @@ function isMeanOf(value: Value, data: readonly Related[], axis: number): boolean
     return own.ref.key === from.ref.key && isStatic(count) && over(own.scale, scaleFrom(count)).key === value.scale.key;
   });
 }
+
+const isZero = (value: Value | undefined): boolean => value?.kind === 'zero' || (isConstant(value) && value.ref.base.constant?.uniform === 0);
 
 /** The joined dimension: old elements in the order of the operands, new indices where an operand holds none. */
 function axisDim(parts: readonly Value[], values: readonly Value[], axis: number, size: Size, site: Site, data: readonly Related[]): Dim | null {
@@ -118,7 +130,7 @@ function axisDim(parts: readonly Value[], values: readonly Value[], axis: number
     if (count === undefined || !isStatic(count)) return null;
     for (let j = 0; j < count; j++) {
       at.push(-1);
-      kinds.push(mean ? Kind.MEAN : values[i]?.kind === 'zero' ? Kind.ZERO : Kind.ANY);
+      kinds.push(mean ? Kind.MEAN : isZero(values[i]) ? Kind.ZERO : Kind.ANY);
     }
   }
   return mappedDim(indexMap(Int32Array.from(at), start), Uint8Array.from(kinds));
@@ -210,23 +222,8 @@ export const lookUp: Rule = (site) => {
   const axis = relation.inputs[0]?.findIndex((label) => !(relation.outputs[0] ?? []).includes(label)) ?? 0;
   const at = axis < 0 ? 0 : axis;
   if (!isExact(ids)) return [missing(site, 'its indices grew')];
-  let found: Related = table;
-  if (isConstant(table) && site.isNew && site.ctx.terms.old('Gather', String(at), [scaledOf(table), scaledOf(ids)]) === undefined) {
-    let miss: NearMiss | null = null;
-    for (const term of site.ctx.terms.users('Gather', ids.ref)) {
-      const [candidate] = term.operands;
-      if (term.attributes !== String(at) || candidate?.ref.base.constant == null) continue;
-      const match = relate(site.ctx, table.ref, candidate.ref, table.dims.map((dim, d) => (d === at ? dim : null)));
-      if (isMatch(match)) {
-        if (!match.finite) return [free(refuted(site.where, 'Gather: a new element of a table is not finite'))];
-        found = related(match.own, match.dims);
-        miss = null;
-        break;
-      }
-      if (match !== null && (miss === null || match.wrong / match.compared < miss.wrong / miss.compared)) miss = match;
-    }
-    if (miss !== null) return [free(wrongElements(site, miss))];
-  }
+  const found = tableOf(site, 'Gather', String(at), table, [ids], (d) => d === at);
+  if (found.kind !== 'related') return [found];
   if (!isSame(found.dims[at] ?? [])) return [missing(site, `looks up rows of a dimension that grew (${dimText(found.dims[at] ?? [])})`)];
   const dims = [...found.dims.slice(0, at), ...ids.dims, ...found.dims.slice(at + 1)];
   const own = plain(site.ctx.terms, 'Gather', String(at), [scaled(found.ref), scaledOf(ids)], dims.map(oldSize));
@@ -254,3 +251,11 @@ export const choice: Rule = (site) => {
   });
 };
 
+
+/** ConstantOfShape: zeros are zeros of any size. */
+export const filled: Rule = (site) => {
+  const [sizes = null] = site.sizes;
+  const own = site.node.node.attributes.find((attribute) => attribute.name === 'value');
+  const isZero = own === undefined || (own.kind === 'tensor' && own.value.data.read(0, own.value.data.size).every((byte) => byte === 0));
+  return sizes !== null && isZero ? [zeros(sizes)] : general(site);
+};

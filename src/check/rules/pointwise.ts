@@ -3,12 +3,12 @@ import { ruleOf } from '../../analysis/op-rules.ts';
 import type { Size } from '../../analysis/size.ts';
 import { divide, homogeneous, multiply, plain, squareRoot, sum, unit } from '../algebra.ts';
 import type { Rule, Site } from '../context.ts';
-import { type Dim, dimText, Kind, mapKinds, oldSize, sameDim } from '../dim.ts';
+import { type Dim, dimText, isSame, Kind, mapKinds, oldSize, sameDim } from '../dim.ts';
 import { unproved } from '../findings.ts';
 import { addKinds, anyKind, BROADCAST, broadcastParts, type Combine, divideKinds, firstKinds, joinParts, multiplyKinds, type Part, zeroKinds } from '../join.ts';
 import { matchOperand } from '../operand.ts';
 import { scaleFrom, times } from '../scale.ts';
-import { fitted, isWhole, type Scaled, scaled } from '../term.ts';
+import { fitted, isWhole, type Ref, type Scaled, scaled } from '../term.ts';
 import { type Free, free, isConstant, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
 
 /** Makes the term of a result; null when it is zero. */
@@ -111,7 +111,7 @@ interface OperandPart {
 function combined(site: Site, rule: Pointwise, operands: readonly Known[], sizes: readonly Size[], isZero: (operand: Value) => boolean): Value {
   const data = operands.filter((operand): operand is Related => operand.kind === 'related' && !isConstant(operand));
   // where old elements stand, from everything that is no constant
-  const known = sizes.map((_, d): Dim | null => joinParts(data.map((own) => broadcastParts(own.dims, sizes)[d] ?? 'broadcast'), anyKind));
+  const known = sizes.map((_, d): Dim | null => joinParts(data.map((own) => partAt(own.ref, own.dims, d, sizes)), anyKind));
   const clash = known.indexOf(null);
   if (clash >= 0) {
     const texts = data.map((own) => dimText(own.dims[clash - sizes.length + own.dims.length] ?? []));
@@ -133,7 +133,7 @@ function combined(site: Site, rule: Pointwise, operands: readonly Known[], sizes
   if (own === null) return zeros(sizes);
   const fit = fitted(own.ref, oldSizes);
   if (fit === null) return free(unproved(site.where, `${site.node.op}: the old value has another shape`));
-  return related(scaled(fit, own.scale), isWhole(own.ref, 'Centred') && shown.length === 2 && rule.family === 'Sum' ? centredDims(own, shown, dims) : dims);
+  return related(scaled(fit, own.scale), isWhole(own.ref, 'Centred') && shown.length === 2 && rule.family === 'Sum' ? centredDims(own, dims) : dims);
 }
 
 function partOf(site: Site, rule: Pointwise, operand: Known, data: readonly Related[], known: readonly Dim[], sizes: readonly Size[], zero: boolean): OperandPart | Free {
@@ -145,14 +145,21 @@ function partOf(site: Site, rule: Pointwise, operand: Known, data: readonly Rela
   const dims = operand.dims.map((own, d): Dim | null => {
     const at = d - operand.dims.length + sizes.length;
     if (own.length === 0) return own;
-    return data.some((other) => broadcastParts(other.dims, sizes)[at] !== 'broadcast') ? (known[at] ?? null) : null;
+    return data.some((other) => partAt(other.ref, other.dims, at, sizes) !== 'broadcast') ? (known[at] ?? null) : null;
   });
   const found = matchOperand(site, rule.family, data.map(scaledOf), operand, dims);
   return 'kind' in found ? found : { ...found, zero: false };
 }
 
+/** What an operand has at a dimension of the result; one that was stretched there has one element for all indices. */
+function partAt(ref: Ref | null, dims: readonly Dim[], d: number, sizes: readonly Size[]): Part {
+  const own = broadcastParts(dims, sizes)[d] ?? 'broadcast';
+  const strides = ref?.view.dims[d - sizes.length + ref.view.dims.length] ?? [];
+  return typeof own !== 'string' && isSame(own) && strides.length > 0 && strides.every((part) => part.step === 0) ? 'broadcast' : own;
+}
+
 function joinedAt(site: Site, rule: Pointwise, parts: readonly OperandPart[], d: number, sizes: readonly Size[]): Dim | null {
-  const at = (part: OperandPart): Part => (part.zero ? 'zero' : (broadcastParts(part.dims, sizes)[d] ?? 'broadcast'));
+  const at = (part: OperandPart): Part => (part.zero ? 'zero' : partAt(part.own?.ref ?? null, part.dims, d, sizes));
   const [first, ...rest] = parts.map(at);
   if (site.node.op === 'Where' && first !== undefined) {
     const values = joinParts(rest, zeroKinds);
@@ -163,9 +170,7 @@ function joinedAt(site: Site, rule: Pointwise, parts: readonly OperandPart[], d:
 }
 
 /** x − mean(x): where the new elements are the mean, nothing is left of them. */
-function centredDims(own: Scaled, parts: readonly OperandPart[], dims: readonly Dim[]): readonly Dim[] {
+function centredDims(own: Scaled, dims: readonly Dim[]): readonly Dim[] {
   const axes = own.ref.base.attributes.split(',').map(Number);
-  const from = parts.find((part) => axes.every((axis) => part.dims[axis] !== undefined && part.dims.length === dims.length && part.dims[axis]?.length !== 0));
-  if (from === undefined || axes.length > 1) return dims;
-  return dims.map((dim, d) => (axes.includes(d) ? mapKinds(from.dims[d] ?? dim, (kind) => (kind === Kind.MEAN ? Kind.ZERO : Kind.ANY)) : dim));
+  return axes.length > 1 ? dims : dims.map((dim, d) => (axes.includes(d) ? mapKinds(dim, (kind) => (kind === Kind.MEAN ? Kind.ZERO : kind)) : dim));
 }

@@ -4,7 +4,7 @@ import type { FlatNode } from '../../onnx/graph.ts';
 import type { Rule } from '../context.ts';
 import { attention } from './attention.ts';
 import { general } from './general.ts';
-import { choice, concat, lookUp, pad } from './joins.ts';
+import { choice, concat, filled, lookUp, pad } from './joins.ts';
 import { pointwise } from './pointwise.ts';
 import { product } from './product.ts';
 import { reduce } from './reduce.ts';
@@ -32,6 +32,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   Split: split,
   Concat: concat,
   Pad: pad,
+  ConstantOfShape: filled,
   Gather: (site) => (site.relation.kind === 'gather' ? pick(site) : lookUp(site)),
   If: choice,
   Attention: attention,

@@ -5,6 +5,7 @@ import type { Context, Rule, Site } from '../context.ts';
 import { type Atom, type Dim, flat, indexMap, isSame, Kind, mappedDim, oldSize, sameDim, take } from '../dim.ts';
 import { unproved } from '../findings.ts';
 import { type Ref, refOf, scaled, viewed } from '../term.ts';
+import { tableOf } from '../operand.ts';
 import { exactly, free, isExact, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
 import { permuted, ranged, reshaped, stretched, type View } from '../view.ts';
 
@@ -142,9 +143,11 @@ function sameBounds(site: Site, x: Related, sizes: readonly Size[]): Value {
   const cut = relation.kind === 'slice' ? (relation.ranges ?? []) : [];
   if (!rest.every((own): own is Related => own.kind === 'related' && isExact(own))) return missing(site, 'its bounds are not those of the old graph');
   if (cut.some((range, d) => (range !== null || !equal(sizes[d] ?? 0, newSizeOf(x.dims[d]))) && !isSame(x.dims[d] ?? []))) return missing(site, 'cuts a grown dimension at bounds that depend on the input');
-  const dims = x.dims.map((dim, d): Dim => (isSame(dim) ? sameDim(sizes[d] ?? 1) : dim));
-  const own = plain(site.ctx.terms, 'Slice', site.attributes, [scaled(x.ref), ...rest.map(scaledOf)], dims.map(oldSize));
-  return related(scaled(own.ref, x.scale), dims);
+  const table = tableOf(site, 'Slice', site.attributes, x, rest, (d) => cut[d] !== null || !equal(sizes[d] ?? 0, newSizeOf(x.dims[d])));
+  if (table.kind !== 'related') return table;
+  const dims = table.dims.map((dim, d): Dim => (isSame(dim) && equal(oldSize(dim), newSizeOf(x.dims[d])) ? sameDim(sizes[d] ?? 1) : dim));
+  const own = plain(site.ctx.terms, 'Slice', site.attributes, [scaled(table.ref), ...rest.map(scaledOf)], dims.map(oldSize));
+  return related(scaled(own.ref, table.scale), dims);
 }
 
 const newSizeOf = (dim: Dim | undefined): Size => dim?.[0]?.size ?? 1;
