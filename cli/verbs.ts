@@ -69,7 +69,7 @@ export const VERBS: readonly Verb[] = [
         help: 'what new layers hold: the weights of their neighbour, or random ones (default copy)',
       },
       { name: 'allow-decompose', help: 'replace fused attention by standard operators where it forbids a size' },
-      { name: 'require-proof', help: 'not available yet: refuse what is verified but not proved' },
+      { name: 'require-proof', help: 'keep the file only if it is proved, not just verified, to compute the same' },
     ],
     examples: [
       ['grow apply fixtures/optimum_gpt2_past.onnx -o bigger.onnx mlp=x2 heads=+2', 'two axes at once'],
@@ -93,8 +93,8 @@ export const VERBS: readonly Verb[] = [
   {
     name: 'check',
     words: '<old> <new>',
-    help: 'not available yet: prove for all inputs that the new model computes the old one',
+    help: 'prove for all inputs that the new model computes what the old one does',
     options: [REPORT],
-    examples: [],
+    examples: [['grow check fixtures/dynamo_gpt2.onnx fixtures/dynamo_gpt2.onnx', 'a model equals itself']],
   },
 ];

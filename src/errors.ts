@@ -20,7 +20,8 @@ export type ErrorCode =
   | 'NOT_AVAILABLE'
   | 'INTERRUPTED'
   | 'FUNCTION_CHANGED'
-  | 'INCONCLUSIVE';
+  | 'INCONCLUSIVE'
+  | 'NOT_PROVED';
 
 const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   USAGE: 2,
@@ -44,6 +45,7 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   INTERRUPTED: 130,
   FUNCTION_CHANGED: 1,
   INCONCLUSIVE: 1,
+  NOT_PROVED: 1,
 };
 
 /**

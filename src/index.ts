@@ -7,12 +7,15 @@
  * await bigger.save('bigger.onnx');
  * ```
  */
+import { checkModels } from './check/check.ts';
+import type { CheckResult } from './check/findings.ts';
 import { type ModelSource, openModel, pathOf, withModelFile } from './model-source.ts';
 import { type Inspection, inspectModel } from './report/inspect.ts';
 import { WIDTH_TRANSFORMS } from './transforms/plan.ts';
 import type { VerifyOptions, VerifyResult } from './verify/result.ts';
 import { verifyModels } from './verify/verify.ts';
 
+export type { CheckResult, Finding } from './check/findings.ts';
 export { didYouMean } from './did-you-mean.ts';
 export { type ErrorCode, GrowError } from './errors.ts';
 export { type GrownModel, type GrowOptions, grow } from './grow.ts';
@@ -26,7 +29,7 @@ export type { AttentionReport, Inspection, LayerReport, StreamReport } from './r
 export { COLOURS, type Paint, PLAIN } from './report/paint.ts';
 export type { Portable } from './report/portable.ts';
 export { asJson, printable } from './report/printable.ts';
-export { errorText, growthText, inspectionText, verifyText } from './report/text.ts';
+export { checkText, errorText, growthText, inspectionText, verifyText } from './report/text.ts';
 export type { Saved, SaveOptions } from './save.ts';
 export type { CaseReport, VerifyOptions, VerifyResult } from './verify/result.ts';
 
@@ -36,6 +39,14 @@ export type { CaseReport, VerifyOptions, VerifyResult } from './verify/result.ts
  */
 export function inspect(source: ModelSource): Inspection {
   return inspectModel(openModel(source), pathOf(source));
+}
+
+/**
+ * Proves that the second model computes what the first does, for all inputs and in real numbers, or says where the proof stops.
+ * Needs no runtime; weights are read from both in pieces. Throws the errors of reading a model.
+ */
+export function check(old: ModelSource, grown: ModelSource): CheckResult {
+  return checkModels(openModel(old), openModel(grown));
 }
 
 /**

@@ -65,7 +65,7 @@ describe('save', () => {
     const progress: string[] = [];
     const saved = await grow(readFileSync(PAPER), 'mlp=x2').save(file, { onProgress: (what) => progress.push(what) });
     expect(saved).toMatchObject({ file, bytes: readFileSync(file).length, externalData: null, verify: { verdict: 'bit-exact' } });
-    expect(new Set(progress.map((what) => what.replace(/:.*/, '')))).toEqual(new Set(['write', 'verify']));
+    expect(new Set(progress.map((what) => what.replace(/:.*/, '')))).toEqual(new Set(['write', 'check', 'verify']));
     expect(await codeOf(() => grow(PAPER, 'mlp=x2').save(file))).toBe('OUTPUT_EXISTS');
     expect(await grow(PAPER, 'mlp=x3').save(file, { force: true, verify: false })).toMatchObject({ verify: null });
   });

@@ -1,11 +1,10 @@
-import { applyDocument, asJson, COLOURS, GrowError, type GrownModel, grow, growthText, PLAIN, type Saved, verifyText } from '../../src/index.ts';
+import { applyDocument, asJson, COLOURS, checkText, GrowError, type GrownModel, grow, growthText, PLAIN, type Saved, verifyText } from '../../src/index.ts';
 import { carryConfigs } from '../configs.ts';
-import { refuseUnavailable } from '../not-available.ts';
 import { wholeNumber } from '../numbers.ts';
 import { quoted } from '../quoted.ts';
 import type { Call } from '../run.ts';
 import { checkTarget } from '../target.ts';
-import { isGiven, listOf, textOf, type Words } from '../words.ts';
+import { isGiven, listOf, textOf } from '../words.ts';
 
 /** `grow apply <model> -o <out> <step>…`. */
 export async function applyCommand(call: Call): Promise<number> {
@@ -16,7 +15,6 @@ export async function applyCommand(call: Call): Promise<number> {
   const dryRun = isGiven(words, 'dry-run');
   const output = textOf(words, 'output');
   const seed = wholeNumber(words, 'seed') ?? 0;
-  refuseWords(words);
   if (steps.length === 0) throw new GrowError('USAGE', 'there is no step', { hint: 'say what grows, for example mlp=x2; see grow apply --help' });
   if (output === null && !dryRun) throw new GrowError('USAGE', 'there is no output file', { hint: 'name it with -o, or look first with --dry-run' });
   if (output !== null) await checkTarget(model, output, isGiven(words, 'force'));
@@ -37,11 +35,19 @@ export async function applyCommand(call: Call): Promise<number> {
   const total = (performance.now() - started) / 1000;
   const seconds = {
     plan: (planned - started) / 1000,
-    ...(saved === null ? {} : { write: total - (planned - started) / 1000 - (verifying ?? 0) }),
+    ...(saved === null ? {} : { write: total - (planned - started) / 1000 - (verifying ?? 0) - (saved.check?.seconds ?? 0) }),
+    ...(saved?.check == null ? {} : { check: saved.check.seconds }),
     ...(verifying === null ? {} : { verify: verifying }),
     total,
   };
-  const outcome = { output: saved?.file ?? null, verify: saved?.verify ?? null, configs: saved?.configs ?? [], seconds: rounded(seconds) };
+  const outcome = {
+    output: saved?.file ?? null,
+    verify: saved?.verify ?? null,
+    check: saved?.check ?? null,
+    configs: saved?.configs ?? [],
+    seconds: rounded(seconds),
+  };
+  if (saved?.check?.proved === false) terminal.remark('warning: not proved, only verified: see grow check\n');
   if (terminal.json) {
     terminal.result(asJson(applyDocument(report, outcome)));
     return 0;
@@ -51,15 +57,12 @@ export async function applyCommand(call: Call): Promise<number> {
     `${paint.bold(saved === null ? 'would grow' : 'grew')} ${quoted(model)}${saved === null ? '' : ` → ${quoted(saved.file)}`}\n${growthText(report, paint)}`,
   );
   for (const line of outcome.configs) terminal.result(`  ${line}\n`);
+  if (outcome.check !== null) terminal.result(checkText(outcome.check, paint));
   if (saved === null)
     terminal.result(`nothing was written\nnext: grow apply ${quoted(model)} -o ${quoted(output ?? 'bigger.onnx')} ${steps.map(quoted).join(' ')}\n`);
   else if (saved.verify === null) terminal.result(`not verified\nnext: grow verify ${quoted(model)} ${quoted(saved.file)}\n`);
   else terminal.result(`${verifyText(saved.verify, paint)}next: grow inspect ${quoted(saved.file)}\n`);
   return 0;
-}
-
-function refuseWords(words: Words): void {
-  refuseUnavailable(words, [['require-proof', null, 'there is no static proof yet']]);
 }
 
 /** Writes and verifies the model, then the configurations that were beside the old one. */
@@ -74,6 +77,7 @@ async function save(
   try {
     const saved = await grown.save(output, {
       verify: !isGiven(words, 'no-verify'),
+      requireProof: isGiven(words, 'require-proof'),
       force,
       externalData: (textOf(words, 'external-data') ?? 'auto') as 'auto' | 'always' | 'never',
       onProgress: (what, done, total) => terminal.progress(what, done, total),

@@ -33,8 +33,12 @@ function relaxed(parts: readonly Scaled[], dims: Dims): readonly Scaled[] {
   const spanned = dims.map((_, d) => parts.some((part) => !isStretched(part.ref, d)));
   return parts.map((part) => {
     const rank = part.ref.view.dims.length;
-    const own = part.ref.view.dims.map((strides, i) => (strides.length > 0 && spanned[i - rank + dims.length] === true && isStretched(part.ref, i - rank + dims.length) ? [] : strides));
-    return own.every((strides, i) => strides === part.ref.view.dims[i]) ? part : scaled(viewed(part.ref, { offset: part.ref.view.offset, dims: own }), part.scale);
+    const own = part.ref.view.dims.map((strides, i) =>
+      strides.length > 0 && spanned[i - rank + dims.length] === true && isStretched(part.ref, i - rank + dims.length) ? [] : strides,
+    );
+    return own.every((strides, i) => strides === part.ref.view.dims[i])
+      ? part
+      : scaled(viewed(part.ref, { offset: part.ref.view.offset, dims: own }), part.scale);
   });
 }
 

@@ -1,7 +1,8 @@
 /** Where a proof stopped: the first nodes on the way to an output whose operands are all known and whose result is not. */
+
+import { nodeLabel } from '../onnx/graph.ts';
 import { type Finding, unproved } from './findings.ts';
 import type { Side } from './prepare.ts';
-import { nodeLabel } from '../onnx/graph.ts';
 import type { Value } from './value.ts';
 import type { Values } from './walk.ts';
 

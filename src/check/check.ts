@@ -5,19 +5,31 @@
  * element: old elements at known places, up to a known factor, and new ones that are zero, means or anything finite. Weights
  * are read from both files; nothing that growth says is trusted. What is not understood is not proved.
  */
-import { blame } from './blame.ts';
-import { startContext } from './context.ts';
-import type { CheckResult, Finding } from './findings.ts';
-import { compareOutputs, corrected, difference, newInputs, oldInputs, pairOutputs, supposeInputs } from './interface.ts';
+
+import { GrowError } from '../errors.ts';
 import { opsetVersion } from '../onnx/graph.ts';
 import type { Model } from '../onnx/ir.ts';
-import { refuted } from './findings.ts';
+import { blame } from './blame.ts';
+import { startContext } from './context.ts';
+import { type CheckResult, type Finding, refuted, unproved } from './findings.ts';
+import { compareOutputs, corrected, difference, newInputs, oldInputs, pairOutputs, supposeInputs } from './interface.ts';
 import { prepare } from './prepare.ts';
 import { walk } from './walk.ts';
 
 /** Proves that `now` computes what `old` does, or says where the proof stops. */
 export function checkModels(old: Model, now: Model): CheckResult {
   const started = performance.now();
+  try {
+    return { ...proof(old, now), seconds: (performance.now() - started) / 1000 };
+  } catch (error) {
+    if (error instanceof GrowError) throw error;
+    // a proof that breaks is no proof; growth itself is not in doubt for that
+    const message = error instanceof Error ? error.message : String(error);
+    return { proved: false, findings: [unproved('check', `the proof broke off: ${message}`)], assumptions: [], seconds: (performance.now() - started) / 1000 };
+  }
+}
+
+function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {
   const [before, after] = [prepare(old), prepare(now)];
   const ctx = startContext();
   const inputs = oldInputs(ctx, before);
@@ -38,7 +50,7 @@ export function checkModels(old: Model, now: Model): CheckResult {
     }
     const open = compared.findings;
     const all: readonly Finding[] = [...opsetFindings(old, now), ...first.findings, ...(open.length === 0 ? [] : blame(after, newValues, open))];
-    return { proved: all.length === 0 && wishes.size === 0, findings: all, assumptions: assumptions(), seconds: (performance.now() - started) / 1000 };
+    return { proved: all.length === 0 && wishes.size === 0, findings: all, assumptions: assumptions() };
   }
 }
 

@@ -1,13 +1,13 @@
 /** What a constant of the new file is in terms of one of the old file. */
 import { equal, isStatic } from '../analysis/size.ts';
-import { type Dim, flat, indexMap, Kind, mappedDim, oldSize, sameDim, withKinds } from './dim.ts';
 import { DataType } from '../onnx/ir.ts';
-import { numbersConstant, SMALL } from './elements.ts';
-import { rounded } from './fold.ts';
-import { epsilonOf, AS_IS, gridOf, scan, type Stored } from './scan.ts';
-import { isOne, numberOf, ONE, type Scale } from './scale.ts';
 import { ROUNDED } from './algebra.ts';
 import type { Context } from './context.ts';
+import { type Dim, flat, indexMap, Kind, mappedDim, oldSize, sameDim, withKinds } from './dim.ts';
+import { numbersConstant, SMALL } from './elements.ts';
+import { rounded } from './fold.ts';
+import { isOne, numberOf, ONE, type Scale } from './scale.ts';
+import { AS_IS, epsilonOf, gridOf, type Stored, scan } from './scan.ts';
 import { fitted, type Ref, refOf, type Scaled, scaled, viewed } from './term.ts';
 import { viewSizes } from './view.ts';
 
@@ -67,9 +67,15 @@ export function restricted(ctx: Context, now: Ref, dims: readonly Dim[]): Match 
   if (!repeats.includes(true)) return restrictedOnce(ctx, now, dims);
   // what is stretched holds its elements once
   const once = viewed(now, { offset: now.view.offset, dims: now.view.dims.map((parts, d) => (repeats[d] === true ? [] : parts)) });
-  const found = restrictedOnce(ctx, once, dims.map((dim, d) => (repeats[d] === true ? [] : dim)));
+  const found = restrictedOnce(
+    ctx,
+    once,
+    dims.map((dim, d) => (repeats[d] === true ? [] : dim)),
+  );
   const whole = found === null ? null : fitted(found.own.ref, dims.map(oldSize));
-  return found === null || whole === null ? null : { ...found, own: scaled(whole), dims: found.dims.map((dim, d) => (repeats[d] === true ? (dims[d] ?? dim) : dim)) };
+  return found === null || whole === null
+    ? null
+    : { ...found, own: scaled(whole), dims: found.dims.map((dim, d) => (repeats[d] === true ? (dims[d] ?? dim) : dim)) };
 }
 
 function restrictedOnce(ctx: Context, now: Ref, dims: readonly Dim[]): Match | null {
@@ -109,19 +115,42 @@ function restrictedOnce(ctx: Context, now: Ref, dims: readonly Dim[]): Match | n
  * Relates a constant to an old one where some dimensions (null) are not known: maps that were accepted before for these sizes, then
  * what the contents say, then old elements first and new ones behind them.
  */
-export function relate(ctx: Context, now: Ref, old: Ref, known: readonly (Dim | null)[], scale: Scale = ONE, ignored: readonly (Uint8Array | null)[] = []): Match | NearMiss | null {
+export function relate(
+  ctx: Context,
+  now: Ref,
+  old: Ref,
+  known: readonly (Dim | null)[],
+  scale: Scale = ONE,
+  ignored: readonly (Uint8Array | null)[] = [],
+): Match | NearMiss | null {
   const repeats = now.view.dims.map((parts) => parts.length > 0 && parts.every((part) => part.step === 0));
   if (!repeats.includes(true)) return relateOnce(ctx, now, old, known, scale, ignored);
   const sizes = [viewSizes(now.view), viewSizes(old.view)];
-  const dims = known.map((dim, d) => (repeats[d] === true ? (dim ?? (equal(sizes[0]?.[d] ?? 0, sizes[1]?.[d] ?? 1) ? sameDim(sizes[0]?.[d] ?? 1) : null)) : dim));
+  const dims = known.map((dim, d) =>
+    repeats[d] === true ? (dim ?? (equal(sizes[0]?.[d] ?? 0, sizes[1]?.[d] ?? 1) ? sameDim(sizes[0]?.[d] ?? 1) : null)) : dim,
+  );
   const isSplit = repeats.some((own, d) => own && (dims[d] === null || !(old.view.dims[d] ?? []).every((part) => part.step === 0)));
   if (isSplit || now.view.dims.length !== old.view.dims.length) return null;
   const once = (ref: Ref): Ref => viewed(ref, { offset: ref.view.offset, dims: ref.view.dims.map((parts, d) => (repeats[d] === true ? [] : parts)) });
-  const found = relateOnce(ctx, once(now), once(old), dims.map((dim, d) => (repeats[d] === true ? [] : dim)), scale, ignored);
+  const found = relateOnce(
+    ctx,
+    once(now),
+    once(old),
+    dims.map((dim, d) => (repeats[d] === true ? [] : dim)),
+    scale,
+    ignored,
+  );
   return isMatch(found) ? { ...found, own: scaled(old, scale), dims: found.dims.map((dim, d) => (repeats[d] === true ? (dims[d] ?? dim) : dim)) } : found;
 }
 
-function relateOnce(ctx: Context, now: Ref, old: Ref, known: readonly (Dim | null)[], scale: Scale, ignored: readonly (Uint8Array | null)[]): Match | NearMiss | null {
+function relateOnce(
+  ctx: Context,
+  now: Ref,
+  old: Ref,
+  known: readonly (Dim | null)[],
+  scale: Scale,
+  ignored: readonly (Uint8Array | null)[],
+): Match | NearMiss | null {
   const [sizes, oldSizes] = [sizesOf(now), sizesOf(old)];
   if (sizes.length !== oldSizes.length || now.base.constant?.dtype !== old.base.constant?.dtype) return null;
   if (known.some((dim, d) => dim !== null && oldSize(dim) !== oldSizes[d])) return null;
@@ -148,7 +177,12 @@ function relateOnce(ctx: Context, now: Ref, old: Ref, known: readonly (Dim | nul
   const unknown = known.flatMap((dim, d) => (dim === null && sizes[d] !== oldSizes[d] ? [d] : []));
   const [only] = unknown;
   if (only !== undefined && unknown.length === 1 && (sizes[only] ?? 0) > (oldSizes[only] ?? 0) && isOne(scale)) {
-    const dim = byContent(now, old, known.map((own, d) => own ?? sameDim(sizes[d] ?? 1)), only);
+    const dim = byContent(
+      now,
+      old,
+      known.map((own, d) => own ?? sameDim(sizes[d] ?? 1)),
+      only,
+    );
     const found = dim === null ? null : attempt(known.map((own, d) => (d === only ? dim : (own ?? sameDim(sizes[d] ?? 1)))));
     if (found !== null) return found;
   }
@@ -198,7 +232,10 @@ function byContent(now: Ref, old: Ref, dims: readonly Dim[], dim: number): Dim |
   for (const [i, value] of before.entries()) places.set(value, [...(places.get(value) ?? []), i]);
   const map = Int32Array.from(after, (value) => places.get(value)?.shift() ?? -1);
   if (map.filter((i) => i >= 0).length !== before.length) return null;
-  return mappedDim(indexMap(map, before.length), Uint8Array.from(map, (i) => (i < 0 ? Kind.ANY : Kind.OLD)));
+  return mappedDim(
+    indexMap(map, before.length),
+    Uint8Array.from(map, (i) => (i < 0 ? Kind.ANY : Kind.OLD)),
+  );
 }
 
 /** True when a stored number is a real number rounded to the constant's type; in float64 the number itself is computed with two roundings. */

@@ -1,7 +1,8 @@
 /** What all rules of one proof share. */
-import { hint, type Size } from '../analysis/size.ts';
+
 import type { Relation } from '../analysis/relation.ts';
 import type { Facts } from '../analysis/shapes.ts';
+import { hint, type Size } from '../analysis/size.ts';
 import type { FlatNode } from '../onnx/graph.ts';
 import type { Wish } from './caches.ts';
 import { type Dim, flat, indexMap, Kind, mappedDim } from './dim.ts';
@@ -67,7 +68,10 @@ export function startContext(): Context {
     terms: startTerms(),
     hints(old, size) {
       const map = Int32Array.from({ length: size }, (_, i) => (i < old ? i : -1));
-      const appended = mappedDim(indexMap(map, old), Uint8Array.from(map, (i) => (i < 0 ? Kind.ANY : Kind.OLD)));
+      const appended = mappedDim(
+        indexMap(map, old),
+        Uint8Array.from(map, (i) => (i < 0 ? Kind.ANY : Kind.OLD)),
+      );
       return [...(known.get(slot(old, size)) ?? []), appended];
     },
     hintsTo: (size) => [...known].flatMap(([key, own]) => (key.endsWith(`→${size}`) ? own : [])),

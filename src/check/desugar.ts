@@ -38,7 +38,13 @@ export function desugar(flat: FlatGraph, facts: Facts): FlatGraph {
       node,
       facts,
       put(op, inputs, attributes = {}, output = fresh()) {
-        made.push({ op, scope: node.scope, inputs, outputs: [output], node: { ...node.node, opType: op, domain: '', inputs, outputs: [output], attributes: attributesFrom(attributes) } });
+        made.push({
+          op,
+          scope: node.scope,
+          inputs,
+          outputs: [output],
+          node: { ...node.node, opType: op, domain: '', inputs, outputs: [output], attributes: attributesFrom(attributes) },
+        });
         return output;
       },
       float: (value, dtype) => hold(dtype, [], [value]),
@@ -57,7 +63,11 @@ const attributesFrom = (given: Readonly<Record<string, number | readonly number[
 const wants = (node: FlatNode, output: number): boolean => (node.outputs[output] ?? '') !== '';
 
 /** y = γ · (x − mean) / √(var + ε) + β over the last dimensions; RMS norms do not centre. */
-function norm(w: Writer, x: string, options: { centre: boolean; gain: string; bias: string; epsilon: number; axes: readonly number[]; dtype: number; y: string }): void {
+function norm(
+  w: Writer,
+  x: string,
+  options: { centre: boolean; gain: string; bias: string; epsilon: number; axes: readonly number[]; dtype: number; y: string },
+): void {
   const reduce = { axes: options.axes, keepdims: 1 };
   const mean = options.centre ? w.put('ReduceMean', [x], reduce) : '';
   const centred = options.centre ? w.put('Sub', [x, mean]) : x;

@@ -110,7 +110,9 @@ function cut(atom: Atom, outer: Size, outerOld: Size | null): [Atom, Atom] | nul
   if (!isStatic(outer) || !isStatic(inner)) return null;
   const guesses = outerOld === null ? divisorsOf(map.old) : isStatic(outerOld) ? [outerOld] : [];
   // without further knowledge as much as possible stays the same
-  const ordered = [...guesses].sort((a, b) => Number(b === outer) - Number(a === outer) || Number(map.old / b === inner) - Number(map.old / a === inner) || b - a);
+  const ordered = [...guesses].sort(
+    (a, b) => Number(b === outer) - Number(a === outer) || Number(map.old / b === inner) - Number(map.old / a === inner) || b - a,
+  );
   for (const guess of ordered) {
     const parts = map.old % guess === 0 ? separate(map, kinds, outer, inner, guess, map.old / guess) : null;
     if (parts !== null) return parts;
@@ -214,16 +216,17 @@ function flatAlign(a: Dim, b: Dim): readonly (readonly [Atom, Atom])[] | null {
 
 /** The same map with other kinds at its new indices. */
 export const withKinds = (atom: Atom, kind: (own: number, index: number) => number): Atom =>
-  atom.map === null || atom.kinds === null
-    ? atom
-    : { ...atom, kinds: atom.kinds.map((own, i) => ((atom.map?.at[i] ?? -1) >= 0 ? Kind.OLD : kind(own, i))) };
+  atom.map === null || atom.kinds === null ? atom : { ...atom, kinds: atom.kinds.map((own, i) => ((atom.map?.at[i] ?? -1) >= 0 ? Kind.OLD : kind(own, i))) };
 
 /** Applies a function to the kinds of every new index. */
 export const mapKinds = (dim: Dim, kind: (own: number) => number): Dim => dim.map((atom) => withKinds(atom, kind));
 
 /** New indices of a dimension (of each atom) that are of none of the given kinds. */
 export const countOther = (dim: Dim, ...allowed: readonly number[]): number =>
-  dim.reduce((sum, atom) => sum + (atom.map === null ? 0 : [...(atom.kinds ?? [])].filter((kind, i) => (atom.map?.at[i] ?? -1) < 0 && !allowed.includes(kind)).length), 0);
+  dim.reduce(
+    (sum, atom) => sum + (atom.map === null ? 0 : [...(atom.kinds ?? [])].filter((kind, i) => (atom.map?.at[i] ?? -1) < 0 && !allowed.includes(kind)).length),
+    0,
+  );
 
 /** New indices of a dimension. */
 export const countNew = (dim: Dim): number => countOther(dim);

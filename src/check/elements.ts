@@ -1,6 +1,7 @@
 /** The numbers of constants, read in pieces: nothing larger than a block is held, however large the tensor. */
-import { readInto } from '../onnx/byte-source.ts';
+
 import { crc32 } from 'node:zlib';
+import { readInto } from '../onnx/byte-source.ts';
 import { byteCount, elementCount } from '../onnx/data-types.ts';
 import type { ByteSource, Tensor } from '../onnx/ir.ts';
 import { isNumeric, readNumbers } from '../onnx/tensor.ts';
@@ -51,7 +52,8 @@ export function numbersConstant(dims: readonly number[], dtype: number, numbers:
     dims,
     dtype,
     key: `${dtype}[${dims.join(',')}]=${crc32(bytes)}`,
-    equals: (other) => other.dtype === dtype && other.dims.length === dims.length && other.dims.every((size, d) => size === dims[d]) && sameNumbers(other, numbers),
+    equals: (other) =>
+      other.dtype === dtype && other.dims.length === dims.length && other.dims.every((size, d) => size === dims[d]) && sameNumbers(other, numbers),
     read: (start, count) => numbers.subarray(start, start + count),
     stored: null,
     shifted,

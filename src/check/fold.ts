@@ -1,9 +1,9 @@
 /** Constants that are computed from constants, evaluated in the stored type as the runtime would, so that they can be compared. */
 import { attributesOf } from '../analysis/relation.ts';
+import { bytesSource } from '../onnx/byte-source.ts';
 import type { FlatNode } from '../onnx/graph.ts';
 import { DataType } from '../onnx/ir.ts';
 import { encodeNumbers, readNumbers } from '../onnx/tensor.ts';
-import { bytesSource } from '../onnx/byte-source.ts';
 import { type Constant, numbersConstant, SMALL } from './elements.ts';
 import type { Ref } from './term.ts';
 import { positions, viewSizes } from './view.ts';
@@ -87,7 +87,14 @@ export function fold(node: FlatNode, operands: readonly (Ref | null)[], dims: re
   }
 }
 
-function pointwise(node: FlatNode, args: readonly Numbers[], operands: readonly (Ref | null)[], dims: readonly number[], dtype: number, apply: Apply): Constant {
+function pointwise(
+  node: FlatNode,
+  args: readonly Numbers[],
+  operands: readonly (Ref | null)[],
+  dims: readonly number[],
+  dtype: number,
+  apply: Apply,
+): Constant {
   const indices = args.map((arg) => broadcastIndices(arg.dims, dims));
   const count = dims.reduce((a, b) => a * b, 1);
   const out = new Float64Array(count);

@@ -1,12 +1,12 @@
 /** Inputs and outputs of both graphs: which belong together, and what a wider cache holds. */
 import { equal, isStatic, type Size } from '../analysis/size.ts';
 import { plain } from './algebra.ts';
-import type { Context } from './context.ts';
 import { cachePairs, isRenumbering, numbered, type Wish } from './caches.ts';
+import type { Context } from './context.ts';
 import { countOther, type Dim, dimText, indexMap, isSame, Kind, mappedDim, sameDim } from './dim.ts';
 import { type Finding, refuted, unproved } from './findings.ts';
-import type { Side } from './prepare.ts';
 import { joinParts } from './join.ts';
+import type { Side } from './prepare.ts';
 import { scaleText } from './scale.ts';
 import { exactly, free, related, scaledOf, type Value } from './value.ts';
 import type { Values } from './walk.ts';
@@ -59,7 +59,10 @@ function widerDim(old: Size, size: Size, oldName: string, name: string): Dim | n
   if (equal(old, size)) return sameDim(old);
   if (isStatic(old) && isStatic(size) && size > old) {
     const map = Int32Array.from({ length: size }, (_, i) => (i < old ? i : -1));
-    return mappedDim(indexMap(map, old), Uint8Array.from(map, (i) => (i < 0 ? Kind.ZERO : Kind.OLD)));
+    return mappedDim(
+      indexMap(map, old),
+      Uint8Array.from(map, (i) => (i < 0 ? Kind.ZERO : Kind.OLD)),
+    );
   }
   // sizes without a name of their own are called after their input
   return !isStatic(old) && !isStatic(size) && size.key.replaceAll(name, oldName) === old.key ? sameDim(old) : null;
@@ -68,7 +71,9 @@ function widerDim(old: Size, size: Size, oldName: string, name: string): Dim | n
 /** What became of cache inputs: which old one each is, and where its elements stand. */
 export function corrected(supposed: ReadonlyMap<string, Supposed>, wishes: ReadonlyMap<string, Wish>): Map<string, Supposed> {
   const claimed = new Set([...wishes.values()].map((wish) => wish.old));
-  const kept = [...supposed].filter(([name, own]) => wishes.has(name) || !claimed.has(own.old) || [...wishes].every(([other, wish]) => wish.old !== own.old || other === name));
+  const kept = [...supposed].filter(
+    ([name, own]) => wishes.has(name) || !claimed.has(own.old) || [...wishes].every(([other, wish]) => wish.old !== own.old || other === name),
+  );
   return new Map([...kept, ...wishes]);
 }
 
@@ -90,8 +95,14 @@ export function pairOutputs(old: Side, now: Side, supposed: ReadonlyMap<string, 
   const renamed = [...supposed].filter(([name, own]) => name !== own.old);
   const grew = now.flat.inputs.length > old.flat.inputs.length;
   const all = [...supposed].flatMap(([name, own]) => (before.has(own.old) ? [[own.old, name] as const] : []));
-  if (renamed.length > 0 && (!grew || !isRenumbering([...all, ...caches.map((pair) => [pair.old, pair.now] as const)].filter(([a, b], i, list) => a !== b || list.findIndex(([c]) => c === a) === i))))
-    findings.push(refuted(`input ${renamed[0]?.[0] ?? ''}`, `holds what input ${renamed[0]?.[1].old ?? ''} held`));
+  if (
+    renamed.length > 0 &&
+    (!grew ||
+      !isRenumbering(
+        [...all, ...caches.map((pair) => [pair.old, pair.now] as const)].filter(([a, b], i, list) => a !== b || list.findIndex(([c]) => c === a) === i),
+      ))
+  )
+    findings.push(unproved(`input ${renamed[0]?.[0] ?? ''}`, `holds what input ${renamed[0]?.[1].old ?? ''} held`));
   const covered = new Set(caches.map((pair) => pair.old));
   const rest = old.flat.outputs.map((output) => output.name).filter((name) => !covered.has(name));
   const names = now.flat.outputs.map((output) => output.name);
@@ -104,12 +115,20 @@ export function pairOutputs(old: Side, now: Side, supposed: ReadonlyMap<string, 
   });
   const moved = others.filter((pair) => pair.old !== pair.now);
   if (moved.length > 0 && !isRenumbering(others.map((pair) => [pair.old, pair.now] as const).filter(([a]) => /\d/.test(a))))
-    findings.push(refuted(`output ${moved[0]?.now ?? ''}`, `holds what output ${moved[0]?.old ?? ''} held`));
+    findings.push(unproved(`output ${moved[0]?.now ?? ''}`, `holds what output ${moved[0]?.old ?? ''} held`));
   return { pairs: [...caches, ...others], findings };
 }
 
 /** What is wrong with the outputs of the new graph, and cache inputs that hold less than was supposed. */
-export function compareOutputs(ctx: Context, old: Side, now: Side, outputs: Outputs, before: Values, after: Values, supposed: ReadonlyMap<string, Supposed>): { findings: Finding[]; wishes: Map<string, Wish> } {
+export function compareOutputs(
+  ctx: Context,
+  old: Side,
+  now: Side,
+  outputs: Outputs,
+  before: Values,
+  after: Values,
+  supposed: ReadonlyMap<string, Supposed>,
+): { findings: Finding[]; wishes: Map<string, Wish> } {
   const findings: Finding[] = [...outputs.findings];
   const wishes = new Map<string, Wish>();
   for (const pair of outputs.pairs) {

@@ -1,6 +1,7 @@
 /** Dimensions of several operands that belong together: their maps must agree, their new elements are combined. */
-import { type Atom, align, type Dim, isSame, Kind, sameDim, withKinds } from './dim.ts';
+
 import { equal, type Size } from '../analysis/size.ts';
+import { type Atom, align, type Dim, isSame, Kind, withKinds } from './dim.ts';
 
 /** An operand at a dimension: its own elements, one element for all, or zeros. */
 export type Part = Dim | 'broadcast' | 'zero';
@@ -76,6 +77,3 @@ export function broadcastParts(dims: readonly Dim[], sizes: readonly Size[]): re
     return own === undefined || (own.length === 0 && !equal(size, 1)) ? 'broadcast' : own;
   });
 }
-
-/** The dimensions of a value that is the same on both sides. */
-export const sameDims = (sizes: readonly Size[]): readonly Dim[] => sizes.map(sameDim);

@@ -4,8 +4,8 @@ import { divide, factors, multiply, summands, unit } from './algebra.ts';
 import { isMatch, isRounded, type NearMiss, relate, restricted } from './constants.ts';
 import type { Site } from './context.ts';
 import { type Dim, Kind, mapKinds, newSize } from './dim.ts';
-import { numbersOf } from './fold.ts';
 import { type Finding, refuted, unproved } from './findings.ts';
+import { numbersOf } from './fold.ts';
 import { numberOf, ONE, over, type Scale, scaleFrom, times } from './scale.ts';
 import { type Ref, type Scaled, scaled, type Term } from './term.ts';
 import { type Free, free, isConstant, type Related, related, scaledOf } from './value.ts';
@@ -81,7 +81,12 @@ export function tableOf(site: Site, op: string, attributes: string, table: Relat
   for (const term of terms.users(op, first.ref)) {
     const [candidate] = term.operands;
     if (term.attributes !== attributes || candidate?.ref.base.constant == null) continue;
-    const match = relate(site.ctx, table.ref, candidate.ref, table.dims.map((dim, d) => (fixed(d) ? dim : null)));
+    const match = relate(
+      site.ctx,
+      table.ref,
+      candidate.ref,
+      table.dims.map((dim, d) => (fixed(d) ? dim : null)),
+    );
     if (isMatch(match)) return match.finite ? related(match.own, match.dims) : free(refuted(site.where, `${op}: a new element of a table is not finite`));
     if (match !== null && (miss === null || match.wrong / match.compared < miss.wrong / miss.compared)) miss = match;
   }

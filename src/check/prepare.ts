@@ -22,13 +22,29 @@ export function prepare(model: Model): Side {
   return { flat, facts, uncertain: uncertainValues(flat, facts) };
 }
 
-const CHOICES = new Set(['Min', 'Max', 'Where', 'Equal', 'Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual', 'Not', 'And', 'Or', 'Clip', 'ReduceMax', 'ReduceMin']);
+const CHOICES = new Set([
+  'Min',
+  'Max',
+  'Where',
+  'Equal',
+  'Less',
+  'LessOrEqual',
+  'Greater',
+  'GreaterOrEqual',
+  'Not',
+  'And',
+  'Or',
+  'Clip',
+  'ReduceMax',
+  'ReduceMin',
+]);
 
 function uncertainValues(flat: FlatGraph, facts: Facts): ReadonlySet<string> {
   const uncertain = new Set<string>();
   for (const node of flat.nodes) {
     if (flat.constants.has(node.outputs[0] ?? '')) continue;
-    if (node.inputs.some((name) => uncertain.has(name) && facts.elements(name) !== null) || !decided(node, facts)) for (const output of node.outputs) uncertain.add(output);
+    if (node.inputs.some((name) => uncertain.has(name) && facts.elements(name) !== null) || !decided(node, facts))
+      for (const output of node.outputs) uncertain.add(output);
   }
   return uncertain;
 }
@@ -37,10 +53,13 @@ function uncertainValues(flat: FlatGraph, facts: Facts): ReadonlySet<string> {
 function decided(node: FlatNode, facts: Facts): boolean {
   if (ruleOf(node.op)?.compute === undefined || facts.elements(node.outputs[0] ?? '') === null) return true;
   if (node.op === 'Slice' || node.op === 'Range')
-    return node.inputs.slice(node.op === 'Slice' ? 1 : 0).every((name) => name === '' || (facts.elements(name)?.every((e) => e.value === null || isStatic(e.value)) ?? true));
+    return node.inputs
+      .slice(node.op === 'Slice' ? 1 : 0)
+      .every((name) => name === '' || (facts.elements(name)?.every((e) => e.value === null || isStatic(e.value)) ?? true));
   if (!CHOICES.has(node.op)) return true;
   const values = node.inputs.map((name) => (name === '' ? [] : (facts.elements(name)?.map((e) => e.value) ?? [null])));
-  if (node.op === 'Where' || node.op === 'Not' || node.op === 'And' || node.op === 'Or') return (values[0] ?? []).every((value) => value !== null && isStatic(value));
+  if (node.op === 'Where' || node.op === 'Not' || node.op === 'And' || node.op === 'Or')
+    return (values[0] ?? []).every((value) => value !== null && isStatic(value));
   return pairs(values).every(([a, b]) => a !== null && b !== null && ((isStatic(a) && isStatic(b)) || signOf(subtract(a, b)) !== null));
 }
 

@@ -23,9 +23,6 @@ export const ONE: Scale = scaleOf([]);
 
 export const isOne = (scale: Scale): boolean => scale.key === '';
 
-/** True when both factors are the same real number. */
-export const sameScale = (a: Scale, b: Scale): boolean => a.key === b.key;
-
 /** A finite non-zero number, exactly. */
 export function scaleFrom(value: number): Scale {
   const powers = new Map<string, number>();
@@ -88,7 +85,8 @@ export function numberOf(scale: Scale): number {
   for (const [base, own] of bases) {
     const exponent = own * root;
     const value = named.get(base) ?? Number(base);
-    if (named.has(base) || !Number.isInteger(exponent)) rest *= Number.isInteger(2 * own) && !Number.isInteger(own) ? Math.sqrt(value ** (2 * own)) : value ** own;
+    if (named.has(base) || !Number.isInteger(exponent))
+      rest *= Number.isInteger(2 * own) && !Number.isInteger(own) ? Math.sqrt(value ** (2 * own)) : value ** own;
     else if (exponent > 0) above *= value ** exponent;
     else below *= value ** -exponent;
   }

@@ -112,7 +112,13 @@ export function scan(now: Ref, dims: readonly Dim[], old: Ref | null, stored: St
     const values = inner < 0 ? grid.read(place, 1) : row(grid, place, inner, rowBuffer);
     if (isOld && oldGrid !== null) {
       const before = inner < 0 ? oldGrid.read(oldPlace, 1) : row(oldGrid, oldPlace, inner, oldBuffer);
-      const wanted = stored === AS_IS ? before : rounded(grid.dtype, before.map((x) => x * stored.multiply + stored.add));
+      const wanted =
+        stored === AS_IS
+          ? before
+          : rounded(
+              grid.dtype,
+              before.map((x) => x * stored.multiply + stored.add),
+            );
       for (let i = 0; i < width; i++) {
         const from = map[i] ?? -1;
         if (from < 0) continue;
@@ -169,7 +175,14 @@ export function epsilonOf(dtype: number): number {
 }
 
 /** Means over a dimension that is not the innermost; constants of more than 2^22 such means are not looked at. */
-function outerMeans(grid: Grid, all: readonly IndexMap[], dim: number, ignored: readonly (Uint8Array | null)[], tolerance: number, candidates: Uint8Array): (i: number) => boolean {
+function outerMeans(
+  grid: Grid,
+  all: readonly IndexMap[],
+  dim: number,
+  ignored: readonly (Uint8Array | null)[],
+  tolerance: number,
+  candidates: Uint8Array,
+): (i: number) => boolean {
   const others = all.map((_, d) => d).filter((d) => d !== dim);
   const total = others.reduce((product, d) => product * (all[d]?.at.length ?? 1), 1);
   const own = all[dim]?.at ?? new Int32Array(0);

@@ -80,6 +80,7 @@ export function startTerms(): Terms {
   const users = new Map<string, Term[]>();
   const constants = new Map<string, Term[]>();
   const multiplied = new Set<Term>();
+  const isKeyOrValue = (base: Term): boolean => multiplied.has(base) || (base.op === 'If' && base.operands.slice(1).some((own) => isKeyOrValue(own.ref.base)));
   let count = 0;
   let old = true;
   const keyFor = (op: string, attributes: string, operands: readonly Scaled[], dims: readonly Size[]): string =>
@@ -91,7 +92,8 @@ export function startTerms(): Terms {
       if (known !== undefined) return known;
       const term: Term = { id: count++, op, attributes, operands, dims, old, constant: null, ratio: ratio ?? null };
       byKey.set(key, term);
-      if (old && MULTIPLIES.has(op) && operands.every((operand) => operand.ref.base.constant === null)) for (const operand of operands) multiplied.add(operand.ref.base);
+      if (old && MULTIPLIES.has(op) && operands.every((operand) => operand.ref.base.constant === null))
+        for (const operand of operands) multiplied.add(operand.ref.base);
       if (old) {
         for (const ref of new Set(operands.map((operand) => operand.ref.key))) {
           const slot = `${op} ${ref}`;
@@ -115,7 +117,7 @@ export function startTerms(): Terms {
       const known = byKey.get(keyFor(op, attributes, operands, []));
       return known?.old === true ? known : undefined;
     },
-    isMultiplied: (base) => multiplied.has(base),
+    isMultiplied: isKeyOrValue,
     endOld() {
       old = false;
     },

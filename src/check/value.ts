@@ -30,7 +30,11 @@ export type Value = Related | Zero | Free;
 
 export const related = (own: Scaled, dims: readonly Dim[]): Related => ({ kind: 'related', ref: own.ref, scale: own.scale, dims });
 /** A value that is a term, element by element. */
-export const exactly = (own: Scaled): Related => related(own, own.ref.view.dims.map((parts) => parts.flatMap((part) => sameDim(part.size))));
+export const exactly = (own: Scaled): Related =>
+  related(
+    own,
+    own.ref.view.dims.map((parts) => parts.flatMap((part) => sameDim(part.size))),
+  );
 export const zeros = (sizes: readonly Size[]): Zero => ({ kind: 'zero', sizes });
 export const free = (why: Finding | null = null): Free => ({ kind: 'free', why });
 

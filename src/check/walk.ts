@@ -11,8 +11,8 @@ import { fold, numbersOf } from './fold.ts';
 import type { Side } from './prepare.ts';
 import { ruleFor } from './rules/table.ts';
 import { refOf, scaled } from './term.ts';
-import { viewSizes } from './view.ts';
 import { exactly, free, isConstant, type Related, scaledOf, type Value } from './value.ts';
+import { viewSizes } from './view.ts';
 
 /** What the values of a graph are. */
 export type Values = ReadonlyMap<string, Value>;
@@ -27,7 +27,8 @@ export function walk(ctx: Context, side: Side, inputs: Values, isNew: boolean): 
     if (name === '') return null;
     const known = values.get(name);
     if (known !== undefined) return known;
-    const made = constantValue(ctx, side, name) ?? exactly(plain(ctx.terms, 'unknown', `${isNew ? 'new' : 'old'} ${name}`, [], facts.values.get(name)?.dims ?? []));
+    const made =
+      constantValue(ctx, side, name) ?? exactly(plain(ctx.terms, 'unknown', `${isNew ? 'new' : 'old'} ${name}`, [], facts.values.get(name)?.dims ?? []));
     values.set(name, made);
     return made;
   };
@@ -72,7 +73,14 @@ type Behind = NonNullable<ReturnType<Site['inputBehind']>>;
 
 const ALIASES = new Set(['Identity', 'Dropout']);
 
-function evaluate(ctx: Context, side: Side, node: FlatNode, operands: readonly (Value | null)[], isNew: boolean, behind: (name: string) => Behind | null): readonly Value[] {
+function evaluate(
+  ctx: Context,
+  side: Side,
+  node: FlatNode,
+  operands: readonly (Value | null)[],
+  isNew: boolean,
+  behind: (name: string) => Behind | null,
+): readonly Value[] {
   const { facts } = side;
   const sizes = node.outputs.map((name) => facts.values.get(name)?.dims ?? null);
   const numbers = node.outputs.map((name) => (name === '' ? null : numbersValue(ctx, side, name)));
@@ -104,11 +112,13 @@ function constantValue(ctx: Context, { flat, facts }: Side, name: string): Value
   const own = flat.constants.get(name);
   if (own === undefined) return null;
   const constant = storedConstant(own.tensor);
-  if (constant === null) return exactly(plain(ctx.terms, 'unread', `${own.tensor.dataType}:${bytesText(own.tensor.data)}`, [], facts.values.get(name)?.dims ?? []));
+  if (constant === null)
+    return exactly(plain(ctx.terms, 'unread', `${own.tensor.dataType}:${bytesText(own.tensor.data)}`, [], facts.values.get(name)?.dims ?? []));
   return exactly(scaled(refOf(ctx.terms.constant(constant))));
 }
 
-const bytesText = (data: { readonly size: number; read(at: number, length: number): Uint8Array }): string => Buffer.from(data.read(0, data.size)).toString('base64');
+const bytesText = (data: { readonly size: number; read(at: number, length: number): Uint8Array }): string =>
+  Buffer.from(data.read(0, data.size)).toString('base64');
 
 /** Sizes and indices that a graph computes: known for all inputs, so their content says what they are. */
 function numbersValue(ctx: Context, { facts, uncertain }: Side, name: string): Value | null {
@@ -125,7 +135,12 @@ function foldedValue(ctx: Context, { facts }: Side, node: FlatNode, operands: re
   if (operands.length === 0 || !operands.every((own): own is Related | null => own === null || isConstant(own))) return null;
   const own = facts.values.get(node.outputs[0] ?? '');
   if (own?.dims == null || !own.dims.every(isStatic)) return null;
-  const made = fold(node, (operands as readonly (Related | null)[]).map((operand) => operand?.ref ?? null), own.dims as readonly number[], own.dtype);
+  const made = fold(
+    node,
+    (operands as readonly (Related | null)[]).map((operand) => operand?.ref ?? null),
+    own.dims as readonly number[],
+    own.dtype,
+  );
   return made === null ? null : exactly(scaled(refOf(ctx.terms.constant(made))));
 }
 

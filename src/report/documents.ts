@@ -1,4 +1,6 @@
 /** Results as the JSON documents of the command line. What is not computed is null. */
+
+import type { CheckResult } from '../check/findings.ts';
 import { GrowError } from '../errors.ts';
 import type { VerifyResult } from '../verify/result.ts';
 import type { GrowthReport } from './growth-report.ts';
@@ -8,6 +10,7 @@ export interface ApplyOutcome {
   /** The file that was written; null in a dry run. */
   readonly output: string | null;
   readonly verify: VerifyResult | null;
+  readonly check: CheckResult | null;
   /** What happened to configuration files beside the model. */
   readonly configs: readonly string[];
   readonly seconds: Readonly<Record<string, number>>;
@@ -29,7 +32,7 @@ export function applyDocument(report: GrowthReport, outcome: ApplyOutcome): Read
     corrections: report.corrections,
     notes: report.notes,
     configs: outcome.configs,
-    check: null,
+    check: outcome.check,
     verify: outcome.verify,
     alive: null,
     seconds: outcome.seconds,

@@ -1,4 +1,5 @@
 /** Results as text for people. Whatever comes from a file is escaped. */
+import type { CheckResult } from '../check/findings.ts';
 import { GrowError } from '../errors.ts';
 import type { VerifyResult } from '../verify/result.ts';
 import type { GrowthReport } from './growth-report.ts';
@@ -41,6 +42,18 @@ export function growthText(report: GrowthReport, paint: Paint): string {
       ? []
       : [paint.dim('  the weights do not fit the standard module of this size:'), ...report.portable.why.map((why) => paint.dim(`    ${why}`))]),
   );
+}
+
+/** A proof, or where it stops. */
+export function checkText(result: CheckResult, paint: Paint): string {
+  const head = result.proved
+    ? `${paint.good('proved')}: the same outputs for all inputs, in real numbers`
+    : `${paint.bad('not proved')}: ${result.findings.length} ${result.findings.length === 1 ? 'finding' : 'findings'}`;
+  const findings = result.findings
+    .slice(0, SHOWN)
+    .map(({ kind, where, message }) => `  ${kind === 'refuted' ? paint.bad(kind) : kind}: ${printable(where)}: ${printable(message)}`);
+  const more = result.findings.length > SHOWN ? [`  … ${result.findings.length - SHOWN} more (see --json)`] : [];
+  return lines(head, ...findings, ...more, ...listed('  taken for granted', result.assumptions));
 }
 
 /** A numeric judgement: the verdict and the figures it rests on. */

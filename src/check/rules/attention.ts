@@ -40,7 +40,9 @@ function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | F
   const before = old.facts.relations.get(old.node);
   if (before?.kind !== 'labels') return stop('the old block is not understood');
   if (attributeText(site) !== attributeText({ ...site, node: old.node })) return stop('its attributes changed');
-  for (const [name, value] of before.keeps ?? []) if (Math.abs((relation.keeps?.get(name) ?? NaN) / value - 1) > 1e-6) return refuted(site.where, `${site.node.op}: its ${name} changed from ${value} to ${relation.keeps?.get(name)}`);
+  for (const [name, value] of before.keeps ?? [])
+    if (Math.abs((relation.keeps?.get(name) ?? NaN) / value - 1) > 1e-6)
+      return refuted(site.where, `${site.node.op}: its ${name} changed from ${value} to ${relation.keeps?.get(name)}`);
   const sizes = { now: labelSizes(site.facts, site.node, relation), old: labelSizes(old.facts, old.node, before) };
   const places = new Map<string, Place[]>();
   for (const pass of ['data', 'constants'] as const) {
@@ -57,7 +59,10 @@ function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | F
       if (pass === 'constants' && own.ref.key !== wanted.ref.key) {
         const fixed = own.dims.map((dim, d) => (dim.length === 0 ? dim : (places.get(labels?.[d] ?? '')?.[0]?.own ?? null)));
         const match = relate(site.ctx, own.ref, wanted.ref, fixed);
-        if (!isMatch(match)) return match === null ? stop(`operand ${i} is another constant`) : refuted(site.where, `${site.node.op}: ${match.wrong} of ${match.compared} old elements of operand ${i} changed, ${match.first}`);
+        if (!isMatch(match))
+          return match === null
+            ? stop(`operand ${i} is another constant`)
+            : refuted(site.where, `${site.node.op}: ${match.wrong} of ${match.compared} old elements of operand ${i} changed, ${match.first}`);
         if (!match.finite) return refuted(site.where, `${site.node.op}: a new element of operand ${i} is not finite`);
         value = related(match.own, match.dims);
       }
@@ -74,7 +79,10 @@ function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | F
   }
   const joined = new Map<string, Dim>();
   for (const [label, own] of places) {
-    const dim = joinParts(own.map((place) => place.own), () => Kind.ANY);
+    const dim = joinParts(
+      own.map((place) => place.own),
+      () => Kind.ANY,
+    );
     if (dim === null) return stop(`the old elements stand at different places (${own.map((place) => dimText(place.own)).join(', ')})`);
     joined.set(label, dim);
   }
@@ -100,10 +108,12 @@ type LabelSizes = (spec: string | Composite) => Size | undefined;
 
 function labelSizes(facts: Site['facts'], node: Site['node'], relation: Labels): LabelSizes {
   const sizes = new Map<string, Size>(relation.sizes ?? []);
-  relation.inputs.forEach((labels, i) => labels?.forEach((label, d) => {
-    const size = facts.values.get(node.inputs[i] ?? '')?.dims?.[d];
-    if (label !== '' && size !== undefined && !sizes.has(label)) sizes.set(label, size);
-  }));
+  for (const [i, labels] of relation.inputs.entries()) {
+    for (const [d, label] of labels?.entries() ?? []) {
+      const size = facts.values.get(node.inputs[i] ?? '')?.dims?.[d];
+      if (label !== '' && size !== undefined && !sizes.has(label)) sizes.set(label, size);
+    }
+  }
   const of: LabelSizes = (spec) => {
     if (typeof spec === 'string') return sizes.get(spec);
     const parts = spec.of.map(of);
@@ -114,7 +124,16 @@ function labelSizes(facts: Site['facts'], node: Site['node'], relation: Labels):
 }
 
 /** Notes where the old indices of a label, and of what it is made of, stand. */
-function record(places: Map<string, Place[]>, relation: Labels, sizes: { now: LabelSizes; old: LabelSizes }, spec: string | Composite, dim: Dim, input: number, d: number, start = 0): string | null {
+function record(
+  places: Map<string, Place[]>,
+  relation: Labels,
+  sizes: { now: LabelSizes; old: LabelSizes },
+  spec: string | Composite,
+  dim: Dim,
+  input: number,
+  d: number,
+  start = 0,
+): string | null {
   const composite = typeof spec === 'string' ? relation.composites?.get(spec) : spec;
   if (typeof spec === 'string' && spec !== '') places.set(spec, [...(places.get(spec) ?? []), { input, dim: d, start, own: dim }]);
   if (composite === undefined) return null;
@@ -154,8 +173,10 @@ function cutOut(dim: Dim, from: number, count: number, oldFrom: number, oldCount
 function scoreProblem(site: Site, { attention: own }: Labels, places: ReadonlyMap<string, readonly Place[]>): Finding | null {
   if (own === undefined) return null;
   const all = places.get(own.qk) ?? [];
-  const isKey = (place: Place): boolean => own.keys.some((key) => key.input === place.input && key.dim === place.dim && key.start === place.start) || isKeyCache(site, place);
-  const isValue = (place: Place): boolean => !isKey(place) && (place.input !== own.query || (own.query === own.key && place.start > 0 && place.start > (own.keys[0]?.start ?? 0)));
+  const isKey = (place: Place): boolean =>
+    own.keys.some((key) => key.input === place.input && key.dim === place.dim && key.start === place.start) || isKeyCache(site, place);
+  const isValue = (place: Place): boolean =>
+    !isKey(place) && (place.input !== own.query || (own.query === own.key && place.start > 0 && place.start > (own.keys[0]?.start ?? 0)));
   const keys = all.filter(isKey);
   const queries = all.filter((place) => !isKey(place) && !isValue(place));
   const open = openIndices(keys);
@@ -166,7 +187,12 @@ function scoreProblem(site: Site, { attention: own }: Labels, places: ReadonlyMa
 }
 
 /** The cache of keys, by operand position. Sources: ContribOperators.md; ai.onnx Attention. */
-const KEY_CACHES: Readonly<Record<string, number>> = { 'com.microsoft.GroupQueryAttention': 3, 'com.microsoft.MultiHeadAttention': 6, 'com.microsoft.Attention': 4, Attention: 4 };
+const KEY_CACHES: Readonly<Record<string, number>> = {
+  'com.microsoft.GroupQueryAttention': 3,
+  'com.microsoft.MultiHeadAttention': 6,
+  'com.microsoft.Attention': 4,
+  Attention: 4,
+};
 const isKeyCache = (site: Site, place: Place): boolean => KEY_CACHES[site.node.op] === place.input;
 
 const openKinds = (places: readonly Place[]): Uint8Array[] =>
@@ -182,7 +208,14 @@ const bothOpen = (a: readonly Place[], b: readonly Place[]): number => {
 };
 
 /** A result's dimension: of heads nothing is known where they are new; of widths what the operand that brings them has there. */
-function outputDim(relation: Labels, places: ReadonlyMap<string, readonly Place[]>, joined: ReadonlyMap<string, Dim>, label: string, output: number, size: Size): Dim {
+function outputDim(
+  relation: Labels,
+  places: ReadonlyMap<string, readonly Place[]>,
+  joined: ReadonlyMap<string, Dim>,
+  label: string,
+  output: number,
+  size: Size,
+): Dim {
   const composite = relation.composites?.get(label);
   const own = joined.get(label);
   const keeps = relation.attention === undefined || output > 0;
@@ -191,9 +224,15 @@ function outputDim(relation: Labels, places: ReadonlyMap<string, readonly Place[
     const kinds = keeps ? meetOf(places.get(label) ?? []) : null;
     return kinds ?? mapKinds(own, () => Kind.ANY);
   }
-  if (composite?.form === 'product') return composite.of.flatMap((part) => (typeof part === 'string' ? (joined.get(part) ?? []) : [])).map((atom) => (atom.map === null ? atom : { ...atom, kinds: Uint8Array.from(atom.map.at, (old) => (old < 0 ? Kind.ANY : Kind.OLD)) }));
+  if (composite?.form === 'product')
+    return composite.of
+      .flatMap((part) => (typeof part === 'string' ? (joined.get(part) ?? []) : []))
+      .map((atom) => (atom.map === null ? atom : { ...atom, kinds: Uint8Array.from(atom.map.at, (old) => (old < 0 ? Kind.ANY : Kind.OLD)) }));
   return sameDim(size);
 }
 
-const meetOf = (places: readonly Place[]): Dim | null => joinParts(places.map((place) => place.own), (a, b) => (a === b ? a : Kind.ANY));
-
+const meetOf = (places: readonly Place[]): Dim | null =>
+  joinParts(
+    places.map((place) => place.own),
+    (a, b) => (a === b ? a : Kind.ANY),
+  );

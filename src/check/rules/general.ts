@@ -16,10 +16,18 @@ export const general: Rule = (site) => {
   const { node, operands } = site;
   if (RANDOM.has(node.op)) return site.sizes.map(() => free(unproved(site.where, `${node.op}: gives other numbers each time`)));
   if (operands.some((own) => own?.kind === 'free')) return site.sizes.map(() => free());
-  const refs = operands.map((own): Scaled => (own === null ? plain(site.ctx.terms, 'none', '', [], []) : own.kind === 'related' ? scaledOf(own) : plain(site.ctx.terms, '0', '', [], own.kind === 'zero' ? own.sizes : [])));
+  const refs = operands.map(
+    (own): Scaled =>
+      own === null
+        ? plain(site.ctx.terms, 'none', '', [], [])
+        : own.kind === 'related'
+          ? scaledOf(own)
+          : plain(site.ctx.terms, '0', '', [], own.kind === 'zero' ? own.sizes : []),
+  );
   const values = operands.filter((own): own is Related => own?.kind === 'related');
   const name = (o: number): string => `${site.attributes}#${o}`;
-  if (values.every(isExact)) return site.sizes.map((sizes, o) => (sizes === null ? unknownShape(site, refs, o) : exactly(plain(site.ctx.terms, node.op, name(o), refs, sizes))));
+  if (values.every(isExact))
+    return site.sizes.map((sizes, o) => (sizes === null ? unknownShape(site, refs, o) : exactly(plain(site.ctx.terms, node.op, name(o), refs, sizes))));
   const { relation } = site;
   if (relation.kind !== 'labels' || relation.composites !== undefined || relation.attributes !== undefined) return site.sizes.map(() => grew(site, values));
   const dims = labelDims(site, relation);

@@ -1,6 +1,7 @@
 /** Operators that put values beside each other, or choose between them: Concat, Pad, Gather from tables, If. */
-import { add, equal, isStatic, type Size } from '../../analysis/size.ts';
+
 import { attributesOf } from '../../analysis/relation.ts';
+import { add, equal, isStatic, type Size } from '../../analysis/size.ts';
 import { plain } from '../algebra.ts';
 import { restricted } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
@@ -23,7 +24,13 @@ export const concat: Rule = (site) => {
   const [sizes = null] = site.sizes;
   if (relation.kind !== 'concat' || sizes === null) return [missing(site, 'its shape is not known')];
   const axis = relation.axis ?? 0;
-  const values = site.isNew ? withCaches(site, operands.flatMap((own) => (own === null ? [] : [own])), axis) : operands.flatMap((own) => (own === null ? [] : [own]));
+  const values = site.isNew
+    ? withCaches(
+        site,
+        operands.flatMap((own) => (own === null ? [] : [own])),
+        axis,
+      )
+    : operands.flatMap((own) => (own === null ? [] : [own]));
   const exact = values.every((own): own is Related => own.kind === 'related' && isExact(own));
   if (exact) {
     const refs = merged(values.map(scaledOf), axis);
@@ -49,7 +56,8 @@ function withCaches(site: Site, values: readonly Value[], axis: number): readonl
     if (old === undefined || term.attributes !== String(axis)) continue;
     const name = old.ref.base.attributes;
     const dims = data.dims.map((dim, d): Dim => (d === axis ? sameDim(old.ref.view.dims[d]?.reduce<Size>((_, part) => part.size, 1) ?? 1) : dim));
-    const fits = now?.kind === 'related' && now.ref.key === old.ref.key && now.dims.every((dim, d) => d === axis || joinParts([dim, dims[d] ?? []], meet) !== null);
+    const fits =
+      now?.kind === 'related' && now.ref.key === old.ref.key && now.dims.every((dim, d) => d === axis || joinParts([dim, dims[d] ?? []], meet) !== null);
     if (fits) return values;
     const strongest = dims.map((dim) => mapKinds(dim, () => Kind.ZERO));
     site.ctx.wishes.set(cache.name, { old: name, dims: cache.order.map((_, d) => strongest[cache.order.indexOf(d)] ?? []) });
@@ -64,14 +72,27 @@ function grownConcat(site: Site, values: readonly Value[], axis: number, sizes: 
     const constants = values.filter((own): own is Related => own.kind === 'related');
     return constants.length === values.length ? exactly(joined(site, constants.map(scaledOf), axis, sizes)) : free();
   }
-  const others = sizes.map((_, d): Dim | null => (d === axis ? [] : joinParts(data.map((own) => own.dims[d] ?? []), meet)));
+  const others = sizes.map((_, d): Dim | null =>
+    d === axis
+      ? []
+      : joinParts(
+          data.map((own) => own.dims[d] ?? []),
+          meet,
+        ),
+  );
   const clash = others.indexOf(null);
   if (clash >= 0) return missing(site, `its operands hold old elements at different places of dimension ${clash}`);
   const parts: (Related | Value)[] = [];
   for (const own of values) {
     if (own.kind !== 'related' || !isConstant(own)) parts.push(own);
     else {
-      const found = site.isNew ? restricted(site.ctx, own.ref, own.dims.map((dim, d) => (d === axis ? dim : (others[d] ?? dim)))) : null;
+      const found = site.isNew
+        ? restricted(
+            site.ctx,
+            own.ref,
+            own.dims.map((dim, d) => (d === axis ? dim : (others[d] ?? dim))),
+          )
+        : null;
       if (found?.finite === false) return free(refuted(site.where, 'Concat: a new element of a constant is not finite'));
       parts.push(found === null ? own : related(found.own, found.dims));
     }
@@ -81,12 +102,26 @@ function grownConcat(site: Site, values: readonly Value[], axis: number, sizes: 
   const isOld = (own: Value): boolean => own.kind !== 'related' || own.ref.base.old;
   return whole.kind === 'related' && (whole.ref.base.old || parts.every(isOld) || !parts.some((own) => own.kind === 'related' && own.ref.base.old))
     ? whole
-    : axisOf(site, parts.map((own) => (isOld(own) ? own : free())), values, axis, sizes, data);
+    : axisOf(
+        site,
+        parts.map((own) => (isOld(own) ? own : free())),
+        values,
+        axis,
+        sizes,
+        data,
+      );
 }
 
 function axisOf(site: Site, parts: readonly Value[], values: readonly Value[], axis: number, sizes: readonly Size[], data: readonly Related[]): Value {
   const kept = parts.filter((own): own is Related => own.kind === 'related');
-  const dims = sizes.map((size, d): Dim | null => (d === axis ? axisDim(parts, values, axis, size, site, data) : joinParts(kept.map((own) => own.dims[d] ?? []), meet)));
+  const dims = sizes.map((size, d): Dim | null =>
+    d === axis
+      ? axisDim(parts, values, axis, size, site, data)
+      : joinParts(
+          kept.map((own) => own.dims[d] ?? []),
+          meet,
+        ),
+  );
   const bad = dims.indexOf(null);
   if (bad >= 0) return missing(site, `its operands do not fit dimension ${bad}`);
   const whole = dims as readonly Dim[];
@@ -155,7 +190,8 @@ function merged(parts: readonly Scaled[], axis: number): readonly Scaled[] {
   const out: Scaled[] = [];
   for (const part of parts) {
     const last = out.at(-1);
-    const view = last === undefined || last.ref.base !== part.ref.base || last.scale.key !== part.scale.key ? null : consecutive(last.ref.view, part.ref.view, axis);
+    const view =
+      last === undefined || last.ref.base !== part.ref.base || last.scale.key !== part.scale.key ? null : consecutive(last.ref.view, part.ref.view, axis);
     if (view === null || last === undefined) out.push(part);
     else out[out.length - 1] = scaled(viewed(last.ref, view), last.scale);
   }
@@ -167,7 +203,12 @@ function consecutive(a: View, b: View, axis: number): View | null {
   const [p, q] = [x[0], y[0]];
   if (p === undefined || q === undefined || x.length !== 1 || y.length !== 1 || !equal(p.step, q.step)) return null;
   if (!isStatic(p.size) || !isStatic(p.step) || !equal(add(a.offset, p.size * p.step), b.offset)) return null;
-  const same = a.dims.every((parts, d) => d === axis || (parts.length === b.dims[d]?.length && parts.every((part, i) => equal(part.size, b.dims[d]?.[i]?.size ?? 0) && equal(part.step, b.dims[d]?.[i]?.step ?? 0))));
+  const same = a.dims.every(
+    (parts, d) =>
+      d === axis ||
+      (parts.length === b.dims[d]?.length &&
+        parts.every((part, i) => equal(part.size, b.dims[d]?.[i]?.size ?? 0) && equal(part.step, b.dims[d]?.[i]?.step ?? 0))),
+  );
   return same ? { offset: a.offset, dims: a.dims.map((parts, d) => (d === axis ? [{ size: add(p.size, q.size), step: p.step }] : parts)) } : null;
 }
 
@@ -197,7 +238,9 @@ export const pad: Rule = (site) => {
     if (atom === null || !isStatic(atom.size) || !isStatic(atom.old) || !isStatic(before) || !isStatic(after)) return null;
     const added = (count: number): number[] => new Array<number>(count).fill(-1);
     const at = [...added(before), ...(atom.map === null ? Array.from({ length: atom.size }, (_, i) => i) : atom.map.at), ...added(after)];
-    const kinds = at.map((old, i) => (old >= 0 ? Kind.OLD : i < before || i >= before + Number(atom.size) ? Kind.ZERO : (atom.kinds?.[i - before] ?? Kind.ANY)));
+    const kinds = at.map((old, i) =>
+      old >= 0 ? Kind.OLD : i < before || i >= before + Number(atom.size) ? Kind.ZERO : (atom.kinds?.[i - before] ?? Kind.ANY),
+    );
     return mappedDim(indexMap(Int32Array.from(at), atom.old), Uint8Array.from(kinds));
   });
   return dims.includes(null) ? [missing(site, 'pads a dimension whose size depends on the input')] : [related(scaledOf(x), dims as readonly Dim[])];
@@ -208,7 +251,11 @@ const keyed = (size: Size): string | number => (isStatic(size) ? size : size.key
 function padsZero(site: Site): boolean {
   const value = site.operands[2];
   const mode = attributesOf(site.node).text('mode', 'constant');
-  return mode === 'constant' && attributesOf(site.node).int('value', 0) === 0 && (value == null || value.kind === 'zero' || (isConstant(value) && value.ref.base.constant?.uniform === 0));
+  return (
+    mode === 'constant' &&
+    attributesOf(site.node).int('value', 0) === 0 &&
+    (value == null || value.kind === 'zero' || (isConstant(value) && value.ref.base.constant?.uniform === 0))
+  );
 }
 
 /** Gather from a table by computed indices. */
@@ -230,13 +277,31 @@ export const lookUp: Rule = (site) => {
   return [related(scaled(own.ref, found.scale), dims)];
 };
 
+/** A constant in one branch has old elements where the value in another one has them. */
+function fittedBranches(site: Site, values: readonly (Value | null)[]): readonly (Value | null)[] {
+  const data = values.find((own): own is Related => own?.kind === 'related' && !isExact(own));
+  if (data === undefined) return values;
+  return values.map((own) => {
+    if (own === null || !isConstant(own)) return own;
+    const found = restricted(
+      site.ctx,
+      own.ref,
+      own.dims.map((dim, d) => (isSame(data.dims[d] ?? []) ? dim : (data.dims[d] ?? dim))),
+    );
+    return found === null || !found.finite ? own : related(found.own, found.dims);
+  });
+}
+
 /** If: both branches must hold the old elements at the same places. */
 export const choice: Rule = (site) => {
   const [condition, ...values] = site.operands;
   const count = site.node.outputs.length;
   if (condition?.kind !== 'related' || !isExact(condition)) return site.sizes.map(() => missing(site, 'its condition is not that of the old graph'));
   return site.sizes.map((sizes, o) => {
-    const own = values.filter((_, i) => i % count === o);
+    const own = fittedBranches(
+      site,
+      values.filter((_, i) => i % count === o),
+    );
     if (sizes === null) return missing(site, 'a shape is not known');
     if (own.every((value) => value?.kind === 'zero')) return zeros(sizes);
     if (!own.every((value): value is Related => value?.kind === 'related')) return free();
@@ -250,7 +315,6 @@ export const choice: Rule = (site) => {
     return related(scaled(plain(site.ctx.terms, 'If', '', [scaledOf(condition), ...refs], whole.map(oldSize)).ref, scale), whole);
   });
 };
-
 
 /** ConstantOfShape: zeros are zeros of any size. */
 export const filled: Rule = (site) => {

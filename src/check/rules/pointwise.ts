@@ -5,7 +5,19 @@ import { divide, homogeneous, multiply, plain, squareRoot, sum, unit } from '../
 import type { Rule, Site } from '../context.ts';
 import { type Dim, dimText, isSame, Kind, mapKinds, oldSize, sameDim } from '../dim.ts';
 import { unproved } from '../findings.ts';
-import { addKinds, anyKind, BROADCAST, broadcastParts, type Combine, divideKinds, firstKinds, joinParts, multiplyKinds, type Part, zeroKinds } from '../join.ts';
+import {
+  addKinds,
+  anyKind,
+  BROADCAST,
+  broadcastParts,
+  type Combine,
+  divideKinds,
+  firstKinds,
+  joinParts,
+  multiplyKinds,
+  type Part,
+  zeroKinds,
+} from '../join.ts';
 import { matchOperand } from '../operand.ts';
 import { scaleFrom, times } from '../scale.ts';
 import { fitted, isWhole, type Ref, type Scaled, scaled } from '../term.ts';
@@ -35,7 +47,11 @@ const keepsNone = (): number => Kind.ANY;
 /** An operator without a normal form; its operands keep their factors. */
 const opaque: Make = (site, operands, dims) => plain(site.ctx.terms, site.node.op, site.attributes, operands, dims);
 const ordered: Make = (site, operands, dims) =>
-  opaque(site, [...operands].sort((a, b) => (`${a.ref.key}×${a.scale.key}` < `${b.ref.key}×${b.scale.key}` ? -1 : 1)), dims);
+  opaque(
+    site,
+    [...operands].sort((a, b) => (`${a.ref.key}×${a.scale.key}` < `${b.ref.key}×${b.scale.key}` ? -1 : 1)),
+    dims,
+  );
 const positive: Make = (site, [x, ...rest], dims) => (x === undefined ? null : homogeneous(site.ctx.terms, site.node.op, site.attributes, x, rest, dims));
 
 const powers: Make = (site, operands, dims) => {
@@ -57,8 +73,20 @@ const TABLE: Readonly<Record<string, Pointwise>> = {
   Sum: { make: ({ ctx }, parts, dims) => sum(ctx.terms, parts, dims), kinds: addKinds, unary: linear, family: 'Sum', zero: 'all' },
   Sub: { make: ({ ctx }, parts, dims) => sum(ctx.terms, parts, dims), kinds: addKinds, unary: linear, family: 'Sum', zero: 'all' },
   Mul: { make: ({ ctx }, parts, dims) => multiply(ctx.terms, parts, dims), kinds: multiplyKinds, unary: linear, family: 'Product', zero: 'any' },
-  Div: { make: ({ ctx }, [a, b], dims) => (a && b ? divide(ctx.terms, a, b, dims) : null), kinds: divideKinds, unary: linear, family: 'Quotient', zero: 'first' },
-  Reciprocal: { make: ({ ctx }, [x], dims) => (x ? divide(ctx.terms, scaled(unit(ctx.terms)), x, dims) : null), kinds: anyKind, unary: keepsNone, family: '', zero: 'never' },
+  Div: {
+    make: ({ ctx }, [a, b], dims) => (a && b ? divide(ctx.terms, a, b, dims) : null),
+    kinds: divideKinds,
+    unary: linear,
+    family: 'Quotient',
+    zero: 'first',
+  },
+  Reciprocal: {
+    make: ({ ctx }, [x], dims) => (x ? divide(ctx.terms, scaled(unit(ctx.terms)), x, dims) : null),
+    kinds: anyKind,
+    unary: keepsNone,
+    family: '',
+    zero: 'never',
+  },
   Sqrt: { make: ({ ctx }, [x], dims) => (x ? squareRoot(ctx.terms, x, dims) : null), kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
   Pow: { make: powers, kinds: anyKind, unary: keepsNone, family: '', zero: 'never' },
   Neg: { make: (_, [x]) => (x ? negative(x) : null), kinds: firstKinds, unary: linear, family: '', zero: 'all' },
@@ -74,7 +102,13 @@ const TABLE: Readonly<Record<string, Pointwise>> = {
 function byTable(op: string): Pointwise {
   const zero = ruleOf(op)?.zero;
   const keeps = zero === 'keeps' || zero === 'first';
-  return { make: opaque, kinds: keeps ? firstKinds : zero === 'all' ? zeroKinds : anyKind, unary: keeps || zero === 'all' ? keepsZero : keepsNone, family: '', zero: keeps ? 'first' : zero === 'all' ? 'all' : 'never' };
+  return {
+    make: opaque,
+    kinds: keeps ? firstKinds : zero === 'all' ? zeroKinds : anyKind,
+    unary: keeps || zero === 'all' ? keepsZero : keepsNone,
+    family: '',
+    zero: keeps ? 'first' : zero === 'all' ? 'all' : 'never',
+  };
 }
 
 export const pointwise: Rule = (site) => {
@@ -111,7 +145,12 @@ interface OperandPart {
 function combined(site: Site, rule: Pointwise, operands: readonly Known[], sizes: readonly Size[], isZero: (operand: Value) => boolean): Value {
   const data = operands.filter((operand): operand is Related => operand.kind === 'related' && !isConstant(operand));
   // where old elements stand, from everything that is no constant
-  const known = sizes.map((_, d): Dim | null => joinParts(data.map((own) => partAt(own.ref, own.dims, d, sizes)), anyKind));
+  const known = sizes.map((_, d): Dim | null =>
+    joinParts(
+      data.map((own) => partAt(own.ref, own.dims, d, sizes)),
+      anyKind,
+    ),
+  );
   const clash = known.indexOf(null);
   if (clash >= 0) {
     const texts = data.map((own) => dimText(own.dims[clash - sizes.length + own.dims.length] ?? []));
@@ -129,14 +168,26 @@ function combined(site: Site, rule: Pointwise, operands: readonly Known[], sizes
   if (bad >= 0) return free(unproved(site.where, `${site.node.op}: a constant does not fit dimension ${bad} (${dimText(known[bad] ?? [])})`));
   const dims = (joined as readonly Dim[]).map((dim, d) => (dim.length === 0 ? sameDim(sizes[d] ?? 1) : dim));
   const oldSizes = dims.map(oldSize);
-  const own = rule.make(site, shown.flatMap((part) => (part.own === null ? [] : [part.own])), oldSizes);
+  const own = rule.make(
+    site,
+    shown.flatMap((part) => (part.own === null ? [] : [part.own])),
+    oldSizes,
+  );
   if (own === null) return zeros(sizes);
   const fit = fitted(own.ref, oldSizes);
   if (fit === null) return free(unproved(site.where, `${site.node.op}: the old value has another shape`));
   return related(scaled(fit, own.scale), isWhole(own.ref, 'Centred') && shown.length === 2 && rule.family === 'Sum' ? centredDims(own, dims) : dims);
 }
 
-function partOf(site: Site, rule: Pointwise, operand: Known, data: readonly Related[], known: readonly Dim[], sizes: readonly Size[], zero: boolean): OperandPart | Free {
+function partOf(
+  site: Site,
+  rule: Pointwise,
+  operand: Known,
+  data: readonly Related[],
+  known: readonly Dim[],
+  sizes: readonly Size[],
+  zero: boolean,
+): OperandPart | Free {
   const { terms } = site.ctx;
   if (zero) return { own: plain(terms, '0', '', [], []), dims: [], zero: true };
   if (operand.kind === 'zero') return { own: plain(terms, '0', '', [], []), dims: [], zero: true };

@@ -17,7 +17,8 @@ export const product: Rule = (site) => {
   const [sizes = null] = site.sizes;
   const [a, b, ...rest] = operands;
   if (relation.kind !== 'labels' || sizes === null || a == null) return [free(unproved(site.where, `${site.node.op}: its shape is not known`))];
-  if (a.kind === 'zero' || b?.kind === 'zero' || isZeroConstant(a) || (b != null && isZeroConstant(b))) return rest.every((own) => own === null) ? [zeros(sizes)] : [biasOnly(site)];
+  if (a.kind === 'zero' || b?.kind === 'zero' || isZeroConstant(a) || (b != null && isZeroConstant(b)))
+    return rest.every((own) => own === null) ? [zeros(sizes)] : [biasOnly(site)];
   if (operands.some((own) => own?.kind === 'free')) return [free()];
   const all = operands.map((own) => (own?.kind === 'related' ? own : null));
   const matched = matchWeights(site, relation, all);
@@ -77,7 +78,11 @@ function matchWeights(site: Site, relation: Labels, all: readonly (Related | nul
     }
     if (found !== null) operands[input] = found;
     else if (fixed.every((dim) => dim === null || isSame(dim)) && isExactly(all)) continue;
-    else return { kind: 'finding', finding: miss === null ? unproved(site.where, `${site.node.op}: its weights are none of the old ones`) : wrongElements(site, miss) };
+    else
+      return {
+        kind: 'finding',
+        finding: miss === null ? unproved(site.where, `${site.node.op}: its weights are none of the old ones`) : wrongElements(site, miss),
+      };
   }
   return { kind: 'operands', operands };
 }
@@ -132,7 +137,19 @@ function contracted(site: Site, relation: Labels, all: readonly (Related | null)
     const scales = new Set(used.map((own) => own.scale.key));
     if (scales.size > 1 || !scales.has('')) return free(unproved(site.where, `${site.node.op}: its bias has another factor`));
   }
-  return related(scaled(plain(site.ctx.terms, site.node.op, site.attributes, used.map((own) => scaled(own.ref)), sizes).ref, scale), whole);
+  return related(
+    scaled(
+      plain(
+        site.ctx.terms,
+        site.node.op,
+        site.attributes,
+        used.map((own) => scaled(own.ref)),
+        sizes,
+      ).ref,
+      scale,
+    ),
+    whole,
+  );
 }
 
 /** Why a sum over a dimension is not the old sum; null when it is. */
@@ -142,12 +159,15 @@ function sumProblem(site: Site, parts: readonly Part[], label: string): Finding 
   if (a === undefined || dims.every(isSame)) return null;
   if (b === undefined) return unproved(site.where, `${site.node.op}: sums one operand over ${countNew(a)} new elements`);
   const pairs = align(a, b);
-  if (pairs === null) return unproved(site.where, `${site.node.op}: sums over elements that stand at different places (${dimText(a)} and ${dimText(b)}, ${label})`);
+  if (pairs === null)
+    return unproved(site.where, `${site.node.op}: sums over elements that stand at different places (${dimText(a)} and ${dimText(b)}, ${label})`);
   const open = pairs.reduce((sum, [x, y]) => {
     const kinds = [...(x.map?.at ?? [])].filter((old, i) => old < 0 && x.kinds?.[i] !== Kind.ZERO && y.kinds?.[i] !== Kind.ZERO);
     return sum + kinds.length;
   }, 0);
   if (open === 0) return null;
   const message = `${site.node.op} sums over ${open} new elements that are zero on neither side`;
-  return open < pairs.reduce((sum, [x]) => sum + [...(x.map?.at ?? [])].filter((old) => old < 0).length, 0) ? refuted(site.where, message) : unproved(site.where, message);
+  return open < pairs.reduce((sum, [x]) => sum + [...(x.map?.at ?? [])].filter((old) => old < 0).length, 0)
+    ? refuted(site.where, message)
+    : unproved(site.where, message);
 }

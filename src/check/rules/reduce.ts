@@ -6,8 +6,8 @@ import { countNew, countOther, type Dim, isSame, Kind, mapKinds, oldSize } from 
 import { unproved } from '../findings.ts';
 import { power, scaleFrom, times } from '../scale.ts';
 import { type Scaled, scaled, viewed } from '../term.ts';
-import { permuted } from '../view.ts';
 import { free, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
+import { permuted } from '../view.ts';
 
 /** Sums of what, and of which elements it may be zero that are new. */
 const SUMS: Readonly<Record<string, (site: Site, x: Scaled, dims: readonly Size[]) => Scaled>> = {
@@ -42,7 +42,10 @@ function reduced(site: Site, x: Related, axes: readonly number[], keeps: boolean
     if (isSame(dim) || allMeans || (isSum !== undefined && countOther(dim, Kind.ZERO) === 0)) continue;
     return free(unproved(site.where, `${op}: over ${countNew(dim)} new elements that are not zero`));
   }
-  const dims = x.dims.map((dim, d): Dim => (axes.includes(d) ? [] : op === 'ReduceSum' || op === 'ReduceMean' ? dim : mapKinds(dim, (kind) => (kind === Kind.ZERO ? Kind.ZERO : Kind.ANY))));
+  const dims = x.dims.map(
+    (dim, d): Dim =>
+      axes.includes(d) ? [] : op === 'ReduceSum' || op === 'ReduceMean' ? dim : mapKinds(dim, (kind) => (kind === Kind.ZERO ? Kind.ZERO : Kind.ANY)),
+  );
   const inner = dims.map(oldSize);
   const squares = isSum?.(site, scaledOf(x), oldSizes);
   const counts = axes.map((axis) => x.dims[axis] ?? []);
@@ -54,12 +57,22 @@ function reduced(site: Site, x: Related, axes: readonly number[], keeps: boolean
   if (op === 'ReduceL2') own = squareRoot(terms, own, inner);
   if (keeps) return related(own, dims);
   const left = dims.map((_, d) => d).filter((d) => !axes.includes(d));
-  return related(scaled(viewed(own.ref, permuted(own.ref.view, left)), own.scale), left.map((d) => dims[d] ?? []));
+  return related(
+    scaled(viewed(own.ref, permuted(own.ref.view, left)), own.scale),
+    left.map((d) => dims[d] ?? []),
+  );
 }
 
 /** A mean is a sum divided by a number, unless the number depends on the input. */
 function meanOver(site: Site, x: Related, own: Scaled, axes: readonly number[], counts: readonly Dim[], sizes: readonly Size[]): Scaled | null {
-  const count = counts.reduce<Size>((total, dim) => multiplySizes(total, dim.reduce<Size>((size, atom) => multiplySizes(size, atom.size), 1)), 1);
+  const count = counts.reduce<Size>(
+    (total, dim) =>
+      multiplySizes(
+        total,
+        dim.reduce<Size>((size, atom) => multiplySizes(size, atom.size), 1),
+      ),
+    1,
+  );
   if (typeof count !== 'number') {
     if (axes.some((axis) => !isSame(x.dims[axis] ?? []))) return null;
     const mean = plain(site.ctx.terms, 'ReduceMean', axes.join(','), [scaled(own.ref)], sizes);

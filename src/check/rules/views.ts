@@ -4,8 +4,8 @@ import { plain } from '../algebra.ts';
 import type { Context, Rule, Site } from '../context.ts';
 import { type Atom, type Dim, flat, indexMap, isSame, Kind, mappedDim, oldSize, sameDim, take } from '../dim.ts';
 import { unproved } from '../findings.ts';
-import { type Ref, refOf, scaled, viewed } from '../term.ts';
 import { tableOf } from '../operand.ts';
+import { type Ref, refOf, scaled, viewed } from '../term.ts';
 import { exactly, free, isExact, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
 import { permuted, ranged, reshaped, stretched, type View } from '../view.ts';
 
@@ -34,7 +34,12 @@ export const reorder: Rule = moving((site, x) => {
     return at < 0 ? null : at;
   });
   const own = scaled(viewed(x.ref, permuted(x.ref.view, order)), x.scale);
-  return [related(own, order.map((d) => (d === null ? [] : (x.dims[d] ?? []))))];
+  return [
+    related(
+      own,
+      order.map((d) => (d === null ? [] : (x.dims[d] ?? []))),
+    ),
+  ];
 });
 
 /** Sizes that the old graph gave a value, remembered for values that grew. */
@@ -54,7 +59,10 @@ export const reshape: Rule = moving((site, x, [sizes = []]) => {
     if (dims === null) continue;
     const old = dims.map(oldSize);
     const view = reshaped(x.ref.view, old);
-    const ref = view === null ? plain(site.ctx.terms, 'Reshape', old.map((size) => (isStatic(size) ? size : size.key)).join(','), [scaled(x.ref)], old).ref : viewed(x.ref, view);
+    const ref =
+      view === null
+        ? plain(site.ctx.terms, 'Reshape', old.map((size) => (isStatic(size) ? size : size.key)).join(','), [scaled(x.ref)], old).ref
+        : viewed(x.ref, view);
     return [related(scaled(ref, x.scale), dims)];
   }
   return [missing(site, 'the old elements do not stand where a reshape could keep them together')];
@@ -118,7 +126,8 @@ const span = (start: number, count: number, step = 1): number[] => Array.from({ 
 export const slice: Rule = moving((site, x, [sizes = []]) => {
   const { relation, node, facts } = site;
   if (relation.kind !== 'slice') return [missing(site, 'its bounds are not known')];
-  const raw = (input: number): readonly (Size | null)[] | undefined => (input < node.inputs.length ? facts.elements(node.inputs[input] ?? '')?.map((e) => e.value) : undefined);
+  const raw = (input: number): readonly (Size | null)[] | undefined =>
+    input < node.inputs.length ? facts.elements(node.inputs[input] ?? '')?.map((e) => e.value) : undefined;
   const [starts, ends, axes] = [raw(1), raw(2), raw(3)];
   let value: Value = x;
   for (const [d, range] of (relation.ranges ?? []).entries()) {
@@ -128,7 +137,8 @@ export const slice: Rule = moving((site, x, [sizes = []]) => {
     const whole = range === null && (at < 0 || isStatic(flat(dim)?.size ?? size) || (starts?.[at] === 0 && Number(ends?.[at] ?? 0) >= 2 ** 31 - 1));
     if (whole) continue;
     const atom = flat(dim);
-    if (atom === null || !isStatic(atom.size) || (range !== null && (!isStatic(range.start) || !isStatic(range.end) || range.step < 0))) return [sameBounds(site, x, sizes)];
+    if (atom === null || !isStatic(atom.size) || (range !== null && (!isStatic(range.start) || !isStatic(range.end) || range.step < 0)))
+      return [sameBounds(site, x, sizes)];
     if (range === null) continue;
     if (value.kind !== 'related') return [value];
     value = picked(site, value, d, span(range.start as number, Math.ceil(((range.end as number) - (range.start as number)) / range.step), range.step));
@@ -142,7 +152,8 @@ function sameBounds(site: Site, x: Related, sizes: readonly Size[]): Value {
   const rest = site.operands.slice(1).flatMap((own) => (own === null ? [] : [own]));
   const cut = relation.kind === 'slice' ? (relation.ranges ?? []) : [];
   if (!rest.every((own): own is Related => own.kind === 'related' && isExact(own))) return missing(site, 'its bounds are not those of the old graph');
-  if (cut.some((range, d) => (range !== null || !equal(sizes[d] ?? 0, newSizeOf(x.dims[d]))) && !isSame(x.dims[d] ?? []))) return missing(site, 'cuts a grown dimension at bounds that depend on the input');
+  if (cut.some((range, d) => (range !== null || !equal(sizes[d] ?? 0, newSizeOf(x.dims[d]))) && !isSame(x.dims[d] ?? [])))
+    return missing(site, 'cuts a grown dimension at bounds that depend on the input');
   const table = tableOf(site, 'Slice', site.attributes, x, rest, (d) => cut[d] !== null || !equal(sizes[d] ?? 0, newSizeOf(x.dims[d])));
   if (table.kind !== 'related') return table;
   const dims = table.dims.map((dim, d): Dim => (isSame(dim) && equal(oldSize(dim), newSizeOf(x.dims[d])) ? sameDim(sizes[d] ?? 1) : dim));
@@ -166,7 +177,8 @@ export const split: Rule = moving((site, x, sizes) => {
     });
   }
   const rest = site.operands.slice(1).flatMap((own) => (own === null ? [] : [own]));
-  if (!isExact(x) || !rest.every((own): own is Related => own.kind === 'related' && isExact(own))) return sizes.map(() => missing(site, 'its parts depend on the input'));
+  if (!isExact(x) || !rest.every((own): own is Related => own.kind === 'related' && isExact(own)))
+    return sizes.map(() => missing(site, 'its parts depend on the input'));
   return sizes.map((own, i) => exactly(plain(site.ctx.terms, 'Split', `${site.attributes}#${i}`, [scaledOf(x), ...rest.map(scaledOf)], own)));
 });
 
@@ -183,7 +195,12 @@ export const pick: Rule = moving((site, x) => {
   if (relation.scalar !== true || value.kind === 'free') return [value];
   if (value.kind === 'zero') return [zeros(site.sizes[0] ?? [])];
   const order = value.dims.map((_, d) => d).filter((d) => d !== axis);
-  return [related(scaled(viewed(value.ref, permuted(value.ref.view, order)), value.scale), order.map((d) => value.dims[d] ?? []))];
+  return [
+    related(
+      scaled(viewed(value.ref, permuted(value.ref.view, order)), value.scale),
+      order.map((d) => value.dims[d] ?? []),
+    ),
+  ];
 });
 
 function pickedOfSame(site: Site, x: Related, axis: number, indices: readonly number[]): Value {
@@ -191,5 +208,8 @@ function pickedOfSame(site: Site, x: Related, axis: number, indices: readonly nu
   const dim = x.dims[axis] ?? [];
   const view = isSame(dim) && indices.every((index, i) => index === first + i) ? ranged(x.ref.view, axis, first, indices.length, 1) : null;
   if (view === null) return missing(site, 'its indices cut a dimension whose size depends on the input');
-  return related(scaled(viewed(x.ref, view), x.scale), x.dims.map((own, d) => (d === axis ? sameDim(indices.length) : own)));
+  return related(
+    scaled(viewed(x.ref, view), x.scale),
+    x.dims.map((own, d) => (d === axis ? sameDim(indices.length) : own)),
+  );
 }
