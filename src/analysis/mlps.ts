@@ -55,6 +55,8 @@ const ACTIVATIONS: readonly (readonly [string, string])[] = [
   ['Pow', 'power'],
   // x·x, noted where it is met
   [SQUARE, 'square'],
+  // quantisers cut off what is negative where their zero point is the smallest number
+  ['QuantizeLinear', 'relu'],
 ];
 
 /** Products with weights whose inner axis was made by other products with weights, with a non-linear function between. */

@@ -10,7 +10,7 @@ import { type Axis, find, hintOf, leavesOf } from './axis.ts';
 import type { Analysis } from './graph-analysis.ts';
 import type { Norm, Operand, ScaledConstant } from './norms.ts';
 
-const SHAPE_KEEPING = new Set(['Cast', 'Identity', 'CastLike']);
+const SHAPE_KEEPING = new Set(['Cast', 'Identity', 'CastLike', 'QuantizeLinear', 'DequantizeLinear']);
 const HANDED_ON = new Set([...SHAPE_KEEPING, 'Expand', 'Reshape', 'Unsqueeze', 'Squeeze']);
 const MEANS = new Set(['ReduceMean', 'GlobalAveragePool']);
 /** Reductions of squares: what they read, and how their result answers to h/ĥ. */

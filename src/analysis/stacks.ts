@@ -3,7 +3,7 @@ import { type Axis, leavesOf, sameAxis } from './axis.ts';
 import type { Analysis } from './graph-analysis.ts';
 import type { Branch, Layer } from './layers.ts';
 import { isProduct, type Norm } from './norms.ts';
-import { unmoved } from './streams.ts';
+import { unrounded } from './streams.ts';
 
 /** A residual stream and its layers. */
 export interface Stack {
@@ -42,7 +42,7 @@ export function placement(analysis: Analysis, branches: readonly Branch[], norms
     );
     if (joint || own.some((norm) => isFirst(norm))) pre++;
     if (own.some((norm) => isLast(norm))) out++;
-    if (norms.some((norm) => unmoved(analysis, norm.input) === unmoved(analysis, branch.sum) || norm.core === branch.sum) && !own.some(isFirst)) post++;
+    if (norms.some((norm) => unrounded(analysis, norm.input) === unrounded(analysis, branch.sum) || norm.core === branch.sum) && !own.some(isFirst)) post++;
 
     function isFirst(norm: Norm): boolean {
       const productsBefore = data.ancestors(norm.input).some((node) => isProduct(node) && inside(node.outputs[0] ?? ''));

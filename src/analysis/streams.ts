@@ -113,6 +113,13 @@ export function unmoved(analysis: Analysis, value: string): string {
   return MOVES.has(node.op) || idle ? unmoved(analysis, from) : value;
 }
 
+/** The value behind moves and roundings to the steps of a quantiser. */
+export function unrounded(analysis: Analysis, value: string): string {
+  const from = unmoved(analysis, value);
+  const node = analysis.data.producer(from);
+  return node?.op === 'QuantizeLinear' || node?.op === 'DequantizeLinear' ? unrounded(analysis, node.inputs[0] ?? '') : from;
+}
+
 /** The value behind constant scalars (the residual factors of DeepNorm and ReZero), and those scalars. */
 export function unscaled(analysis: Analysis, value: string): { value: string; scalars: readonly Operand[] } {
   const { data, facts } = analysis;

@@ -77,7 +77,7 @@ export function inspectModel(model: Model, file: string | null = null): Inspecti
     file,
     producer: `${model.producerName} ${model.producerVersion}`.trim(),
     opset: opsetVersion(model),
-    parameters: countParameters(analysis.flat),
+    parameters: countParameters(analysis),
     hidden: main === undefined ? null : hintOf(main.axis),
     vocab: vocabulary.size,
     norm: main?.norm ?? null,

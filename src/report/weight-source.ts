@@ -1,7 +1,7 @@
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import { opName } from '../onnx/graph.ts';
 
-const HANDS_ON: ReadonlySet<string> = new Set(['Identity', 'Transpose', 'Cast', 'Reshape', 'Unsqueeze', 'Squeeze', 'Flatten']);
+const HANDS_ON: ReadonlySet<string> = new Set(['Identity', 'Transpose', 'Cast', 'Reshape', 'Unsqueeze', 'Squeeze', 'Flatten', 'DequantizeLinear']);
 
 /** The stored tensor that a constant value is, or is a reshaped, transposed or cast view of; undefined where it is computed. */
 export function weightSource({ flat, data }: Analysis, value: string): string | undefined {

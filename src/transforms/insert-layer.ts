@@ -85,6 +85,7 @@ function copyPart(
     copies.set(name, added.get(name) ?? name);
   }
   const zeroed = new Map(part.zeroed.map((own) => [keyOf(own.operand), own.value]));
+  const taken = new Map(part.taken.map((own) => [keyOf(own.operand), own.name]));
   const edits = new Map((part.merge?.copies ?? []).flatMap((edit) => normOperands(analysis, edit)));
   const biases = new Map(
     [...edits.values()].filter((own) => own.label.startsWith('bias')).map((own) => [own.operand.node.inputs[own.operand.input] ?? '', own]),
@@ -104,6 +105,8 @@ function copyPart(
   for (const node of ordered) {
     if (node.op === 'Constant') continue;
     const inputs = node.inputs.map((name, input) => {
+      const other = taken.get(keyOf({ node, input }));
+      if (other !== undefined) return other;
       if (name === '' || !flat.constants.has(name)) return copies.get(name) ?? original(name, node);
       const copy = constantCopy({ node, input }, name);
       // a branch hands out values of its own only

@@ -10,6 +10,7 @@ import { unmoved, unscaled } from '../analysis/streams.ts';
 import { GrowError } from '../errors.ts';
 import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
 import { mergeNorms, type NormChain } from './post-norm.ts';
+import { asRead, rounds, roundsActivations, stepsOf, type Taken } from './rounded-stream.ts';
 import { type Zeroed, zeroBranch } from './zero-branch.ts';
 
 const HANDS_ON = new Set(['Identity', 'Dropout', 'Reshape', 'Squeeze', 'Unsqueeze', 'Transpose']);
@@ -24,6 +25,8 @@ export interface LayerPart {
   /** The stream value the new layer is put behind. */
   readonly at: string;
   readonly zeroed: readonly Zeroed[];
+  /** Operands that read other constants than their originals. */
+  readonly taken: readonly Taken[];
   readonly merge: NormChain | null;
   /** Branches of the copy that are multiplied by a new gain of zeros, or the copy as a whole: x + 0·L(x). */
   readonly gated: readonly Branch[] | 'whole';
@@ -44,7 +47,7 @@ export function planPart(analysis: Analysis, anatomy: Anatomy, stack: Stack, ind
   const norms = anatomy.norms.filter((norm) => leavesOf(norm.axis).some((leaf) => streamLeaves.has(leaf)));
   const post = stack.normPlacement === 'post';
   const normed = normOf(analysis, norms, sum)?.output ?? sum;
-  const places = alike(analysis, reads, [...next, post ? normed : sum]);
+  const places = alike(analysis, reads, [...next, post ? normed : asRead(analysis, sum)]);
   const [likeliest] = places;
   if (likeliest === undefined) {
     throw new GrowError('UNSUPPORTED_AXIS', 'a layer cannot be inserted here exactly: the stream changes its shape between the ends of the layer', {
@@ -53,13 +56,17 @@ export function planPart(analysis: Analysis, anatomy: Anatomy, stack: Stack, ind
   }
   const whole = ({ from, to }: Ends): Ends & Pick<LayerPart, 'stack' | 'layer' | 'at'> => ({ stack, layer, from, to, at: before ? from : to });
   let because: string | null = null;
-  for (const { from, to } of places) {
-    const merge = post ? mergeNorms(analysis, norms, layer, before ? from : to, to) : null;
-    const changed = typeof merge === 'string' ? merge : post ? null : changedStream(analysis, layer, from, to);
-    if (changed === null && typeof merge !== 'string') return { ...whole({ from, to }), ...silenced(analysis, norms, layer), merge };
-    because ??= changed;
+  const rounding = post ? roundsActivations(analysis) : null;
+  if (rounding !== null) because = `${rounding} rounds activations, and a chain of norms that computes the one before it rounds otherwise`;
+  for (const { from, to } of rounding === null ? places : []) {
+    const at = before ? from : to;
+    const merge = post ? mergeNorms(analysis, norms, layer, at, to) : null;
+    const stream = post ? [] : quantisersBetween(analysis, layer, from, to);
+    const taken = typeof stream === 'string' ? stream : stepsOf(analysis, stream, at);
+    if (typeof merge !== 'string' && typeof taken !== 'string') return { ...whole({ from, to }), ...silenced(analysis, norms, layer), taken, merge };
+    because ??= typeof merge === 'string' ? merge : String(taken);
   }
-  return { ...whole(likeliest), zeroed: [], merge: null, gated: 'whole', gatedBecause: because, rescales: false };
+  return { ...whole(likeliest), zeroed: [], taken: [], merge: null, gated: 'whole', gatedBecause: because, rescales: false };
 }
 
 /** What makes the branches of a layer zero: their last weights, else a new gain. */
@@ -113,20 +120,25 @@ function alike(analysis: Analysis, from: string, ends: readonly string[]): Ends[
 
 const isOne = ({ facts }: Analysis, { node, input }: Operand): boolean => facts.elements(node.inputs[input] ?? '')?.every((e) => e.value === 1) === true;
 
-/** With zero branches the layer must hand its input on as it is: what else than sums and moves stands between its ends; null for nothing. */
-function changedStream(analysis: Analysis, layer: Layer, from: string, to: string): string | null {
+/**
+ * With zero branches the layer must hand its input on as it is: nothing but sums, moves and quantisers may stand between its ends.
+ * Returns the quantisers, or what else changes the stream.
+ */
+function quantisersBetween(analysis: Analysis, layer: Layer, from: string, to: string): readonly FlatNode[] | string {
   const { data, facts } = analysis;
   const sums = new Map(layer.branches.map((branch) => [branch.sum, branch.skip]));
+  const found: FlatNode[] = [];
   let value = to;
   for (let hop = 0; value !== from && hop < 1000; hop++) {
     const node = data.producer(value);
     const skip = sums.get(value);
     const sameType = node !== undefined && node.op === 'Cast' && facts.values.get(node.inputs[0] ?? '')?.dtype === facts.values.get(value)?.dtype;
+    if (node !== undefined && rounds(node)) found.push(node);
     if (skip !== undefined) value = unscaled(analysis, skip).value;
-    else if (node !== undefined && (HANDS_ON.has(node.op) || sameType)) value = node.inputs[0] ?? '';
+    else if (node !== undefined && (HANDS_ON.has(node.op) || sameType || rounds(node))) value = node.inputs[0] ?? '';
     else return `${node === undefined ? value : nodeLabel(node)} changes the stream between the branches of the layer`;
   }
-  return null;
+  return found;
 }
 
 /** The norm that reads a value, directly or through casts. */

@@ -25,6 +25,7 @@ import { rederiveSizes } from './rederive.ts';
 import { describeScaling, planScoreScale, writeScales } from './score-scale.ts';
 import { joinSeams } from './seams.ts';
 import { widthReasons } from './standard-module.ts';
+import { roundsActivations } from './rounded-stream.ts';
 import type { WidenRequest } from './widen-request.ts';
 import { demandWholes, demandZeros, demandZeroTail } from './zero-factors.ts';
 
@@ -98,19 +99,6 @@ export function widen(analysis: Analysis, request: WidenRequest): Widened {
   const model = finishDraft(draft);
   refuseOtherShapes(analysis, growth, model, request);
   return { model, interfaceChanges, corrections: [...corrections.map(describe), ...describeScaling(scaling)], unportable };
-}
-
-/** The first operator that rounds activations to few steps; runtimes do so, too, in products with weights dequantised in blocks. */
-function roundsActivations({ flat, facts }: Analysis): string | null {
-  const found = flat.nodes.find((node) => {
-    const relation = facts.relations.get(node);
-    if (relation?.kind !== 'labels') return false;
-    return (
-      (relation.rounds === true && facts.values.get(node.outputs[0] ?? '')?.dependence === 'data') ||
-      (node.op === 'DequantizeLinear' && relation.derived !== undefined)
-    );
-  });
-  return found === undefined ? null : nodeLabel(found);
 }
 
 /** Every value must come out with the size its axes say; anything else is a size that was not re-derived. */
