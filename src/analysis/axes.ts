@@ -216,7 +216,7 @@ export function findAxes(flat: FlatGraph, facts: Facts, seams: Seams = new Map()
         const contiguous = indices.every((index, i) => index === start + i);
         if (view.scalar === true || whole === undefined) return;
         if (!contiguous) {
-          pin(whole, `${nodeLabel(node)}: picks single elements`);
+          picked(node, whole, out, indices);
           return;
         }
         attempt(node, [whole], () => {
@@ -247,6 +247,19 @@ export function findAxes(flat: FlatGraph, facts: Facts, seams: Seams = new Map()
           else first[d] = compose('sum', pieces);
         });
     }
+  }
+
+  /** Elements picked in another order are all there, new ones behind; a choice of some stays a choice of the old ones; what repeats must not grow. */
+  function picked(node: FlatNode, whole: Axis, out: Axis[], indices: readonly number[]): void {
+    const relation = facts.relations.get(node);
+    const axis = relation?.kind === 'gather' ? (relation.axis ?? 0) : 0;
+    const reason = `${nodeLabel(node)}: picks single elements`;
+    const own = out[axis] as Axis;
+    if (new Set(indices).size !== indices.length) pin(whole, reason);
+    else if (!equal(find(whole).size, indices.length)) pin(own, reason);
+    // what a constant is ordered for decides where it grows; activations decide themselves
+    else if (facts.values.get(node.inputs[0] ?? '')?.dependence === 'constant') attempt(node, [whole, own], () => unify(whole, follow('appended', own, 1)));
+    else out[axis] = follow('appended', whole, 1);
   }
 
   function sliceAxis(whole: Axis, own: { start: Size; end: Size; step: number }, out: Axis[], d: number): void {

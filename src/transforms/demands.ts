@@ -14,7 +14,7 @@ import { hint } from '../analysis/size.ts';
 import { isAlwaysZero } from '../analysis/zeros.ts';
 import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
 import type { Region } from './fill.ts';
-import type { AxisGrowth } from './grow-axis.ts';
+import { type AxisGrowth, isRange, pickedIndices } from './grow-axis.ts';
 import { operandRegion } from './label-regions.ts';
 
 /** An operand that is stretched over a grown dimension and must only reach its old elements. */
@@ -306,7 +306,19 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
           picked[growth.position(whole, view.indices?.[0] ?? 0)] = 1;
           return visit(operand, [...region.slice(0, axis), picked, ...region.slice(axis)], mode);
         }
-        const start = growth.boundary(whole, view.indices?.[0] ?? 0);
+        const indices = view.indices ?? [];
+        if (!isRange(indices)) {
+          const all = new Uint8Array(size);
+          pickedIndices(growth, whole, out[axis] as Axis, indices).forEach((index, i) => {
+            all[index] = region[axis]?.[i] ?? 1;
+          });
+          return visit(
+            operand,
+            own.map((_, d) => (d === axis ? all : (region[d] ?? null))),
+            mode,
+          );
+        }
+        const start = growth.boundary(whole, indices[0] ?? 0);
         return visit(
           operand,
           own.map((a, d) => (d === axis ? embed(region[d] ?? null, start, growth.hint(a), growth.hint(out[d] as Axis)) : (region[d] ?? null))),

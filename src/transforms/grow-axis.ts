@@ -135,3 +135,14 @@ export function growAxes(leaves: LeafSizes): AxisGrowth {
     position,
   };
 }
+
+/** Indices that pick, after growth, what `indices` picked before; new elements of the result are the new ones of the whole, in order. */
+export function pickedIndices(growth: AxisGrowth, whole: Axis, out: Axis, indices: readonly number[]): readonly number[] {
+  const added = [...(growth.added(whole) ?? [])].flatMap((isNew, i) => (isNew === 1 ? [i] : []));
+  const map = growth.map(out) ?? Int32Array.from(indices, (_, i) => i);
+  let next = 0;
+  return Array.from(map, (old) => (old >= 0 ? growth.position(whole, indices[old] ?? 0) : (added[next++] ?? 0)));
+}
+
+/** True for indices that follow each other. */
+export const isRange = (indices: readonly number[]): boolean => indices.every((index, i) => index === (indices[0] ?? 0) + i);

@@ -15,7 +15,7 @@ import { GrowError } from '../errors.ts';
 import { type FlatNode, nodeLabel, opsetVersion } from '../onnx/graph.ts';
 import { type Attribute, DataType } from '../onnx/ir.ts';
 import { addConstant, currentOf, type Draft, insertBefore, newNode, setAttribute, setInput } from './draft.ts';
-import type { AxisGrowth } from './grow-axis.ts';
+import { type AxisGrowth, isRange, pickedIndices } from './grow-axis.ts';
 
 const FLOATS: readonly number[] = [DataType.FLOAT, DataType.DOUBLE, DataType.FLOAT16, DataType.BFLOAT16];
 
@@ -303,7 +303,11 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
     const scalar = facts.values.get(node.inputs[1] ?? '')?.dims?.length === deep.length;
     const start = growth.boundary(own, indices[0] ?? 0);
     const wanted =
-      scalar || out === undefined ? indices.map((index) => growth.position(own, index)) : Array.from({ length: growth.hint(out) }, (_, i) => start + i);
+      scalar || out === undefined
+        ? indices.map((index) => growth.position(own, index))
+        : isRange(indices)
+          ? Array.from({ length: growth.hint(out) }, (_, i) => start + i)
+          : pickedIndices(growth, own, out, indices);
     const dims = scalar ? deep : [wanted.length, ...deep];
     if (wanted.length === indices.length && wanted.every((index, i) => index === indices[i])) return;
     setInput(draft, node, 1, addConstant(draft, `${node.outputs[0] ?? 'gather'}_indices`, DataType.INT64, dims, wanted));
