@@ -22,10 +22,10 @@ import { declareShapes, keepInputs, keepOutputs } from './kept-interface.ts';
 import { type Correction, correctEpsilonAttribute, nativeCorrections, oldBlockFused } from './norm-forms.ts';
 import { maskOperand, scaleOfOld, takeOldOperand } from './old-elements.ts';
 import { rederiveSizes } from './rederive.ts';
+import { roundsActivations } from './rounded-stream.ts';
 import { describeScaling, planScoreScale, writeScales } from './score-scale.ts';
 import { joinSeams } from './seams.ts';
 import { widthReasons } from './standard-module.ts';
-import { roundsActivations } from './rounded-stream.ts';
 import type { WidenRequest } from './widen-request.ts';
 import { demandWholes, demandZeros, demandZeroTail } from './zero-factors.ts';
 
