@@ -28,7 +28,7 @@ export const COMMON: readonly Option[] = [
 ];
 
 const SEED: Option = { name: 'seed', value: 'N', help: 'same seed, same bytes (default 0)' };
-const REPORT: Option = { name: 'report', value: 'KIND=FILE', repeated: true, help: 'not available yet: junit=FILE or markdown=FILE' };
+const REPORT: Option = { name: 'report', value: 'KIND=FILE', repeated: true, help: 'a report for continuous integration: junit=FILE or markdown=FILE' };
 
 export const VERBS: readonly Verb[] = [
   {

@@ -22,6 +22,7 @@ export { type GrownModel, type GrowOptions, grow } from './grow.ts';
 export type { ModelSource } from './model-source.ts';
 export type { Model } from './onnx/ir.ts';
 export { readModel } from './onnx/read.ts';
+export { CI_REPORTS, type CiReport, type ReportedCase } from './report/ci.ts';
 export { type ConfigChange, type Json, type UpdatedConfig, updateConfig, updateGenaiConfig } from './report/config.ts';
 export { type ApplyOutcome, applyDocument, errorDocument } from './report/documents.ts';
 export type { GrowthReport } from './report/growth-report.ts';
@@ -30,6 +31,7 @@ export { COLOURS, type Paint, PLAIN } from './report/paint.ts';
 export type { Portable } from './report/portable.ts';
 export { asJson, printable } from './report/printable.ts';
 export { checkText, errorText, growthText, inspectionText, verifyText } from './report/text.ts';
+export { verifyReport } from './report/verify-report.ts';
 export type { Saved, SaveOptions } from './save.ts';
 export type { CaseReport, VerifyOptions, VerifyResult } from './verify/result.ts';
 

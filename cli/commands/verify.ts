@@ -1,13 +1,13 @@
-import { asJson, COLOURS, GrowError, PLAIN, verify, verifyText } from '../../src/index.ts';
-import { refuseUnavailable } from '../not-available.ts';
+import { asJson, COLOURS, GrowError, PLAIN, verify, verifyReport, verifyText } from '../../src/index.ts';
 import { positiveNumber, wholeNumber } from '../numbers.ts';
 import { quoted } from '../quoted.ts';
+import { reportWriter } from '../reports.ts';
 import type { Call } from '../run.ts';
 import { textOf } from '../words.ts';
 
 /** `grow verify <old> <new>`: exit code 0 when preserved, 1 when changed or inconclusive. */
 export async function verifyCommand({ words, terminal, signal }: Call): Promise<number> {
-  refuseUnavailable(words, [['report', null, '--json prints the result as JSON']]);
+  const report = await reportWriter(words);
   const provider = textOf(words, 'provider') ?? 'cpu';
   if (provider !== 'cpu')
     throw new GrowError('RUNTIME_MISSING', `the ${provider} provider is not available in this version`, { where: '--provider', hint: '--provider cpu' });
@@ -21,6 +21,7 @@ export async function verifyCommand({ words, terminal, signal }: Call): Promise<
     signal,
     onProgress: (line) => terminal.progress(line),
   });
+  await report(verifyReport(`grow verify ${String(words.old)} ${String(words.new)}`, result));
   terminal.result(terminal.json ? asJson(result) : verifyText(result, terminal.colour ? COLOURS : PLAIN));
   const preserved = result.verdict === 'bit-exact' || result.verdict === 'rounding';
   if (preserved && !terminal.json) terminal.result(`next: grow inspect ${quoted(String(words.new))}\n`);

@@ -26,6 +26,7 @@ describe('words that mean nothing', () => {
     ['three models for two', ['verify', MODEL, MODEL, MODEL], 'USAGE', /is one word too many/, 'grow verify <old> <new>'],
     ['no model', ['inspect'], 'USAGE', '<model> is missing', 'grow inspect <model>'],
     ['a tolerance', ['verify', MODEL, MODEL, '--tolerance', '0'], 'USAGE', "--tolerance is '0'", 'a number above 0, such as 1e-5'],
+    ['a report', ['verify', MODEL, MODEL, '--report', 'html=x.html'], 'USAGE', "--report is 'html=x.html'", 'junit=FILE or markdown=FILE'],
     ['a layer', apply('mlp[7]=x2'), 'USAGE', 'layer 7 does not exist', 'layers are 0 to 1'],
     ['layers of hidden', apply('hidden[0]=+4'), 'USAGE', 'hidden takes the name of a stream or stack, no layer numbers', 'hidden=… or hidden[decoder]=…'],
   ])('%s: exit code 2', async (_, args, code, message, hint) => {
@@ -59,8 +60,6 @@ describe('words that mean nothing', () => {
 
 describe('words of the contract that this version does not fulfil are refused, not ignored', () => {
   test.each([
-    [['check', MODEL, MODEL, '--report', 'junit=x.xml'], 'NOT_AVAILABLE', 4],
-    [['verify', MODEL, MODEL, '--report', 'junit=x.xml', '--report', 'markdown=x.md'], 'NOT_AVAILABLE', 4],
     [['verify', MODEL, MODEL, '--provider', 'cuda'], 'RUNTIME_MISSING', 5],
     [['verify', MODEL, MODEL, '--provider', 'webgpu'], 'RUNTIME_MISSING', 5],
   ])('%j', async (args, code, exit) => {

@@ -63,7 +63,17 @@ describe('input files', () => {
     ['a wrong header', zipFile({ 'a.npy': Buffer.from('nothing at all') }, true), 'it does not start as a .npy file does'],
     [
       'objects',
-      zipFile({ 'a.npy': Buffer.from(npyFile('<f4', [1], [1]).toString('latin1').replace("'<f4'", "'|O' "), 'latin1') }, true),
+      zipFile(
+        {
+          'a.npy': Buffer.from(
+            Buffer.from(npyFile('<f4', [1], [1]))
+              .toString('latin1')
+              .replace("'<f4'", "'|O' "),
+            'latin1',
+          ),
+        },
+        true,
+      ),
       "its element type is '|O'",
     ],
     ['a wrong size', zipFile({ 'a.npy': npyFile('<f4', [3], [1, 2]) }, true), 'its shape (3,) does not fit its 8 bytes'],
