@@ -22,6 +22,7 @@ export { type GrownModel, type GrowOptions, grow } from './grow.ts';
 export type { ModelSource } from './model-source.ts';
 export type { Model } from './onnx/ir.ts';
 export { readModel } from './onnx/read.ts';
+export { checkReport } from './report/check-report.ts';
 export { CI_REPORTS, type CiReport, type ReportedCase } from './report/ci.ts';
 export { type ConfigChange, type Json, type UpdatedConfig, updateConfig, updateGenaiConfig } from './report/config.ts';
 export { type ApplyOutcome, applyDocument, errorDocument } from './report/documents.ts';

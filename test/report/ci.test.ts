@@ -61,6 +61,14 @@ describe('reports for continuous integration', () => {
     expect(readFileSync(path.join(folder, 'v.xml'), 'utf8')).toContain('failures="0"');
   });
 
+  it('are written by check', async () => {
+    const [old, file] = [fixture('torchscript_paper'), path.join(temporaryFolder(), 'c.xml')];
+    expect((await runJson(['check', old, old, '--report', `junit=${file}`])).code).toBe(0);
+    expect(readFileSync(file, 'utf8')).toContain('name="the outputs are equal for all inputs"/>');
+    expect((await runJson(['check', old, fixture('dynamo_paper'), '--report', `junit=${file}`])).code).toBe(1);
+    expect(readFileSync(file, 'utf8')).toContain('<failure message="not proved');
+  });
+
   it('need a folder to be written to', async () => {
     const old = fixture('torchscript_paper');
     expect(await runJson(['verify', old, old, '--report', 'junit=/no/such/folder/x.xml'])).toMatchObject({ code: 5, document: { error: { code: 'IO' } } });
