@@ -61,7 +61,7 @@ export function spelledOut(analysis: Analysis, reduce: FlatNode): Norm | undefin
     fixed: null,
   };
   for (let step = 0; step < LONGEST_CHAIN; step++) {
-    const readers = analysis.data.consumers(divisor.value).filter(({ node }) => node.op !== 'Shape');
+    const readers = readersOf(analysis, divisor.value);
     const products = readers.map((reader) => productOf(analysis, axis, divisor, reader));
     if (products.length > 0 && products.every((own) => own !== undefined)) return complete(analysis, axis, reduce, divisor, products as Product[]);
     const [reader] = readers;
@@ -214,6 +214,10 @@ function joinedParts({ data, facts }: Analysis, products: readonly Product[]): {
   return constant && sum?.op === 'Add' && sum.inputs.includes(x) ? { core: sum.outputs[0] ?? '', bias: { node: taken.node, input: 0 } } : undefined;
 }
 
+/** Nodes that read a value for its contents, not for its shape or its type. */
+const readersOf = ({ data }: Analysis, value: string): readonly Operand[] =>
+  data.consumers(value).filter(({ node, input }) => data.dataInputs(node).includes(input));
+
 /** Exporters may compute the same mean twice. */
 function secondMeans({ data }: Analysis, mean: FlatNode): FlatNode[] {
   return data.consumers(mean.inputs[0] ?? '').flatMap(({ node }) => (MEANS.has(node.op) && node !== mean ? [node] : []));
@@ -298,7 +302,7 @@ function scalarsBehind(analysis: Analysis, value: string, width: number): { valu
   let [at, counts] = [value, false];
   let operand: Operand | null = null;
   for (;;) {
-    const [reader, ...others] = analysis.data.consumers(at).filter(({ node }) => node.op !== 'Shape');
+    const [reader, ...others] = readersOf(analysis, at);
     if (reader === undefined || others.length > 0) break;
     const { node, input } = reader;
     const name = node.inputs[1 - input] ?? '';
@@ -316,7 +320,7 @@ function scalarsBehind(analysis: Analysis, value: string, width: number): { valu
 function nextAffine(analysis: Analysis, value: string, axis: Axis, op: 'Mul' | 'Add'): Operand | null {
   let at = value;
   for (let step = 0; step < 4; step++) {
-    const readers = analysis.data.consumers(at).filter(({ node }) => node.op !== 'Shape');
+    const readers = readersOf(analysis, at);
     const [reader] = readers;
     if (reader === undefined || readers.length !== 1) return null;
     const { node, input } = reader;

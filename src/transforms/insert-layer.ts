@@ -277,8 +277,13 @@ function normOperands(analysis: Analysis, edit: NormEdit): [string, { operand: O
   const { norm } = edit;
   const entries: [string, { operand: Operand; label: string; numbers: (tensor: Tensor) => number[] }][] = [];
   const put = (operand: Operand | null, label: string, numbers: (tensor: Tensor) => number[]): void => {
-    const source = operand === null ? null : sourceOf(analysis, operand, 1);
-    if (source !== null) entries.push([keyOf(source.operand), { operand: source.operand, label, numbers }]);
+    if (operand === null) return;
+    const source = sourceOf(analysis, operand, 1);
+    if (source === null)
+      throw new GrowError('UNSUPPORTED_AXIS', 'a layer cannot be inserted here exactly: a gain, bias or epsilon of its norms is computed', {
+        where: nodeLabel(operand.node),
+      });
+    entries.push([keyOf(source.operand), { operand: source.operand, label, numbers }]);
   };
   const size = (tensor: Tensor): number => tensor.dims.reduce((a, b) => a * b, 1);
   put(norm.gain, `gain${edit.affine === null ? 1 : norm.output}`, (tensor) => [...(edit.affine?.gain ?? new Array<number>(size(tensor)).fill(1))]);

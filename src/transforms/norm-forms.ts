@@ -21,7 +21,7 @@ export interface Correction {
   readonly add: number;
 }
 
-const HANDED_THROUGH = new Set(['Slice', 'Identity', 'Cast', 'Reshape', 'Unsqueeze', 'Squeeze', 'Transpose', 'Expand']);
+const HANDED_THROUGH = new Set(['Slice', 'Identity', 'Cast', 'CastLike', 'Reshape', 'Unsqueeze', 'Squeeze', 'Transpose', 'Expand']);
 
 /** The corrections that make a norm native, or why its gain or epsilon cannot be corrected. */
 export function nativeCorrections(analysis: Analysis, growth: AxisGrowth, norm: Norm): readonly Correction[] | string {
