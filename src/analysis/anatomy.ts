@@ -10,7 +10,7 @@ import type { Analysis } from './graph-analysis.ts';
 import { assignAttention, type Branch, groupLayers, roleOf } from './layers.ts';
 import { findMlps } from './mlps.ts';
 import { findNorms, type Norm } from './norms.ts';
-import { nameStacks, placement, type Stack } from './stacks.ts';
+import { lone, nameStacks, placement, type Stack } from './stacks.ts';
 import { findChains } from './streams.ts';
 
 /** What a graph is, as a transformer. */
@@ -24,7 +24,7 @@ export interface Anatomy {
 
 const cache = new WeakMap<Analysis, Anatomy>();
 
-/** Finds stacks of layers; a graph without attention in a residual stream has none. */
+/** Finds stacks of layers: streams with attention, else lone attention, else streams without attention. */
 export function findAnatomy(analysis: Analysis): Anatomy {
   const known = cache.get(analysis);
   if (known !== undefined) return known;
@@ -33,7 +33,7 @@ export function findAnatomy(analysis: Analysis): Anatomy {
   const chains = findChains(analysis, norms);
   const owned = assignAttention(analysis, chains, attention);
   const attentionLeaves = new Set(attention.flatMap((a) => [...a.heads, ...leavesOf(a.qk), ...leavesOf(a.v)]));
-  const stacks = chains.flatMap((chain): Omit<Stack, 'name'>[] => {
+  const streams = chains.flatMap((chain): Omit<Stack, 'name'>[] => {
     const streamLeaves = new Set(leavesOf(chain.axis));
     const branches = chain.adds.map((step): Branch => {
       const own = owned.get(step) ?? [];
@@ -41,11 +41,22 @@ export function findAnatomy(analysis: Analysis): Anatomy {
       return { ...step, attention: own.map((a) => ({ ...a, role: roleOf(analysis, a, chain) })), mlps: findMlps(analysis, step, exclude, chains) };
     });
     const useful = branches.filter((branch) => branch.attention.length + branch.mlps.length > 0);
-    if (!useful.some((branch) => branch.attention.length > 0)) return [];
+    if (useful.length === 0 && branches.length < 2) return [];
     const layers = groupLayers(branches);
     const own = norms.filter((norm) => leavesOf(norm.axis).some((leaf) => streamLeaves.has(leaf)));
-    return [{ axis: chain.axis, layers, branches, norm: own[0]?.kind ?? null, normPlacement: placement(analysis, useful, own) }];
+    return [
+      {
+        axis: chain.axis,
+        layers,
+        branches,
+        norm: own[0]?.kind ?? null,
+        normPlacement: placement(analysis, useful.length > 0 ? useful : branches, own),
+        residual: true,
+      },
+    ];
   });
+  const attentive = streams.filter((stack) => stack.layers.some((layer) => layer.attention.length > 0));
+  const stacks = attentive.length > 0 ? attentive : attention.length > 0 ? lone(analysis, attention) : streams;
   const named = nameStacks(analysis, stacks);
   const anatomy: Anatomy = { stacks: named, norms, attention, main: named.at(-1) };
   cache.set(analysis, anatomy);

@@ -53,6 +53,7 @@ export function findAxes(flat: FlatGraph, facts: Facts, seams: Seams = new Map()
       node.inputs.forEach((_, i) => {
         for (const axis of ofInput(node, i) ?? []) pin(axis, `${nodeLabel(node)}: ${relation.reason}`);
       });
+      for (const output of node.outputs) for (const axis of of(output) ?? []) pin(axis, `${nodeLabel(node)}: ${relation.reason}`);
     } else if (relation.kind === 'labels') {
       relateLabels(node, relation);
     } else {

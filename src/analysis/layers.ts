@@ -37,22 +37,19 @@ export function assignAttention(analysis: Analysis, chains: readonly Chain[], at
   return owned;
 }
 
-/** Cross-attention reads keys that do not come from its own stream. */
+/** Cross-attention reads keys that do not come from its own stream, be it as it is (parallel branches, pooled queries) one sum earlier. */
 export function roleOf(analysis: Analysis, attention: Attention, chain: Chain): 'self' | 'cross' {
   const { data } = analysis;
-  const source = (step: Step | undefined): FlatNode | undefined => (step === undefined ? undefined : data.producer(unscaled(analysis, step.skip).value));
-  const step = chain.adds.find((own) => data.isAncestor(attention.value, own.branch) && !data.isAncestor(attention.value, own.skip));
-  const near = source(step);
-  if (near !== undefined && data.isAncestor(near, attention.key)) return 'self';
-  if (near === undefined && source(chain.adds[0]) === undefined) return 'self';
-  const parallel = step === undefined ? undefined : chain.adds.find((own) => own.sum === step.skip);
-  const earlier = source(parallel);
-  return earlier !== undefined && data.isAncestor(earlier, attention.key) ? 'self' : 'cross';
+  const at = chain.adds.findIndex((own) => data.isAncestor(attention.value, own.branch) && !data.isAncestor(attention.value, own.skip));
+  const sources = chain.adds.slice(0, at + 1).map((step) => data.producer(unscaled(analysis, step.skip).value));
+  if (at < 0 || sources.every((source) => source === undefined)) return 'self';
+  return sources.some((source) => source !== undefined && data.isAncestor(source, attention.key)) ? 'self' : 'cross';
 }
 
 /** Groups the branches of a stack into layers: the shortest pattern that repeats, else a new layer at each self-attention. */
 export function groupLayers(branches: readonly Branch[]): Layer[] {
-  const useful = branches.filter((branch) => branch.attention.length + branch.mlps.length > 0);
+  const known = branches.filter((branch) => branch.attention.length + branch.mlps.length > 0);
+  const useful = known.length > 0 ? known : branches;
   const signature = useful.map((branch) => [...branch.attention.map((a) => a.role), ...branch.mlps.map(() => 'mlp')].join('+'));
   const groups: Branch[][] = [];
   const period = shortestPeriod(signature);
@@ -74,8 +71,10 @@ export function groupLayers(branches: readonly Branch[]): Layer[] {
 }
 
 function shortestPeriod(signature: readonly string[]): number | undefined {
+  const attends = (s: string): boolean => s.includes('self') || s.includes('cross');
+  const needed = signature.some(attends);
   for (let period = 1; period <= signature.length; period++) {
-    if (signature.length % period !== 0 || !signature.slice(0, period).some((s) => s.includes('self') || s.includes('cross'))) continue;
+    if (signature.length % period !== 0 || (needed && !signature.slice(0, period).some(attends))) continue;
     if (signature.every((s, i) => s === signature[i % period]))
       return signature.slice(0, period).filter((s) => s.includes('self')).length <= 1 ? period : undefined;
   }

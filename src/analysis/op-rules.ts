@@ -41,6 +41,7 @@ import { gatheredElements, joinedElements, moved, NOTHING, paddedElements, slice
 import type { OpRule } from './op-rule.ts';
 import { arg, einsum, gemm, matmul, norm, reduction, softmax } from './product-rules.ts';
 import { QUANTISED_RULES } from './quantised-rules.ts';
+import { RARE_RULES } from './rare-rules.ts';
 import { at, likeInput, range, type Site, sizesOf } from './relation.ts';
 import { add, equal, hint, isStatic, multiply, product, subtract } from './size.ts';
 import {
@@ -297,6 +298,7 @@ const RULES: Readonly<Record<string, OpRule>> = {
     dtype: indicesSecond,
   },
   If: { relate: join, zero: 'moved', dtype: (site, output) => site.dtype(1 + output) },
+  ...RARE_RULES,
   ...FUSED_RULES,
   ...QUANTISED_RULES,
 };

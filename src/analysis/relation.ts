@@ -99,10 +99,12 @@ export interface View {
   readonly neverZero?: boolean;
 }
 
-/** An operator nobody has described: its dimensions are unrelated and must not grow. */
+/** An operator whose dimensions are unrelated as far as is known, and must not grow. */
 export interface Unknown {
   readonly kind: 'unknown';
   readonly reason: string;
+  /** Sizes of the results, where the operator says them. */
+  readonly outputs?: readonly (readonly Size[])[];
 }
 
 /** How one node relates dimensions. */
@@ -157,7 +159,7 @@ export class ShapeUnknown extends Error {}
 const MAX_RANK = 16;
 
 /** A relation that is not known, with the reason. */
-export const unknown = (reason: string): Unknown => ({ kind: 'unknown', reason });
+export const unknown = (reason: string, outputs?: Unknown['outputs']): Unknown => ({ kind: 'unknown', reason, ...(outputs && { outputs }) });
 
 /** Labels d0…dn of a rank. */
 export const range = (rank: number, prefix = 'd'): string[] => Array.from({ length: rank }, (_, i) => `${prefix}${i}`);

@@ -70,6 +70,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
   const relations = new Map<FlatNode, Relation>();
   const tensors = new Map<string, readonly Element[] | null>();
   const versions = new Map<string, number>();
+  const declared = new Map([...flat.model.graph.valueInfos, ...flat.outputs].map((info) => [info.name, info]));
   let fresh = 0;
 
   for (const [name, { tensor }] of flat.constants) values.set(name, { dims: tensor.dims, dtype: tensor.dataType, elements: null, dependence: 'constant' });
@@ -78,6 +79,12 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
     if (node.op !== 'Constant' || !values.has(node.outputs[0] ?? '')) visit(node);
   }
   return { values, relations, elements: elementsOf, bindings: new Map(bindings) };
+
+  /** What the file says of a value that no rule knows. */
+  function declaredDims(name: string): readonly Size[] | null {
+    const dims = declared.get(name)?.type?.dims;
+    return dims?.map((dim, i) => (typeof dim === 'number' ? dim : declaredSize(dim ?? `${name}.${i}`, (own) => bind(own)))) ?? null;
+  }
 
   function inputFacts(input: FlatGraph['inputs'][number]): ValueFacts {
     const declared = input.type?.dims ?? null;
@@ -197,7 +204,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
   }
 
   function outputDims(node: FlatNode, relation: Relation): (readonly Size[] | null)[] {
-    if (relation.kind === 'unknown') return node.outputs.map(() => null);
+    if (relation.kind === 'unknown') return node.outputs.map((output, o) => relation.outputs?.[o] ?? declaredDims(output));
     if (relation.kind !== 'labels') {
       if (relation.kind === 'concat') for (const name of node.inputs) agree(node, name, relation.outputs[0] ?? [], relation.axis ?? 0);
       return relation.outputs.map((dims) => dims.map((size) => windowed(node, size)));

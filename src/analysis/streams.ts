@@ -36,7 +36,7 @@ export function findChains(analysis: Analysis, norms: readonly Norm[]): Chain[] 
     if (facts.values.get(a)?.dims?.length !== facts.values.get(b)?.dims?.length) continue;
     const axis = streamAxis(sum);
     if (axis === undefined) continue;
-    const skip = [a, b].find((x, i) => branches(unscaled(analysis, x).value, i === 0 ? b : a));
+    const skip = [a, b].find((x, i) => branches(unmoved(analysis, unscaled(analysis, x).value), i === 0 ? b : a));
     if (skip === undefined) continue;
     const step: Step = { add, skip, branch: skip === a ? b : a, sum };
     steps.set(sum, step);

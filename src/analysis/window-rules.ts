@@ -56,12 +56,14 @@ export function windows(site: Site, spatial: readonly Size[], kernel: readonly S
 export const pool = (zero: Zero): OpRule => ({
   relate: (site) => {
     const spatial = site.dims(0).slice(2);
-    const sizes = new Map(windows(site, spatial, site.ints('kernel_shape') ?? []).map((size, i) => [`o${i}`, size]));
+    const kernel = site.ints('kernel_shape') ?? [];
+    const out = windows(site, spatial, kernel);
+    const labels = spatial.map((size, i) => (kernel[i] === 1 && equal(size, out[i] ?? -1) ? `s${i}` : `o${i}`));
     return {
       kind: 'labels',
       inputs: [['n', 'c', ...spatial.map((_, i) => `s${i}`)]],
-      outputs: site.flat.outputs.map(() => ['n', 'c', ...spatial.map((_, i) => `o${i}`)]),
-      sizes,
+      outputs: site.flat.outputs.map(() => ['n', 'c', ...labels]),
+      sizes: new Map(out.map((size, i) => [`o${i}`, size])),
     };
   },
   zero,

@@ -16,6 +16,7 @@ export const hiddenExpansion: Transform = {
     anatomy.stacks.map((stack) => {
       const leaf = leavesOf(stack.axis).findLast((own) => own.size !== 1) ?? null;
       const split = stack.axis.form === 'product';
-      return axisUnit({ stack, layer: null, block: null }, stack.axis, split ? null : leaf, 'the stream is reshaped into heads without a projection');
+      const reason = stack.residual ? 'the stream is reshaped into heads without a projection' : 'there is no residual stream';
+      return axisUnit({ stack, layer: null, block: null }, stack.axis, split || !stack.residual ? null : leaf, reason);
     }),
 };

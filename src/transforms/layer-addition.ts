@@ -34,10 +34,10 @@ export interface LayersAdded {
 /** Inserts the layers a step asks for; each stack grows unless one is named. */
 export function addLayers(model: Model, step: Step, making: LayerMaking): LayersAdded {
   const anatomy = findAnatomy(analyze(model));
-  const names = [...new Set(anatomy.stacks.map((stack) => stack.name))];
+  const names = [...new Set(anatomy.stacks.filter((stack) => stack.residual).map((stack) => stack.name))];
   const chosen = step.selector.stack === null ? names : names.filter((name) => name === step.selector.stack);
   if (names.length === 0)
-    throw new GrowError('UNSUPPORTED_AXIS', 'layers cannot grow: no residual stream with attention was found', {
+    throw new GrowError('UNSUPPORTED_AXIS', 'layers cannot grow: no residual stream was found', {
       where: `step ${step.text}`,
       hint: 'see what was recognised with: grow inspect',
     });

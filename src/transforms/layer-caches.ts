@@ -1,4 +1,5 @@
 /** Caches of an inserted layer: its inputs and outputs, and the numbering of those behind it. */
+import { pathToProjection } from '../analysis/attention-paths.ts';
 import { leavesOf } from '../analysis/axis.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import { isProduct } from '../analysis/norms.ts';
@@ -41,13 +42,16 @@ export function cacheNames(analysis: Analysis, parts: readonly LayerPart[]): Cac
   };
 }
 
-/** True for an input that carries the heads and the query/key or value width of a layer: somebody's keys or values. */
-export function isCache({ axes, flat }: Analysis, part: LayerPart, name: string): boolean {
+/** True for an input that becomes keys or values of a layer without a projection: somebody's cache. Rotary tables only scale them. */
+export function isCache(analysis: Analysis, part: LayerPart, name: string): boolean {
+  const { axes, flat } = analysis;
   if (!flat.inputs.some((input) => input.name === name)) return false;
-  const widths = new Set(part.layer.attention.flatMap((own) => [...leavesOf(own.qk), ...leavesOf(own.v)]));
-  const heads = new Set(part.layer.attention.flatMap((own) => own.kvHeads));
-  const leaves = (axes.of(name) ?? []).flatMap(leavesOf);
-  return leaves.some((leaf) => widths.has(leaf)) && leaves.some((leaf) => heads.has(leaf));
+  return part.layer.attention.some((own) => {
+    if (own.fused === null) return [own.key, own.values].some((value) => pathToProjection(analysis, value).includes(name));
+    const widths = new Set([...leavesOf(own.qk), ...leavesOf(own.v)]);
+    const dims = axes.of(name) ?? [];
+    return own.value.inputs.includes(name) && dims.length > 2 && dims.some((axis) => leavesOf(axis).some((leaf) => widths.has(leaf)));
+  });
 }
 
 /** The layer whose keys or values an output holds: the first one whose attention shares its last product. */

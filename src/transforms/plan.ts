@@ -80,7 +80,7 @@ function missing(step: Step, analysis: Analysis, anatomy: Anatomy): GrowError {
   }
   const what =
     anatomy.stacks.length === 0
-      ? 'no residual stream with attention was found'
+      ? 'neither attention nor a residual stream was found'
       : `no layer has ${step.axis === 'mlp' ? 'a feed-forward block' : 'attention'} that could be recognised`;
   return new GrowError('UNSUPPORTED_AXIS', `${step.axis} cannot grow: ${what}`, {
     where: `step ${step.text}`,
