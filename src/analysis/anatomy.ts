@@ -38,7 +38,7 @@ export function findAnatomy(analysis: Analysis): Anatomy {
     const branches = chain.adds.map((step): Branch => {
       const own = owned.get(step) ?? [];
       const exclude = new Set([...attentionLeaves, ...streamLeaves]);
-      return { ...step, attention: own.map((a) => ({ ...a, role: roleOf(analysis, a, chain) })), mlps: findMlps(analysis, step, exclude, chains) };
+      return { ...step, attention: own.map((a) => ({ ...a, role: roleOf(analysis, a, chain) })), mlps: findMlps(analysis, step, exclude, chains, own) };
     });
     const useful = branches.filter((branch) => branch.attention.length + branch.mlps.length > 0);
     if (useful.length === 0 && branches.length < 2) return [];

@@ -1,5 +1,6 @@
 /** Feed-forward blocks: products with weights whose inner axis other products made, with a non-linear function between. */
 import type { FlatNode } from '../onnx/graph.ts';
+import type { Attention } from './attention.ts';
 import { contractedLabels } from './attention-scores.ts';
 import { type Axis, find, leavesOf } from './axis.ts';
 import type { Analysis } from './graph-analysis.ts';
@@ -60,7 +61,7 @@ const ACTIVATIONS: readonly (readonly [string, string])[] = [
 ];
 
 /** Products with weights whose inner axis was made by other products with weights, with a non-linear function between. */
-export function findMlps(analysis: Analysis, step: Step, exclude: ReadonlySet<Axis>, chains: readonly Chain[]): Mlp[] {
+export function findMlps(analysis: Analysis, step: Step, exclude: ReadonlySet<Axis>, chains: readonly Chain[], attention: readonly Attention[]): Mlp[] {
   const { data, facts, axes } = analysis;
   const others = chains
     .flatMap((chain) => chain.adds)
@@ -69,8 +70,11 @@ export function findMlps(analysis: Analysis, step: Step, exclude: ReadonlySet<Ax
     const before = data.producer(step.skip);
     return (before === undefined || !data.isAncestor(node, step.skip)) && !others.some((own) => data.isAncestor(node, own.sum));
   });
+  // products with weights between scores and values mix heads
+  const mixesHeads = (node: FlatNode): boolean =>
+    attention.some((own) => own.fused === null && data.isAncestor(own.score, node.outputs[0] ?? '') && data.isAncestor(node, own.value.outputs[0] ?? ''));
   return inBranch.flatMap((writer): Mlp[] => {
-    if (!isProduct(writer)) return [];
+    if (!isProduct(writer) || mixesHeads(writer)) return [];
     const relation = facts.relations.get(writer);
     if (relation?.kind !== 'labels') return [];
     const weight = [...factorInputs(writer)].reverse().find((input) => facts.values.get(writer.inputs[input] ?? '')?.dependence === 'constant');
