@@ -175,7 +175,7 @@ function describe(analysis: Analysis, products: Products, weights: ReadonlySet<A
   const widths = new Set([...leavesOf(v), ...leavesOf(qk), ...leavesOf(summed)]);
   const query = score.inputs[1 - keyInput] ?? '';
   // windows and positions may be factors of other weights; heads are made by the projections of this block
-  const projected = projectionLeaves(analysis, [query, key]);
+  const projected = projectionLeaves(analysis, [query, key, widest]);
   const makers = projected.size > 0 ? projected : weights;
   const heads = candidates.map(find).filter((axis) => axis.form === 'leaf' && axis.size !== 1 && makers.has(axis) && !widths.has(axis));
   const path = pathToProjection(analysis, widest);
