@@ -2,6 +2,7 @@
 import { ruleOf } from '../analysis/op-rules.ts';
 import { type Facts, inferFacts } from '../analysis/shapes.ts';
 import { isStatic, type Size, signOf, subtract } from '../analysis/size.ts';
+import { unpackConstants } from '../analysis/unpacked.ts';
 import { type FlatGraph, type FlatNode, flatten } from '../onnx/graph.ts';
 import type { Model } from '../onnx/ir.ts';
 import { desugar } from './desugar.ts';
@@ -16,7 +17,7 @@ export interface Side {
 
 /** Prepares a model. */
 export function prepare(model: Model): Side {
-  const before = flatten(model);
+  const before = unpackConstants(flatten(model));
   const flat = desugar(before, inferFacts(before));
   const facts = inferFacts(flat);
   return { flat, facts, uncertain: uncertainValues(flat, facts) };

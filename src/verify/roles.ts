@@ -50,6 +50,9 @@ interface Sightings {
 const PASSING = new Set([
   'Identity',
   'Cast',
+  'QuantizeLinear',
+  'DequantizeLinear',
+  'DynamicQuantizeLinear',
   'Reshape',
   'Unsqueeze',
   'Squeeze',
@@ -122,10 +125,14 @@ function follow(graph: Graph, start: string): Sightings {
   return seen;
 }
 
+/** Operators that keep every element in its place. */
+const WHOLE = new Set(['Identity', 'Cast', 'QuantizeLinear', 'DequantizeLinear', 'DynamicQuantizeLinear']);
+
 function formAfter(graph: Graph, node: FlatNode, slot: number, form: Form): Form {
-  if (form === 'product' || node.op === 'MatMul' || node.op === 'Einsum') return 'product';
+  if (form === 'product' || node.op === 'MatMul' || node.op === 'MatMulInteger' || node.op === 'com.microsoft.MatMulNBits' || node.op === 'Einsum')
+    return 'product';
   if (node.op === 'Mul' && constantDims(graph, node.inputs[1 - slot] ?? '')?.every((dim) => dim === 1) !== true) return 'product';
-  return form === 'whole' && (node.op === 'Identity' || node.op === 'Cast') ? 'whole' : 'moved';
+  return form === 'whole' && WHOLE.has(node.op) ? 'whole' : 'moved';
 }
 
 /** What is added to a value on its way through a node; null when it does not come out in a recognisable form. */
@@ -153,10 +160,11 @@ function sight(graph: Graph, node: FlatNode, slot: number, offset: number, form:
 function sightSizes(graph: Graph, node: FlatNode, seen: Sightings): void {
   const weight = constantDims(graph, node.inputs[1] ?? '');
   if (weight === null) return;
-  if (node.op === 'MatMul' && weight.length === 2) seen.sizes.set(-1, weight[0] ?? 1);
+  if ((node.op === 'MatMul' || node.op === 'MatMulInteger') && weight.length === 2) seen.sizes.set(-1, weight[0] ?? 1);
   if (node.op === 'Gemm') seen.sizes.set(-1, weight[attributeInt(node, 'transB', 0) === 1 ? 1 : 0] ?? 1);
   if (node.op.endsWith('LayerNormalization') || node.op.endsWith('RMSNormalization')) seen.sizes.set(-1, weight.at(-1) ?? 1);
-  if (node.op !== 'Conv') return;
+  if (node.op === 'com.microsoft.MatMulNBits') seen.sizes.set(-1, attributeInt(node, 'K', 1));
+  if (node.op !== 'Conv' && node.op !== 'ConvInteger') return;
   seen.sizes.set(1, (weight[1] ?? 1) * attributeInt(node, 'group', 1));
   const spatial = weight.slice(2);
   seen.image = { strides: attributeInts(node, 'strides') ?? spatial.map(() => 1) };
