@@ -175,7 +175,8 @@ function describe(analysis: Analysis, products: Products, weights: ReadonlySet<A
   const widths = new Set([...leavesOf(v), ...leavesOf(qk), ...leavesOf(summed)]);
   const query = score.inputs[1 - keyInput] ?? '';
   // windows and positions may be factors of other weights; heads are made by the projections of this block
-  const projected = projectionLeaves(analysis, [query, key, widest]);
+  const asked = behindFeatureMap(analysis, query, summed, weights).value;
+  const projected = projectionLeaves(analysis, [asked, widest, made.inputs[valuesInput] ?? '']);
   const makers = projected.size > 0 ? projected : weights;
   const heads = candidates.map(find).filter((axis) => axis.form === 'leaf' && axis.size !== 1 && makers.has(axis) && !widths.has(axis));
   const path = pathToProjection(analysis, widest);
