@@ -97,11 +97,17 @@ function keepNode(casting: Casting, node: FlatNode): void {
     sheet.constants.set(own, { ...plain(constant), name: own });
     return own;
   });
-  sheet.nodes.push({ ...node, inputs });
+  sheet.nodes.push(node.op === 'CastLike' ? storedCast(facts, node, inputs[0] ?? '') : { ...node, inputs });
   for (const output of node.outputs) {
     if (!stored.has(output) || !isNarrow(facts, output) || (readers.get(output) ?? []).length === 0) continue;
     sheet.nodes.push(plainNode('Cast', node.scope, [output], [wide(casting, output)], [{ name: 'to', kind: 'int', value: DataType.DOUBLE }]));
   }
+}
+
+/** CastLike to the type the file has, whatever type the operand that shows it has in the shadow. */
+function storedCast(facts: Facts, node: FlatNode, from: string): FlatNode {
+  const to = facts.values.get(node.outputs[0] ?? '')?.dtype ?? DataType.FLOAT;
+  return plainNode('Cast', node.scope, [from], [...node.outputs], [{ name: 'to', kind: 'int', value: to }]);
 }
 
 /** Whether a value is a float of another type than float64. */

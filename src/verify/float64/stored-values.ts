@@ -28,7 +28,8 @@ export function storedValues(flat: FlatGraph, facts: Facts): Stored {
   for (const node of flat.nodes) {
     const dependence = facts.values.get(node.outputs[0] ?? '')?.dependence ?? 'data';
     if (dependence === 'data' || APART.has(node.op) || node.op.startsWith('Random') || node.outputs.some((name) => fixed.has(name))) continue;
-    const floats = node.inputs.filter((name) => name !== '' && float(name));
+    // of CastLike's second operand only the type counts
+    const floats = node.inputs.slice(0, node.op === 'CastLike' ? 1 : undefined).filter((name) => name !== '' && float(name));
     const single = (name: string): boolean => {
       const dims = flat.constants.get(name)?.tensor.dims;
       return values.has(name) || (dims !== undefined && elementCount(dims) === 1);
