@@ -65,6 +65,17 @@ describe('sizes computed in matrices', () => {
   });
 });
 
+describe('windows and experts', () => {
+  it('keep the channels of a Reshape whose positions do not line up', () => {
+    expect(axesText({ x: ['n', 'h', 12] }, ['Reshape(x, [-1,4,12]) -> y']).split(' y')[0]).toMatch(/ c\]$/);
+    expect(axesText({ x: [2, 9, 12] }, ['Reshape(x, [3,6,12]) -> y'])).toBe('x[a! b! c] y[d! e! c]');
+  });
+
+  it('scatter rows into the dimensions they belong to', () => {
+    expect(axesText({ x: [7, 12], i: [3, 12], u: [3, 12] }, ['ScatterElements(x, i, u) axis=0 -> y'])).toBe('x[a b] i[c b] u[c b] y[a b]');
+  });
+});
+
 describe('Reshape', () => {
   it.each<[string, readonly number[], string]>([
     ['splits a dimension', [2, 3, 3, 4], 'x[a b (c·d)] y[a b c d]'],

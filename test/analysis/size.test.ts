@@ -38,6 +38,11 @@ const assignments = fc.record({ a: fc.nat(20), b: fc.nat(20), c: fc.nat(20) }).m
 const law = (left: Size, right: Size): void => expect(keyOf(left)).toBe(keyOf(right));
 
 describe('sizes', () => {
+  it('divide to one quotient whatever whole number both parts are multiples of', () => {
+    const [a, b] = [multiply(of('a'), of('b')), of('c')];
+    for (const width of [2, 24, 40]) law(divide(multiply(a, width), multiply(b, width)), divide(a, b));
+  });
+
   it('are a commutative ring', () => {
     fc.assert(
       fc.property(sizes, sizes, sizes, (x, y, z) => {
