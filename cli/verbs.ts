@@ -82,7 +82,7 @@ export const VERBS: readonly Verb[] = [
     words: '<old> <new>',
     help: 'run both models in onnxruntime and compare: bit-exact, rounding, changed',
     options: [
-      { name: 'provider', value: 'NAME', choices: ['cpu', 'webgpu', 'cuda'], help: 'execution provider (default cpu; webgpu and cuda are not available yet)' },
+      { name: 'provider', value: 'NAME', choices: ['cpu', 'webgpu', 'cuda'], help: 'where both models compute (default cpu)' },
       { ...SEED, help: 'same seed, same inputs (default 0)' },
       { name: 'tolerance', value: 'X', help: 'largest max|Δ| / max|y| that counts as rounding, instead of the measured one' },
       { name: 'inputs', value: 'PATH', help: 'run on these inputs as well: a .npz archive, or a folder of .npy or .pb files' },

@@ -35,6 +35,7 @@ export { checkText, errorText, growthText, inspectionText, verifyText } from './
 export { verifyReport } from './report/verify-report.ts';
 export type { Saved, SaveOptions } from './save.ts';
 export type { CaseReport, VerifyOptions, VerifyResult } from './verify/result.ts';
+export type { Provider } from './verify/runtime.ts';
 
 /**
  * What a model is: sizes, layers, norms, which axes can grow and why others cannot. Weights are not loaded.

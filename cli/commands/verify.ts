@@ -1,4 +1,4 @@
-import { asJson, COLOURS, GrowError, PLAIN, verify, verifyReport, verifyText } from '../../src/index.ts';
+import { asJson, COLOURS, PLAIN, type Provider, verify, verifyReport, verifyText } from '../../src/index.ts';
 import { positiveNumber, wholeNumber } from '../numbers.ts';
 import { quoted } from '../quoted.ts';
 import { reportWriter } from '../reports.ts';
@@ -8,13 +8,12 @@ import { textOf } from '../words.ts';
 /** `grow verify <old> <new>`: exit code 0 when preserved, 1 when changed or inconclusive. */
 export async function verifyCommand({ words, terminal, signal }: Call): Promise<number> {
   const report = await reportWriter(words);
-  const provider = textOf(words, 'provider') ?? 'cpu';
-  if (provider !== 'cpu')
-    throw new GrowError('RUNTIME_MISSING', `the ${provider} provider is not available in this version`, { where: '--provider', hint: '--provider cpu' });
+  const provider = (textOf(words, 'provider') ?? 'cpu') as Provider;
   const seed = wholeNumber(words, 'seed');
   const inputs = textOf(words, 'inputs');
   const tolerance = positiveNumber(words, 'tolerance');
   const result = await verify(String(words.old), String(words.new), {
+    provider,
     ...(seed === null ? {} : { seed }),
     ...(tolerance === null ? {} : { tolerance }),
     ...(inputs === null ? {} : { inputs }),

@@ -91,6 +91,7 @@ const nothing = (request: Request): Judgement => ({
   shadow: notMade('nothing was compared').report,
   divergence: null,
   provider: request.provider,
+  placement: null,
   margin: MARGIN,
   levels: [],
   outputs: [],

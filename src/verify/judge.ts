@@ -19,6 +19,7 @@ import type { Stage } from './messages.ts';
 import { permutedModel } from './permute.ts';
 import { perturbedModel } from './perturb.ts';
 import { precisionOf } from './precision.ts';
+import { probeProvider, watchPlacement } from './provider.ts';
 import { stillModel } from './randomness.ts';
 import { addNoise, type CaseOutputs, compareCase } from './runs.ts';
 import type { Level, Session } from './runtime.ts';
@@ -34,16 +35,35 @@ interface Side {
   readonly model: ModelInterface;
 }
 
-/** Compares two model files. Throws GrowError RUNTIME_MISSING and RUNTIME_FAILED, and those of reading models. */
+/**
+ * Compares two model files. On another provider than the CPU the runtime's profile must show that nodes computed there.
+ * Throws GrowError RUNTIME_MISSING and RUNTIME_FAILED, and those of reading models. */
 export async function judge(request: Request, onStage: (stage: Stage) => void): Promise<Judgement> {
+  if (request.provider === 'cpu') return judgeModels(request, undefined, onStage);
+  await probeProvider(request.provider);
+  const watch = watchPlacement(request.provider);
+  try {
+    const judgement = await judgeModels(request, watch.prefix, onStage);
+    const placement = watch.read();
+    if (placement.onProvider === 0 && judgement.cases.length > 0)
+      throw new GrowError('RUNTIME_FAILED', `no node of the models computed on ${request.provider}`, { where: request.oldPath, hint: '--provider cpu' });
+    const label = `computed on ${placement.adapter ?? 'an adapter that the system does not name'}${placement.software ? ', a software adapter' : ''}: ${placement.onProvider} of ${placement.computeNodes} computing nodes`;
+    const elsewhere = placement.elsewhere.length === 0 ? [] : [`not computed on ${request.provider}: ${placement.elsewhere.join(', ')}`];
+    return { ...judgement, placement, notes: [label, ...elsewhere, ...judgement.notes] };
+  } finally {
+    watch.end();
+  }
+}
+
+async function judgeModels(request: Request, profile: string | undefined, onStage: (stage: Stage) => void): Promise<Judgement> {
   const models = { old: readModel(request.oldPath), new: readModel(request.newPath) };
-  const first = await attempt(request, sideOf('original', request.oldPath, models.old), sideOf('new', request.newPath, models.new), onStage);
+  const first = await attempt(request, profile, sideOf('original', request.oldPath, models.old), sideOf('new', request.newPath, models.new), onStage);
   if (first !== 'random') return first;
   const still = { old: stillModel(models.old), new: stillModel(models.new) };
   if ('reason' in still.old) return inconclusive(request, `the original model is random: ${still.old.reason}`);
   if ('reason' in still.new) return inconclusive(request, `the new model is random: ${still.new.reason}`);
   const old = { ...sideOf('original', request.oldPath, still.old.model), loadable: still.old.bytes };
-  const second = await attempt(request, old, { ...sideOf('new', request.newPath, still.new.model), loadable: still.new.bytes }, onStage);
+  const second = await attempt(request, profile, old, { ...sideOf('new', request.newPath, still.new.model), loadable: still.new.bytes }, onStage);
   if (second === 'random') return inconclusive(request, 'the original model gives different outputs for the same inputs');
   return { ...second, notes: [`the models are random (${still.old.random.join(', ')}): compared with the randomness switched off in both`, ...second.notes] };
 }
@@ -54,14 +74,14 @@ const sideOf = (which: Stage['model'], path: string, model: Model): Side => ({ w
  * Runs both models on the same inputs, at the strongest optimisation level at which the runtime loads the original: it fuses
  * float64 operators into ones it has no float64 kernel for.
  */
-async function attempt(request: Request, old: Side, now: Side, onStage: (stage: Stage) => void): Promise<Judgement | 'random'> {
+async function attempt(request: Request, profile: string | undefined, old: Side, now: Side, onStage: (stage: Stage) => void): Promise<Judgement | 'random'> {
   try {
-    return await attemptAt(request, old, now, onStage);
+    return await attemptAt(request, profile, old, now, onStage);
   } catch (error) {
     const level = weakerThan(request.level);
     const refusal = error instanceof GrowError && error.code === 'RUNTIME_FAILED' && error.where === old.path;
     if (!refusal || level === null) throw error;
-    const weaker = await attempt({ ...request, level }, old, now, onStage);
+    const weaker = await attempt({ ...request, level }, profile, old, now, onStage);
     if (weaker === 'random') return weaker;
     return {
       ...weaker,
@@ -71,14 +91,14 @@ async function attempt(request: Request, old: Side, now: Side, onStage: (stage: 
 }
 
 /** Runs both models on the same inputs; 'random' when the original's outputs differ from run to run. */
-async function attemptAt(request: Request, old: Side, now: Side, onStage: (stage: Stage) => void): Promise<Judgement | 'random'> {
+async function attemptAt(request: Request, profile: string | undefined, old: Side, now: Side, onStage: (stage: Stage) => void): Promise<Judgement | 'random'> {
   const using: Using = async (side, level, threads, work) => {
     onStage({
       model: side.which,
       level,
       what: `running the ${side.which} model at optimisation level '${level}'${threads > 1 ? ` on ${threads} threads` : ''}`,
     });
-    const session = await openSession(side.loadable, { level, threads, provider: request.provider });
+    const session = await openSession(side.loadable, { level, threads, provider: request.provider, ...(profile === undefined ? {} : { profile }) });
     try {
       return await work(session);
     } finally {
@@ -99,7 +119,8 @@ async function attemptAt(request: Request, old: Side, now: Side, onStage: (stage
   const noise = new Map<string, Map<string, number>>();
   let fit: Fit | null = null;
   let maps = inputMaps(old.model.inputs, now.model.inputs);
-  for (const level of new Set<Level>([request.level, 'disabled'])) {
+  // Sessions on a GPU are slow to make, and its kernels do not depend on the level.
+  for (const level of new Set<Level>(request.provider === 'cpu' ? [request.level, 'disabled'] : [request.level])) {
     const reference = level === request.level ? explored.outputs : await runOld(level, 1);
     if (reference === null) continue;
     levels.push(level);
@@ -120,8 +141,10 @@ async function attemptAt(request: Request, old: Side, now: Side, onStage: (stage
   }
   // Two models with the same bits need no measure of noise beyond the levels they ran at.
   if (!request.large && comparisons.some(({ difference }) => !difference.bitExact)) {
-    for (const level of LEVELS.slice(1, LEVELS.indexOf(request.level))) addNoise(noise, explored, await runOld(level, 1));
-    addNoise(noise, explored, await runOld(request.level, 2));
+    if (request.provider === 'cpu') {
+      for (const level of LEVELS.slice(1, LEVELS.indexOf(request.level))) addNoise(noise, explored, await runOld(level, 1));
+      addNoise(noise, explored, await runOld(request.level, 2));
+    }
     const other = permutedModel(old.source) ?? perturbedModel(old.source);
     if (other !== null) addNoise(noise, explored, await runOld(request.level, 1, other));
   }
@@ -151,7 +174,7 @@ type Using = <T>(side: Side, level: Level, threads: number, work: (session: Sess
 async function exploreOld(request: Request, old: Side, using: Using): Promise<Exploration | ExploreFailure> {
   const given = request.inputs === null ? null : fitGiven(old.model, readInputFiles(request.inputs), request.inputs);
   try {
-    return await using(old, request.level, 1, (session) => explore(old.model, session, request.seed, request.large, given));
+    return await using(old, request.level, 1, (session) => explore(old.model, session, request.seed, request.large || request.provider !== 'cpu', given));
   } catch (error) {
     throw runtimeError(error, 'the runtime refuses the original model', old.path);
   }

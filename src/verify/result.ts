@@ -19,6 +19,19 @@ export interface VerifyOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Where both models computed, as the runtime's own profile says. */
+export interface PlacementReport {
+  /** The GPU, or the driver that stands for it; null where the system does not say. */
+  readonly adapter: string | null;
+  /** Whether the driver computes on the CPU. */
+  readonly software: boolean;
+  /** Nodes that compute floats (what only moves elements is left out), and how many of them ran on the provider. */
+  readonly computeNodes: number;
+  readonly onProvider: number;
+  /** Operators that ran somewhere else, with where. */
+  readonly elsewhere: readonly string[];
+}
+
 /** One run of both models on the same inputs. */
 export interface CaseReport {
   /** The case, and the step where it has several: 'cache, step 2'. */
@@ -73,6 +86,8 @@ export interface VerifyResult {
   readonly float64: number | null;
   readonly shadow: ShadowReport;
   readonly provider: Provider;
+  /** null on the CPU. */
+  readonly placement: PlacementReport | null;
   /** Factor between a model's noise and the threshold, before floor and ceiling. */
   readonly margin: number;
   /** Optimisation levels both models ran at. */

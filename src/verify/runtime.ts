@@ -20,6 +20,8 @@ interface SessionOptions {
   readonly level: Level;
   readonly threads: number;
   readonly provider: Provider;
+  /** Where the runtime writes what ran where, when the session is released; the beginning of a path. */
+  readonly profile?: string;
 }
 
 /** A loaded model. `run` throws the runtime's own errors. */
@@ -55,6 +57,7 @@ export async function openSession(model: string | Uint8Array, options: SessionOp
     interOpNumThreads: 1,
     executionProviders: [options.provider],
     logSeverityLevel: 4,
+    ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
   };
   const session = typeof model === 'string' ? await InferenceSession.create(model, settings) : await InferenceSession.create(model, settings);
   return {
@@ -66,6 +69,9 @@ export async function openSession(model: string | Uint8Array, options: SessionOp
         Object.entries(results).map(([name, tensor]) => [name, { type: tensor.type as ElementType, dims: tensor.dims, data: tensor.data as Values['data'] }]),
       );
     },
-    release: () => session.release(),
+    release: async () => {
+      if (options.profile !== undefined) session.endProfiling();
+      await session.release();
+    },
   };
 }

@@ -14,14 +14,13 @@ const LARGE = 400 * 2 ** 20;
  * The inputs are made to fit the original model; the runs happen in a child process.
  *
  * Throws GrowError RUNTIME_MISSING where onnxruntime-node is not installed, RUNTIME_FAILED where the runtime crashes,
- * refuses the original, or takes too long, USAGE for a provider that is not supported, and those of reading models.
+ * refuses the original, or takes too long, RUNTIME_MISSING where the provider is not available, and those of reading models.
  */
 export async function verifyModels(oldPath: string, newPath: string, options: VerifyOptions = {}): Promise<VerifyResult> {
   const started = performance.now();
   const provider = options.provider ?? 'cpu';
-  if (provider !== 'cpu') throw new GrowError('USAGE', `the provider ${provider} is not supported yet`, { hint: '--provider cpu' });
   const bytes = weightBytes(oldPath) + weightBytes(newPath);
-  const seconds = options.timeLimitSeconds ?? 120 + (60 * bytes) / GIGABYTE;
+  const seconds = options.timeLimitSeconds ?? (provider === 'cpu' ? 120 : 600) + (60 * bytes) / GIGABYTE;
   const base = {
     oldPath,
     newPath,
