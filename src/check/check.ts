@@ -37,6 +37,7 @@ function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {
   ctx.terms.endOld();
   const first = supposeInputs(before, after);
   let { supposed } = first;
+  const found = new Set<string>();
   for (let round = 0; ; round++) {
     ctx.wishes.clear();
     const newValues = walk(ctx, after, newInputs(after, inputs, supposed), true);
@@ -45,7 +46,8 @@ function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {
     const compared = compareOutputs(ctx, before, after, outputs, oldValues, newValues, supposed);
     const wishes = new Map([...compared.wishes, ...ctx.wishes]);
     if (wishes.size > 0 && round < ROUNDS) {
-      supposed = corrected(supposed, wishes);
+      supposed = corrected(supposed, wishes, found);
+      for (const name of wishes.keys()) found.add(name);
       continue;
     }
     const open = compared.findings;

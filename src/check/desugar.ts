@@ -163,6 +163,14 @@ function biased(w: Writer, op: string): boolean {
   return true;
 }
 
+/** The mean over all dimensions behind the second. */
+function globalMean(w: Writer): boolean {
+  const rank = w.rank(0);
+  if (rank < 3) return false;
+  w.put('ReduceMean', [w.node.inputs[0] ?? ''], { axes: Array.from({ length: rank - 2 }, (_, i) => i + 2), keepdims: 1 }, w.node.outputs[0]);
+  return true;
+}
+
 const RULES: ReadonlyMap<string, (w: Writer) => boolean> = new Map([
   ['LayerNormalization', (w: Writer) => normOperator(w, true)],
   ['RMSNormalization', (w: Writer) => normOperator(w, false)],
@@ -175,5 +183,6 @@ const RULES: ReadonlyMap<string, (w: Writer) => boolean> = new Map([
   ['com.microsoft.FastGelu', (w: Writer) => biased(w, 'com.microsoft.FastGelu')],
   ['com.microsoft.Gelu', (w: Writer) => biased(w, 'Gelu')],
   ['Gemm', gemm],
+  ['GlobalAveragePool', globalMean],
   ['com.microsoft.FusedMatMul', fusedMatMul],
 ]);

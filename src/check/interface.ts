@@ -68,12 +68,11 @@ function widerDim(old: Size, size: Size, oldName: string, name: string): Dim | n
   return !isStatic(old) && !isStatic(size) && size.key.replaceAll(name, oldName) === old.key ? sameDim(old) : null;
 }
 
-/** What became of cache inputs: which old one each is, and where its elements stand. */
-export function corrected(supposed: ReadonlyMap<string, Supposed>, wishes: ReadonlyMap<string, Wish>): Map<string, Supposed> {
-  const claimed = new Set([...wishes.values()].map((wish) => wish.old));
-  const kept = [...supposed].filter(
-    ([name, own]) => wishes.has(name) || !claimed.has(own.old) || [...wishes].every(([other, wish]) => wish.old !== own.old || other === name),
-  );
+/** What became of cache inputs: which old one each is, and where its elements stand. `found` are those that a walk has found out. */
+export function corrected(supposed: ReadonlyMap<string, Supposed>, wishes: ReadonlyMap<string, Wish>, found: ReadonlySet<string>): Map<string, Supposed> {
+  const claimed = new Set([...wishes].flatMap(([name, wish]) => (supposed.get(name)?.old === wish.old ? [] : [wish.old])));
+  // an input that has the old name, but whose old elements another one holds, belongs to a new layer
+  const kept = [...supposed].filter(([name, own]) => wishes.has(name) || found.has(name) || !claimed.has(own.old));
   return new Map([...kept, ...wishes]);
 }
 
@@ -92,31 +91,43 @@ export function pairOutputs(old: Side, now: Side, supposed: ReadonlyMap<string, 
     return from === undefined || to === undefined ? [] : [{ old: from, now: to, cache: input }];
   });
   const findings: Finding[] = [];
-  const renamed = [...supposed].filter(([name, own]) => name !== own.old);
+  const inOrder = (pairs: readonly (readonly [string, string])[]): boolean => isRenumbering(pairs.filter(([name]) => /\d/.test(name)));
+  const renamed = [...supposed].find(([name, own]) => name !== own.old);
   const grew = now.flat.inputs.length > old.flat.inputs.length;
-  const all = [...supposed].flatMap(([name, own]) => (before.has(own.old) ? [[own.old, name] as const] : []));
-  if (
-    renamed.length > 0 &&
-    (!grew ||
-      !isRenumbering(
-        [...all, ...caches.map((pair) => [pair.old, pair.now] as const)].filter(([a, b], i, list) => a !== b || list.findIndex(([c]) => c === a) === i),
-      ))
-  )
-    findings.push(unproved(`input ${renamed[0]?.[0] ?? ''}`, `holds what input ${renamed[0]?.[1].old ?? ''} held`));
+  // a copy of a layer may read the same cache; the last reader is the layer itself
+  const readers = [...new Map([...supposed].flatMap(([name, own]) => (own.dims === null ? [] : [[own.old, name] as const])))];
+  const holders = [...new Map(caches.map((pair) => [pair.old, pair.now] as const))];
+  if (renamed !== undefined && (!grew || !inOrder(readers) || !inOrder(holders)))
+    findings.push(unproved(`input ${renamed[0]}`, `holds what input ${renamed[1].old} held`));
   const covered = new Set(caches.map((pair) => pair.old));
   const rest = old.flat.outputs.map((output) => output.name).filter((name) => !covered.has(name));
   const names = now.flat.outputs.map((output) => output.name);
-  const more = names.length > old.flat.outputs.length;
-  const others = rest.map((name) => {
-    if (names.includes(name) && (!more || isEqual(name, name))) return { old: name, now: name, cache: null };
-    const { pattern } = numbered(name);
-    const candidates = more ? names.filter((own) => numbered(own).pattern === pattern && isEqual(name, own)) : [];
-    return { old: name, now: candidates[0] ?? name, cache: null };
-  });
-  const moved = others.filter((pair) => pair.old !== pair.now);
-  if (moved.length > 0 && !isRenumbering(others.map((pair) => [pair.old, pair.now] as const).filter(([a]) => /\d/.test(a))))
-    findings.push(unproved(`output ${moved[0]?.now ?? ''}`, `holds what output ${moved[0]?.old ?? ''} held`));
+  const matched = names.length > old.flat.outputs.length ? renumberedOutputs(rest, names, isEqual) : rest.map((name) => [name, name] as const);
+  const moved = matched.find(([from, to]) => from !== to);
+  if (moved !== undefined && !inOrder(matched)) findings.push(unproved(`output ${moved[1]}`, `holds what output ${moved[0]} held`));
+  const others = matched.map(([from, to]) => ({ old: from, now: to, cache: null }));
   return { pairs: [...caches, ...others], findings };
+}
+
+/** Old and new names of outputs where layers were inserted: all outputs of one old number have one new number. */
+function renumberedOutputs(
+  olds: readonly string[],
+  names: readonly string[],
+  isEqual: (old: string, now: string) => boolean,
+): readonly (readonly [string, string])[] {
+  const keyOf = (name: string): string => numbered(name).numbers.join('.');
+  const common = new Map<string, readonly string[]>();
+  for (const name of olds) {
+    const { pattern } = numbered(name);
+    const fits = names.filter((own) => numbered(own).pattern === pattern && isEqual(name, own)).map(keyOf);
+    const known = common.get(keyOf(name));
+    common.set(keyOf(name), known === undefined ? fits : known.filter((key) => fits.includes(key)));
+  }
+  return olds.map((name) => {
+    const key = common.get(keyOf(name))?.at(-1);
+    const found = names.find((own) => numbered(own).pattern === numbered(name).pattern && keyOf(own) === key);
+    return [name, found ?? name];
+  });
 }
 
 /** What is wrong with the outputs of the new graph, and cache inputs that hold less than was supposed. */

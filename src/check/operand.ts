@@ -3,7 +3,7 @@ import { equal } from '../analysis/size.ts';
 import { divide, factors, multiply, summands, unit } from './algebra.ts';
 import { isMatch, isRounded, type NearMiss, relate, restricted } from './constants.ts';
 import type { Site } from './context.ts';
-import { type Dim, Kind, mapKinds, newSize } from './dim.ts';
+import { type Dim, isSame, Kind, mapKinds, newSize } from './dim.ts';
 import { type Finding, refuted, unproved } from './findings.ts';
 import { numbersOf } from './fold.ts';
 import { numberOf, ONE, over, type Scale, scaleFrom, times } from './scale.ts';
@@ -30,7 +30,8 @@ export function matchOperand(site: Site, family: Family, data: readonly Scaled[]
   const number = (value: number): Scaled => scaled(unit(ctx.terms), isNew ? uniformScale(site, family, data, operand.ref, value) : scaleFrom(value));
   const uniform = operand.ref.base.constant?.uniform ?? null;
   if (isScalar(uniform)) return { own: number(uniform), dims: [] };
-  if (!isNew || data.length === 0) return { own: scaled(operand.ref), dims: operand.dims };
+  const settled = !isNew || data.length === 0 || (operand.ref.base.old && dims.includes(null) && dims.every((dim) => dim === null || isSame(dim)));
+  if (settled) return { own: scaled(operand.ref), dims: operand.dims };
   if (dims.some((dim, d) => dim !== null && !equal(newSize(dim), newSize(operand.dims[d] ?? []))))
     return free(unproved(site.where, `${site.node.op}: a constant has another size than the values it meets`));
   const notFinite = (): Free => free(refuted(site.where, `${site.node.op}: a new element of a constant is not finite`));

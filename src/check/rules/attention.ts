@@ -1,6 +1,7 @@
 /** Operators that are a whole attention block or a rotation: their labels say what heads, widths and keys are. */
 import type { Composite, Labels } from '../../analysis/relation.ts';
 import { hint, isStatic, multiply, type Size } from '../../analysis/size.ts';
+import { supposedCache } from '../cache-wish.ts';
 import { isMatch, relate } from '../constants.ts';
 import type { OldNode, Rule, Site } from '../context.ts';
 import { type Atom, type Dim, dimText, flat, indexMap, isSame, Kind, mapKinds, mappedDim, sameDim, take } from '../dim.ts';
@@ -31,7 +32,7 @@ export const attention: Rule = (site) => {
     if (Array.isArray(found)) return found;
     finding ??= found as Finding;
   }
-  if (plainCase || operands.some((own) => own?.kind !== 'related' && own !== null)) return general(site);
+  if (plainCase || operands.some((own, i) => own?.kind !== 'related' && own !== null && site.inputBehind(i) === null)) return general(site);
   return site.sizes.map(() => free(finding ?? unproved(site.where, `${site.node.op}: the old graph has no such block of these operands`)));
 };
 
@@ -52,8 +53,9 @@ function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | F
         if (own !== null || wanted !== null) return stop(`operand ${i} is there on one side only`);
         continue;
       }
-      if (own.kind !== 'related') return stop(`operand ${i} is new`);
       const labels = relation.inputs[i];
+      if (wanted.ref.base.op === 'input' && site.inputBehind(i) !== null) continue;
+      if (own.kind !== 'related') return stop(`operand ${i} is new`);
       if ((isConstant(own) && labels != null) !== (pass === 'constants')) continue;
       let value: Related = own;
       if (pass === 'constants' && own.ref.key !== wanted.ref.key) {
@@ -86,6 +88,8 @@ function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | F
     if (dim === null) return stop(`the old elements stand at different places (${own.map((place) => dimText(place.own)).join(', ')})`);
     joined.set(label, dim);
   }
+  const caches = readCaches(site, relation, old, joined);
+  for (const [i, value] of caches) for (const [d, dim] of value.dims.entries()) record(places, relation, sizes, relation.inputs[i]?.[d] ?? '', dim, i, d);
   const problem = scoreProblem(site, relation, places);
   if (problem !== null) return problem;
   return site.node.outputs.map((_, o): Value => {
@@ -95,6 +99,18 @@ function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | F
     const dims = (relation.outputs[o] ?? []).map((label, d) => outputDim(relation, places, joined, label, o, sizesNow[d] ?? 1));
     return related(scaledOf(known), dims);
   });
+}
+
+/** Caches that the block reads: what they are supposed to be, or what they must be for this block to be the old one. */
+function readCaches(site: Site, relation: Labels, old: OldNode, joined: ReadonlyMap<string, Dim>): ReadonlyMap<number, Related> {
+  const caches = new Map<number, Related>();
+  for (const [i, own] of site.operands.entries()) {
+    const wanted = old.operands[i];
+    if (own === null || wanted == null || wanted.ref.base.op !== 'input' || site.inputBehind(i) === null) continue;
+    const value = supposedCache(site, i, [wanted], (d) => joined.get(relation.inputs[i]?.[d] ?? '') ?? null) ?? own;
+    if (value.kind === 'related') caches.set(i, value);
+  }
+  return caches;
 }
 
 const attributeText = (site: Pick<Site, 'node'>): string =>

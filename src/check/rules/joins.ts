@@ -3,9 +3,10 @@
 import { attributesOf } from '../../analysis/relation.ts';
 import { add, equal, isStatic, type Size } from '../../analysis/size.ts';
 import { plain } from '../algebra.ts';
+import { supposedCache } from '../cache-wish.ts';
 import { restricted } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
-import { type Dim, dimText, flat, indexMap, isSame, Kind, mapKinds, mappedDim, oldSize, sameDim } from '../dim.ts';
+import { type Dim, dimText, flat, indexMap, isSame, Kind, mappedDim, oldSize, sameDim } from '../dim.ts';
 import { refuted, unproved } from '../findings.ts';
 import { joinParts } from '../join.ts';
 import { tableOf } from '../operand.ts';
@@ -41,29 +42,14 @@ export const concat: Rule = (site) => {
   return [grownConcat(site, values, axis, sizes)];
 };
 
-/**
- * A cache that new elements are joined on holds the old cache that the old graph joins the same elements on, at the same places. Where
- * it was supposed to hold something else, the wish is noted and taken for granted in what is left of this walk.
- */
+/** A cache that new elements are joined on holds the old cache that the old graph joins the same elements on. */
 function withCaches(site: Site, values: readonly Value[], axis: number): readonly Value[] {
-  const data = values.find((own, i): own is Related => own.kind === 'related' && !isConstant(own) && site.inputBehind(i) === null);
   const at = values.findIndex((_, i) => site.inputBehind(i) !== null);
-  const cache = site.inputBehind(at);
-  if (data === undefined || cache === null) return values;
-  const now = values[at];
-  for (const term of site.ctx.terms.users('Concat', data.ref)) {
-    const old = term.operands.find((own) => own.ref.base.op === 'input');
-    if (old === undefined || term.attributes !== String(axis)) continue;
-    const name = old.ref.base.attributes;
-    const dims = data.dims.map((dim, d): Dim => (d === axis ? sameDim(old.ref.view.dims[d]?.reduce<Size>((_, part) => part.size, 1) ?? 1) : dim));
-    const fits =
-      now?.kind === 'related' && now.ref.key === old.ref.key && now.dims.every((dim, d) => d === axis || joinParts([dim, dims[d] ?? []], meet) !== null);
-    if (fits) return values;
-    const strongest = dims.map((dim) => mapKinds(dim, () => Kind.ZERO));
-    site.ctx.wishes.set(cache.name, { old: name, dims: cache.order.map((_, d) => strongest[cache.order.indexOf(d)] ?? []) });
-    return values.map((own, i) => (i === at ? related(old, strongest) : own));
-  }
-  return values;
+  const data = values.find((own, i): own is Related => own.kind === 'related' && !isConstant(own) && i !== at);
+  if (data === undefined || at < 0) return values;
+  const olds = site.ctx.terms.users('Concat', data.ref).flatMap((term) => (term.attributes === String(axis) ? term.operands : []));
+  const cache = supposedCache(site, at, olds, (d) => (d === axis ? null : (data.dims[d] ?? null)));
+  return cache === null ? values : values.map((own, i) => (i === at ? cache : own));
 }
 
 function grownConcat(site: Site, values: readonly Value[], axis: number, sizes: readonly Size[]): Value {

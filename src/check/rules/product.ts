@@ -2,6 +2,7 @@
 import type { Labels } from '../../analysis/relation.ts';
 import type { Size } from '../../analysis/size.ts';
 import { plain } from '../algebra.ts';
+import { supposedCache } from '../cache-wish.ts';
 import { isMatch, type NearMiss, relate } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
 import { align, countNew, type Dim, dimText, flat, isSame, Kind, oldSize, sameDim } from '../dim.ts';
@@ -10,7 +11,7 @@ import { addKinds, joinParts, multiplyKinds, type Part } from '../join.ts';
 import { wrongElements } from '../operand.ts';
 import { ONE, over, type Scale, times } from '../scale.ts';
 import { scaled } from '../term.ts';
-import { free, isConstant, type Related, related, type Value, zeros } from '../value.ts';
+import { free, isConstant, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
 
 export const product: Rule = (site) => {
   const { relation, operands } = site;
@@ -19,11 +20,28 @@ export const product: Rule = (site) => {
   if (relation.kind !== 'labels' || sizes === null || a == null) return [free(unproved(site.where, `${site.node.op}: its shape is not known`))];
   if (a.kind === 'zero' || b?.kind === 'zero' || isZeroConstant(a) || (b != null && isZeroConstant(b)))
     return rest.every((own) => own === null) ? [zeros(sizes)] : [biasOnly(site)];
-  if (operands.some((own) => own?.kind === 'free')) return [free()];
-  const all = operands.map((own) => (own?.kind === 'related' ? own : null));
+  if (operands.some((own, i) => own?.kind === 'free' && site.inputBehind(i) === null)) return [free()];
+  const all = withCaches(
+    site,
+    relation,
+    operands.map((own) => (own?.kind === 'related' ? own : null)),
+  );
+  if (operands.some((own, i) => own !== null && all[i] == null)) return [free()];
   const matched = matchWeights(site, relation, all);
   return [matched.kind === 'finding' ? free(matched.finding) : contracted(site, relation, matched.operands)];
 };
+
+/** A cache that is multiplied with what the old graph multiplies a cache with is that cache. */
+function withCaches(site: Site, relation: Labels, all: readonly (Related | null)[]): readonly (Related | null)[] {
+  if (!site.isNew || all.length !== 2) return all;
+  return all.map((own, i) => {
+    const other = all[1 - i];
+    if (site.inputBehind(i) === null || other == null || site.inputBehind(1 - i) !== null) return own;
+    const olds = site.ctx.terms.users(site.node.op, other.ref).flatMap((term) => term.operands.slice(i, i + 1));
+    const wanted = (d: number): Dim | null => other.dims[relation.inputs[1 - i]?.indexOf(relation.inputs[i]?.[d] ?? '?') ?? -1] ?? null;
+    return supposedCache(site, i, olds, wanted) ?? own;
+  });
+}
 
 const isZeroConstant = (value: Value): boolean => isConstant(value) && value.ref.base.constant?.uniform === 0;
 
@@ -133,10 +151,8 @@ function contracted(site: Site, relation: Labels, all: readonly (Related | null)
   const sizes: readonly Size[] = whole.map(oldSize);
   const used = all.filter((own) => own !== null);
   const scale = used.slice(0, factors).reduce((total, own) => times(total, own.scale), ONE);
-  if (used.length > factors) {
-    const scales = new Set(used.map((own) => own.scale.key));
-    if (scales.size > 1 || !scales.has('')) return free(unproved(site.where, `${site.node.op}: its bias has another factor`));
-  }
+  // what has a bias keeps its factors inside
+  if (used.length > factors) return related(plain(site.ctx.terms, site.node.op, site.attributes, used.map(scaledOf), sizes), whole);
   return related(
     scaled(
       plain(
