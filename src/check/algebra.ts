@@ -134,6 +134,14 @@ function asCentred(terms: Terms, parts: readonly Scaled[], dims: Dims): Scaled |
 const centred = (terms: Terms, { ref, scale }: Scaled, axes: readonly number[], dims: Dims): Scaled =>
   isCentred(ref, axes) ? scaled(ref, scale) : scaled(refOf(terms.make('Centred', axes.join(','), [scaled(ref)], dims)), scale);
 
+/** True when a product is a value times itself. */
+function isSquare(square: Scaled, { ref }: Scaled): boolean {
+  const own = factors(scaled(ref));
+  const keys = own.above.flatMap((part) => [scaledKey(part), scaledKey(part)]).sort(compare);
+  const found = isWhole(square.ref, 'Product') ? square.ref.base.operands.map(scaledKey).sort(compare) : [];
+  return own.below.length === 0 && keys.length === found.length && keys.every((key, i) => key === found[i]);
+}
+
 /** Recognises c / √(1 + r·Σc²), where c is a factor of the dividend. */
 function asNorm(terms: Terms, above: Scaled, root: Ref, dims: Dims): Scaled | null {
   const [under] = root.base.operands;
@@ -144,7 +152,7 @@ function asNorm(terms: Terms, above: Scaled, root: Ref, dims: Dims): Scaled | nu
   if (one === undefined || squares === undefined || square === undefined) return null;
   const axes = squares.ref.base.attributes;
   const parts = isWhole(above.ref, 'Product') ? above.ref.base.operands : [above];
-  const own = [above, ...parts].find((part) => multiply(terms, [scaled(part.ref), scaled(part.ref)], viewSizes(part.ref.view)).ref.key === square.ref.key);
+  const own = [above, ...parts].find((part) => isSquare(square, part));
   if (own === undefined) return null;
   // 1 + r·S with factors inside: √(a + b·S) = √a · √(1 + (b/a)·S)
   const normed = normedTerm(terms, own.ref, axes, over(squares.scale, one.scale), viewSizes(own.ref.view));

@@ -63,6 +63,12 @@ export function numbered(name: string): { readonly pattern: string; readonly num
   return { pattern: name.replaceAll(/\d+/g, '#'), numbers: [...name.matchAll(/\d+/g)].map(([digits]) => Number(digits)) };
 }
 
+/** Names by the numbers in them. */
+export function numberOrder(a: string, b: string): number {
+  const [x, y] = [numbered(a).numbers, numbered(b).numbers];
+  return x.map((own, i) => own - (y[i] ?? 0)).find((own) => own !== 0) ?? 0;
+}
+
 /**
  * Names that belong together after layers were inserted: of one pattern, in the same order. True when `pairs` (old name, new name)
  * are such, for all patterns alike.

@@ -7,8 +7,17 @@
  */
 import { divideExactly, equal, isStatic, keyOf, product, type Size } from '../analysis/size.ts';
 
-/** What stands at a new index: the old element of the map, anything finite, zero, or the mean of the old elements of its line. */
-export const Kind = { OLD: 0, ANY: 1, ZERO: 2, MEAN: 3 } as const;
+/**
+ * What stands at a new index: the old element of the map, anything finite, zero, the mean of the old elements of its line, or zero
+ * wherever the indices of all other dimensions are old ones.
+ */
+export const Kind = { OLD: 0, ANY: 1, ZERO: 2, MEAN: 3, WEAK: 4 } as const;
+
+/** True for a new element that is zero beside old ones. */
+export const isZeroBesideOld = (kind: number | undefined): boolean => kind === Kind.ZERO || kind === Kind.WEAK;
+
+/** What is known of either of two new elements. */
+export const meet = (a: number, b: number): number => (a === b ? a : isZeroBesideOld(a) && isZeroBesideOld(b) ? Kind.WEAK : Kind.ANY);
 
 /** A part of a dimension; without `map` it is the same on both sides. */
 export interface Atom {
@@ -88,7 +97,8 @@ export function flat(dim: Dim): Atom | null {
         at[place] = a < 0 || b < 0 ? -1 : a * oldInner + b;
         if (a >= 0 && b >= 0) continue;
         const zero = (a < 0 && outer.kinds?.[i] === Kind.ZERO) || (b < 0 && inner.kinds?.[j] === Kind.ZERO);
-        kinds[place] = zero ? Kind.ZERO : Kind.ANY;
+        const weak = (b >= 0 && outer.kinds?.[i] === Kind.WEAK) || (a >= 0 && inner.kinds?.[j] === Kind.WEAK);
+        kinds[place] = zero ? Kind.ZERO : weak ? Kind.WEAK : Kind.ANY;
       }
     }
     return { size: m * n, old: oldOuter * oldInner, map: indexMap(at, oldOuter * oldInner), kinds };
@@ -141,9 +151,16 @@ function separate(map: IndexMap, kinds: Uint8Array, outer: number, inner: number
       if (isNew !== (map.at[i * inner + j] ?? -1) < 0) return null;
     }
   }
-  const every = (count: number, test: (i: number) => boolean): boolean => Array.from({ length: count }, (_, i) => i).every(test);
-  for (let i = 0; i < outer; i++) if ((first[i] ?? -1) < 0) kindsOuter[i] = every(inner, (j) => kinds[i * inner + j] === Kind.ZERO) ? Kind.ZERO : Kind.ANY;
-  for (let j = 0; j < inner; j++) if ((second[j] ?? -1) < 0) kindsInner[j] = every(outer, (i) => kinds[i * inner + j] === Kind.ZERO) ? Kind.ZERO : Kind.ANY;
+  // zero for all indices of the other part, or for its old ones
+  const kindOf = (count: number, isOld: (i: number) => boolean, own: (i: number) => number | undefined): number => {
+    const all = Array.from({ length: count }, (_, i) => i);
+    if (all.every((i) => own(i) === Kind.ZERO)) return Kind.ZERO;
+    return all.every((i) => !isOld(i) || isZeroBesideOld(own(i))) ? Kind.WEAK : Kind.ANY;
+  };
+  const isOuter = (i: number): boolean => (first[i] ?? -1) >= 0;
+  const isInner = (j: number): boolean => (second[j] ?? -1) >= 0;
+  for (let i = 0; i < outer; i++) if (!isOuter(i)) kindsOuter[i] = kindOf(inner, isInner, (j) => kinds[i * inner + j]);
+  for (let j = 0; j < inner; j++) if (!isInner(j)) kindsInner[j] = kindOf(outer, isOuter, (i) => kinds[i * inner + j]);
   const part = (at: Int32Array, old: number, own: Uint8Array): Atom =>
     mappedDim(indexMap(at, old), own)[0] ?? { size: at.length, old, map: at.length === old ? null : indexMap(at, old), kinds: own };
   return [part(first, outerOld, kindsOuter), part(second, innerOld, kindsInner)];

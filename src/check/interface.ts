@@ -1,9 +1,9 @@
 /** Inputs and outputs of both graphs: which belong together, and what a wider cache holds. */
 import { equal, isStatic, type Size } from '../analysis/size.ts';
 import { plain } from './algebra.ts';
-import { cachePairs, isRenumbering, numbered, type Wish } from './caches.ts';
+import { cachePairs, isRenumbering, numbered, numberOrder, type Wish } from './caches.ts';
 import type { Context } from './context.ts';
-import { countOther, type Dim, dimText, indexMap, isSame, Kind, mappedDim, sameDim } from './dim.ts';
+import { countOther, type Dim, dimText, indexMap, isSame, Kind, mappedDim, meet, sameDim } from './dim.ts';
 import { type Finding, refuted, unproved } from './findings.ts';
 import { joinParts } from './join.ts';
 import type { Side } from './prepare.ts';
@@ -86,16 +86,19 @@ export interface Outputs {
 /** Pairs outputs: caches by the inputs that they are for, all others by name; inserted layers renumber caches. */
 export function pairOutputs(old: Side, now: Side, supposed: ReadonlyMap<string, Supposed>, isEqual: (old: string, now: string) => boolean): Outputs {
   const [before, after] = [cachePairs(old.flat), cachePairs(now.flat)];
-  const caches = [...supposed].flatMap(([input, own]) => {
-    const [from, to] = [before.get(own.old), after.get(input)];
-    return from === undefined || to === undefined ? [] : [{ old: from, now: to, cache: input }];
-  });
+  const caches = [...supposed]
+    .sort(([a], [b]) => numberOrder(a, b))
+    .flatMap(([input, own]) => {
+      const [from, to] = [before.get(own.old), after.get(input)];
+      return from === undefined || to === undefined ? [] : [{ old: from, now: to, cache: input }];
+    });
   const findings: Finding[] = [];
   const inOrder = (pairs: readonly (readonly [string, string])[]): boolean => isRenumbering(pairs.filter(([name]) => /\d/.test(name)));
   const renamed = [...supposed].find(([name, own]) => name !== own.old);
   const grew = now.flat.inputs.length > old.flat.inputs.length;
   // a copy of a layer may read the same cache; the last reader is the layer itself
-  const readers = [...new Map([...supposed].flatMap(([name, own]) => (own.dims === null ? [] : [[own.old, name] as const])))];
+  const sorted = [...supposed].sort(([a], [b]) => numberOrder(a, b));
+  const readers = [...new Map(sorted.flatMap(([name, own]) => (own.dims === null ? [] : [[own.old, name] as const])))];
   const holders = [...new Map(caches.map((pair) => [pair.old, pair.now] as const))];
   if (renamed !== undefined && (!grew || !inOrder(readers) || !inOrder(holders)))
     findings.push(unproved(`input ${renamed[0]}`, `holds what input ${renamed[1].old} held`));
@@ -168,7 +171,7 @@ function handedOn(past: readonly Dim[], present: readonly Dim[]): readonly Dim[]
   let weaker = false;
   const dims = past.map((dim, d): Dim | null => {
     if (isSame(dim)) return isSame(present[d] ?? []) ? dim : null;
-    const joined = joinParts([dim, present[d] ?? []], (a, b) => (a === b ? a : Kind.ANY));
+    const joined = joinParts([dim, present[d] ?? []], meet);
     if (joined !== null && countOther(joined, Kind.ZERO) > countOther(dim, Kind.ZERO)) weaker = true;
     return joined;
   });

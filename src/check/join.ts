@@ -1,18 +1,19 @@
 /** Dimensions of several operands that belong together: their maps must agree, their new elements are combined. */
 
 import { equal, type Size } from '../analysis/size.ts';
-import { type Atom, align, type Dim, isSame, Kind, withKinds } from './dim.ts';
+import { type Atom, align, type Dim, isSame, isZeroBesideOld, Kind, meet, withKinds } from './dim.ts';
 
 /** An operand at a dimension: its own elements, one element for all, or zeros. */
 export type Part = Dim | 'broadcast' | 'zero';
 
 /** The kind of a result's new element from those of two operands; `BROADCAST` is an operand that has one element for all indices. */
 export type Combine = (a: number, b: number) => number;
-export const BROADCAST = 4;
+export const BROADCAST = 5;
 
 /** A sum: zeros stay, means stay means. */
 export const addKinds: Combine = (a, b) => {
   if (a === b) return a;
+  if (isZeroBesideOld(a) && isZeroBesideOld(b)) return Kind.WEAK;
   if ((a === Kind.MEAN && b === BROADCAST) || (a === BROADCAST && b === Kind.MEAN)) return Kind.MEAN;
   return Kind.ANY;
 };
@@ -20,12 +21,13 @@ export const addKinds: Combine = (a, b) => {
 /** A product: one zero is enough. */
 export const multiplyKinds: Combine = (a, b) => {
   if (a === Kind.ZERO || b === Kind.ZERO) return Kind.ZERO;
+  if (a === Kind.WEAK || b === Kind.WEAK) return Kind.WEAK;
   return addKinds(a, b) === Kind.MEAN && a !== b ? Kind.MEAN : a === BROADCAST && b === BROADCAST ? BROADCAST : Kind.ANY;
 };
 
 /** A quotient: the dividend decides. */
 export const divideKinds: Combine = (a, b) => {
-  if (a === Kind.ZERO) return Kind.ZERO;
+  if (isZeroBesideOld(a)) return a;
   return a === Kind.MEAN && b === BROADCAST ? Kind.MEAN : Kind.ANY;
 };
 
@@ -33,10 +35,10 @@ export const divideKinds: Combine = (a, b) => {
 export const anyKind: Combine = () => Kind.ANY;
 
 /** A function with f(0) = 0 of operands that are all zero. */
-export const zeroKinds: Combine = (a, b) => (a === Kind.ZERO && b === Kind.ZERO ? Kind.ZERO : Kind.ANY);
+export const zeroKinds: Combine = (a, b) => (isZeroBesideOld(a) && isZeroBesideOld(b) ? meet(a, b) : Kind.ANY);
 
 /** What is zero where the first operand is. */
-export const firstKinds: Combine = (a) => (a === Kind.ZERO ? Kind.ZERO : Kind.ANY);
+export const firstKinds: Combine = (a) => (isZeroBesideOld(a) ? a : Kind.ANY);
 
 const kindsOf = (atom: Atom, i: number): number => ((atom.map?.at[i] ?? 0) >= 0 ? Kind.OLD : (atom.kinds?.[i] ?? Kind.ANY));
 

@@ -3,6 +3,8 @@
  * √(h/ĥ), h/ĥ and 1/√k cancel symbolically, so "equal" never means "close".
  */
 
+import { assert } from '../errors.ts';
+
 /** A non-zero real number as a product of powers. Equal keys mean equal numbers. */
 export interface Scale {
   readonly key: string;
@@ -25,6 +27,7 @@ export const isOne = (scale: Scale): boolean => scale.key === '';
 
 /** A finite non-zero number, exactly. */
 export function scaleFrom(value: number): Scale {
+  assert(Number.isFinite(value) && value !== 0, `a factor of ${value}`);
   const powers = new Map<string, number>();
   if (value < 0) powers.set(NEGATIVE, 1);
   let mantissa = Math.abs(value);

@@ -4,7 +4,7 @@ import { hint, isStatic, multiply, type Size } from '../../analysis/size.ts';
 import { supposedCache } from '../cache-wish.ts';
 import { isMatch, relate } from '../constants.ts';
 import type { OldNode, Rule, Site } from '../context.ts';
-import { type Atom, type Dim, dimText, flat, indexMap, isSame, Kind, mapKinds, mappedDim, sameDim, take } from '../dim.ts';
+import { type Atom, type Dim, dimText, flat, indexMap, isSame, isZeroBesideOld, Kind, mapKinds, mappedDim, meet, sameDim, take } from '../dim.ts';
 import { type Finding, refuted, unproved } from '../findings.ts';
 import { joinParts } from '../join.ts';
 import { free, isConstant, isExact, type Related, related, scaledOf, type Value } from '../value.ts';
@@ -214,7 +214,7 @@ const isKeyCache = (site: Site, place: Place): boolean => KEY_CACHES[site.node.o
 const openKinds = (places: readonly Place[]): Uint8Array[] =>
   places.flatMap((place) => {
     const atom = flat(place.own);
-    return atom?.map == null ? [] : [Uint8Array.from(atom.map.at, (old, i) => (old < 0 && atom.kinds?.[i] !== Kind.ZERO ? 1 : 0))];
+    return atom?.map == null ? [] : [Uint8Array.from(atom.map.at, (old, i) => (old < 0 && !isZeroBesideOld(atom.kinds?.[i]) ? 1 : 0))];
   });
 const openIndices = (places: readonly Place[]): number => openKinds(places).reduce((sum, own) => Math.max(sum, own.filter((open) => open === 1).length), 0);
 const bothOpen = (a: readonly Place[], b: readonly Place[]): number => {
@@ -250,5 +250,5 @@ function outputDim(
 const meetOf = (places: readonly Place[]): Dim | null =>
   joinParts(
     places.map((place) => place.own),
-    (a, b) => (a === b ? a : Kind.ANY),
+    meet,
   );

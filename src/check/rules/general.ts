@@ -3,7 +3,7 @@ import { ruleOf } from '../../analysis/op-rules.ts';
 import type { Labels } from '../../analysis/relation.ts';
 import { plain } from '../algebra.ts';
 import type { Rule, Site } from '../context.ts';
-import { type Dim, dimText, isSame, Kind, mapKinds, oldSize, sameDim } from '../dim.ts';
+import { type Dim, dimText, isSame, isZeroBesideOld, Kind, mapKinds, meet, oldSize, sameDim } from '../dim.ts';
 import { unproved } from '../findings.ts';
 import { joinParts } from '../join.ts';
 import { type Scaled, scaled } from '../term.ts';
@@ -35,7 +35,7 @@ export const general: Rule = (site) => {
   const keeps = ruleOf(node.op)?.zero === 'keeps';
   return site.sizes.map((sizes, o) => {
     const own = (relation.outputs[o] ?? []).map((label, d) => dims.get(label) ?? sameDim(sizes?.[d] ?? 1));
-    const kinds = own.map((dim) => mapKinds(dim, (kind) => (keeps && kind === Kind.ZERO ? Kind.ZERO : Kind.ANY)));
+    const kinds = own.map((dim) => mapKinds(dim, (kind) => (keeps && isZeroBesideOld(kind) ? kind : Kind.ANY)));
     return related(plain(site.ctx.terms, node.op, name(o), refs, kinds.map(oldSize)), kinds);
   });
 };
@@ -65,7 +65,7 @@ function labelDims(site: Site, relation: Labels): Map<string, Dim> | Free {
       const passes = label !== '' && relation.mixes?.includes(label) !== true && relation.outputs.every((output) => output.includes(label));
       if (!passes && !isSame(dim)) return free(unproved(site.where, `${site.node.op}: mixes elements along a dimension that grew (${dimText(dim)})`));
       const known = found.get(label);
-      const joined = known === undefined ? dim : joinParts([known, dim], (a, b) => (a === b ? a : Kind.ANY));
+      const joined = known === undefined ? dim : joinParts([known, dim], meet);
       if (joined === null) return free(unproved(site.where, `${site.node.op}: its operands hold old elements at different places`));
       if (passes) found.set(label, joined);
     }

@@ -6,7 +6,7 @@ import { plain } from '../algebra.ts';
 import { supposedCache } from '../cache-wish.ts';
 import { restricted } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
-import { type Dim, dimText, flat, indexMap, isSame, Kind, mappedDim, oldSize, sameDim } from '../dim.ts';
+import { type Dim, dimText, flat, indexMap, isSame, Kind, mappedDim, meet, oldSize, sameDim } from '../dim.ts';
 import { refuted, unproved } from '../findings.ts';
 import { joinParts } from '../join.ts';
 import { tableOf } from '../operand.ts';
@@ -17,7 +17,6 @@ import type { View } from '../view.ts';
 import { general } from './general.ts';
 
 const missing = (site: Site, what: string): Value => free(unproved(site.where, `${site.node.op}: ${what}`));
-const meet = (a: number, b: number): number => (a === b ? a : Kind.ANY);
 
 /** Concat: operands that hold no old elements are new indices. */
 export const concat: Rule = (site) => {

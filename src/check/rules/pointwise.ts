@@ -3,7 +3,7 @@ import { ruleOf } from '../../analysis/op-rules.ts';
 import type { Size } from '../../analysis/size.ts';
 import { divide, homogeneous, multiply, plain, squareRoot, sum, unit } from '../algebra.ts';
 import type { Rule, Site } from '../context.ts';
-import { type Dim, dimText, isSame, Kind, mapKinds, oldSize, sameDim } from '../dim.ts';
+import { type Dim, dimText, isSame, isZeroBesideOld, Kind, mapKinds, oldSize, sameDim } from '../dim.ts';
 import { unproved } from '../findings.ts';
 import {
   addKinds,
@@ -41,7 +41,7 @@ const negative = ({ ref, scale }: Scaled): Scaled => scaled(ref, times(scale, sc
 
 /** Kinds of a function of one operand: linear ones keep all, those with f(0) = 0 keep zeros. */
 const linear = (kind: number): number => kind;
-const keepsZero = (kind: number): number => (kind === Kind.ZERO ? Kind.ZERO : Kind.ANY);
+const keepsZero = (kind: number): number => (isZeroBesideOld(kind) ? kind : Kind.ANY);
 const keepsNone = (): number => Kind.ANY;
 
 /** An operator without a normal form; its operands keep their factors. */

@@ -5,7 +5,7 @@ import { plain } from '../algebra.ts';
 import { supposedCache } from '../cache-wish.ts';
 import { isMatch, type NearMiss, relate } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
-import { align, countNew, type Dim, dimText, flat, isSame, Kind, oldSize, sameDim } from '../dim.ts';
+import { align, countNew, type Dim, dimText, flat, isSame, isZeroBesideOld, Kind, mapKinds, oldSize, sameDim } from '../dim.ts';
 import { type Finding, refuted, unproved } from '../findings.ts';
 import { addKinds, joinParts, multiplyKinds, type Part } from '../join.ts';
 import { wrongElements } from '../operand.ts';
@@ -147,7 +147,9 @@ function contracted(site: Site, relation: Labels, all: readonly (Related | null)
   });
   const clash = dims.indexOf(null);
   if (clash >= 0) return free(unproved(site.where, `${site.node.op}: its operands hold old elements at different places of dimension ${clash}`));
-  const whole = dims as readonly Dim[];
+  // a sum that counts on zeros beside old elements says nothing of new ones
+  const isWeak = [...labels].some(([label, parts]) => !outputs.includes(label) && !isStrong(parts));
+  const whole = (dims as readonly Dim[]).map((dim) => (isWeak ? mapKinds(dim, (kind) => (kind === Kind.WEAK ? Kind.ANY : kind)) : dim));
   const sizes: readonly Size[] = whole.map(oldSize);
   const used = all.filter((own) => own !== null);
   const scale = used.slice(0, factors).reduce((total, own) => times(total, own.scale), ONE);
@@ -168,6 +170,14 @@ function contracted(site: Site, relation: Labels, all: readonly (Related | null)
   );
 }
 
+/** True when each new index of a sum is zero on one side, whatever the other indices are. */
+function isStrong(parts: readonly Part[]): boolean {
+  const [a, b] = parts.filter((part): part is Dim => typeof part !== 'string');
+  const pairs = a === undefined || b === undefined ? null : align(a, b);
+  if (pairs === null) return a === undefined || isSame(a);
+  return pairs.every(([x, y]) => x.map === null || x.map.at.every((old, i) => old >= 0 || x.kinds?.[i] === Kind.ZERO || y.kinds?.[i] === Kind.ZERO));
+}
+
 /** Why a sum over a dimension is not the old sum; null when it is. */
 function sumProblem(site: Site, parts: readonly Part[], label: string): Finding | null {
   const dims = parts.filter((part): part is Dim => typeof part !== 'string');
@@ -178,7 +188,7 @@ function sumProblem(site: Site, parts: readonly Part[], label: string): Finding 
   if (pairs === null)
     return unproved(site.where, `${site.node.op}: sums over elements that stand at different places (${dimText(a)} and ${dimText(b)}, ${label})`);
   const open = pairs.reduce((sum, [x, y]) => {
-    const kinds = [...(x.map?.at ?? [])].filter((old, i) => old < 0 && x.kinds?.[i] !== Kind.ZERO && y.kinds?.[i] !== Kind.ZERO);
+    const kinds = [...(x.map?.at ?? [])].filter((old, i) => old < 0 && !isZeroBesideOld(x.kinds?.[i]) && !isZeroBesideOld(y.kinds?.[i]));
     return sum + kinds.length;
   }, 0);
   if (open === 0) return null;

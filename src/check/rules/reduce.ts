@@ -2,7 +2,7 @@
 import { multiply as multiplySizes, type Size } from '../../analysis/size.ts';
 import { multiply, plain, squareRoot, sumOver } from '../algebra.ts';
 import type { Rule, Site } from '../context.ts';
-import { countNew, countOther, type Dim, isSame, Kind, mapKinds, oldSize } from '../dim.ts';
+import { countNew, countOther, type Dim, isSame, isZeroBesideOld, Kind, mapKinds, oldSize } from '../dim.ts';
 import { unproved } from '../findings.ts';
 import { power, scaleFrom, times } from '../scale.ts';
 import { type Scaled, scaled, viewed } from '../term.ts';
@@ -44,7 +44,7 @@ function reduced(site: Site, x: Related, axes: readonly number[], keeps: boolean
   }
   const dims = x.dims.map(
     (dim, d): Dim =>
-      axes.includes(d) ? [] : op === 'ReduceSum' || op === 'ReduceMean' ? dim : mapKinds(dim, (kind) => (kind === Kind.ZERO ? Kind.ZERO : Kind.ANY)),
+      axes.includes(d) ? [] : op === 'ReduceSum' || op === 'ReduceMean' ? dim : mapKinds(dim, (kind) => (isZeroBesideOld(kind) ? kind : Kind.ANY)),
   );
   const inner = dims.map(oldSize);
   const squares = isSum?.(site, scaledOf(x), oldSizes);

@@ -5,9 +5,10 @@ import type { Context, Rule, Site } from '../context.ts';
 import { type Atom, type Dim, flat, indexMap, isSame, Kind, mappedDim, oldSize, sameDim, take } from '../dim.ts';
 import { unproved } from '../findings.ts';
 import { tableOf } from '../operand.ts';
-import { type Ref, refOf, scaled, viewed } from '../term.ts';
+import { times } from '../scale.ts';
+import { isWhole, type Ref, refOf, scaled, viewed } from '../term.ts';
 import { exactly, free, isExact, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
-import { permuted, ranged, reshaped, stretched, type View } from '../view.ts';
+import { permuted, ranged, reshaped, stretched, type View, viewSizes } from '../view.ts';
 
 type Move = (site: Site, x: Related, sizes: readonly (readonly Size[])[]) => readonly Value[];
 
@@ -109,6 +110,8 @@ export function picked(site: Site, x: Related, dim: number, indices: readonly nu
     const sizes = x.dims.map((own, d) => (d === dim ? indices.length : own.reduce<Size>((_, part) => part.size, 1)));
     return indices.every((i) => atom.kinds?.[i] === Kind.ZERO) ? zeros(sizes) : free();
   }
+  const part = partOfConcat(x, dim, olds);
+  if (part !== null) return part;
   const step = olds.length > 1 ? (olds[1] ?? 0) - first : 1;
   const regular = step > 0 && olds.every((old, i) => old === first + i * step);
   const view = regular ? ranged(x.ref.view, dim, first, olds.length, step) : null;
@@ -118,6 +121,20 @@ export function picked(site: Site, x: Related, dim: number, indices: readonly nu
   const dims = x.dims.map((own, d) => (d === dim ? mappedDim(indexMap(map, olds.length), kinds) : own));
   const ref = view !== null ? viewed(x.ref, view) : refOf(site.ctx.terms.make('Pick', `${dim}:${olds.join(',')}`, [scaled(x.ref)], dims.map(oldSize)));
   return related(scaled(ref, x.scale), dims);
+}
+
+/** A cut of joined values that is just one of them. */
+function partOfConcat(x: Related, dim: number, indices: readonly number[]): Value | null {
+  if (!isWhole(x.ref, 'Concat') || x.ref.base.attributes !== String(dim) || !isExact(x)) return null;
+  let start = 0;
+  for (const operand of x.ref.base.operands) {
+    const size = viewSizes(operand.ref.view)[dim] ?? 0;
+    if (!isStatic(size)) return null;
+    const from = start;
+    if (size === indices.length && indices.every((index, i) => index === from + i)) return exactly(scaled(operand.ref, times(operand.scale, x.scale)));
+    start += size;
+  }
+  return null;
 }
 
 const span = (start: number, count: number, step = 1): number[] => Array.from({ length: count }, (_, i) => start + i * step);
