@@ -147,6 +147,7 @@ function productOf(analysis: Analysis, axis: Axis, divisor: Divisor, { node, inp
   if (facts.values.get(other)?.dependence !== 'data') return undefined;
   const plain = { node, power, gain: divisor.gain };
   if (source.mean !== null && data.producer(unmasked(analysis, skip(analysis, other))) === source.mean) return { ...plain, of: 'mean' };
+  if (isCentred(analysis, other, source)) return { ...plain, of: 'values' };
   const scaled = data.producer(skip(analysis, other));
   const vector = scaled?.op === 'Mul' && divisor.gain === null ? [0, 1].find((i) => isConstant(analysis, scaled.inputs[i] ?? '')) : undefined;
   const gained = scaled !== undefined && vector !== undefined && isOver(analysis, scaled, vector, axis);

@@ -61,7 +61,7 @@ export function findChains(analysis: Analysis, norms: readonly Norm[]): Chain[] 
     if (producer === undefined) return inputReaches(from, to);
     if (data.isAncestor(producer, to)) return productBetween(from, to);
     const step = steps.get(from);
-    return step !== undefined && branches(step.skip, to);
+    return step !== undefined && branches(unscaled(analysis, step.skip).value, to);
   }
 
   function productBetween(from: string, to: string): boolean {

@@ -26,7 +26,7 @@ import { growTensor, randomTensor } from './fill.ts';
 import { addCaches, aliasIn, type Caches, cacheNames, isCache, nextNumber, renumber } from './layer-caches.ts';
 import { allAncestors, layerNodes } from './layer-nodes.ts';
 import type { LayerPart } from './layer-part.ts';
-import { sourceOf } from './norm-forms.ts';
+import { operandName, readersWithin, sourceOf } from './norm-forms.ts';
 import type { NormEdit } from './post-norm.ts';
 import { isScaleOrPoint, quantisedUse, zeroPointOf } from './zero-points.ts';
 
@@ -84,12 +84,9 @@ function copyPart(
     if (!added.has(name)) added.set(name, freshName(draft, rename(name)));
     copies.set(name, added.get(name) ?? name);
   }
-  const zeroed = new Map(part.zeroed.map((own) => [keyOf(own.operand), own.value]));
-  const taken = new Map(part.taken.map((own) => [keyOf(own.operand), own.name]));
+  const zeroed = new Map(part.zeroed.map((own) => [operandName(own.operand), own.value]));
+  const taken = new Map(part.taken.map((own) => [operandName(own.operand), own.name]));
   const edits = new Map((part.merge?.copies ?? []).flatMap((edit) => normOperands(analysis, edit)));
-  const biases = new Map(
-    [...edits.values()].filter((own) => own.label.startsWith('bias')).map((own) => [own.operand.node.inputs[own.operand.input] ?? '', own]),
-  );
   const ordered = flat.nodes.filter((node) => nodes.has(node));
   // a copied `If` has branches of its own
   const scopes = new Map(ordered.flatMap((node) => (node.branches ?? []).map((branch) => [branch, freshName(draft, `${branch}_copy`)] as const)));
@@ -105,7 +102,7 @@ function copyPart(
   for (const node of ordered) {
     if (node.op === 'Constant') continue;
     const inputs = node.inputs.map((name, input) => {
-      const other = taken.get(keyOf({ node, input }));
+      const other = taken.get(operandName({ node, input }));
       if (other !== undefined) return other;
       if (name === '' || !flat.constants.has(name)) return copies.get(name) ?? original(name, node);
       const copy = constantCopy({ node, input }, name);
@@ -181,9 +178,8 @@ function copyPart(
 
   function constantCopy(operand: Operand, name: string): string {
     const tensor = flat.constants.get(name)?.tensor as Tensor;
-    // an old-block norm reads its bias in two parts; the part of the new channels is that of the norm the copy stands for, too
-    const edit = edits.get(keyOf(operand)) ?? (operand.node.op === 'Slice' ? biases.get(name) : undefined);
-    const value = zeroed.get(keyOf(operand));
+    const edit = edits.get(operandName(operand));
+    const value = zeroed.get(operandName(operand));
     const hidden = scopeOf(flat.constants.get(name)?.scope ?? '') !== (flat.constants.get(name)?.scope ?? '');
     const owns = hidden || edit !== undefined || value !== undefined || isParameter(analysis, operand, tensor, nodes);
     if (!owns) return name;
@@ -270,8 +266,6 @@ function copyPart(
   }
 }
 
-const keyOf = (operand: Operand): string => `${operand.node.outputs[0] ?? ''}\u0000${operand.input}`;
-
 /** The constants of a norm that an edit changes, by operand. */
 function normOperands(analysis: Analysis, edit: NormEdit): [string, { operand: Operand; label: string; numbers: (tensor: Tensor) => number[] }][] {
   const { norm } = edit;
@@ -283,7 +277,7 @@ function normOperands(analysis: Analysis, edit: NormEdit): [string, { operand: O
       throw new GrowError('UNSUPPORTED_AXIS', 'a layer cannot be inserted here exactly: a gain, bias or epsilon of its norms is computed', {
         where: nodeLabel(operand.node),
       });
-    entries.push([keyOf(source.operand), { operand: source.operand, label, numbers }]);
+    for (const own of readersWithin(analysis, norm, source.operand)) entries.push([operandName(own), { operand: own, label, numbers }]);
   };
   const size = (tensor: Tensor): number => tensor.dims.reduce((a, b) => a * b, 1);
   put(norm.gain, `gain${edit.affine === null ? 1 : norm.output}`, (tensor) => [...(edit.affine?.gain ?? new Array<number>(size(tensor)).fill(1))]);

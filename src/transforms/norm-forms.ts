@@ -80,6 +80,21 @@ export function sourceOf({ flat, data, facts }: Analysis, operand: Operand, fact
   return null;
 }
 
+/** All operands of a norm that read one constant: an old-block norm reads gain and bias in two parts, by old and new channels. */
+export function readersWithin({ data, facts }: Analysis, norm: Norm, operand: Operand): Operand[] {
+  const name = operand.node.inputs[operand.input] ?? '';
+  const start = data.producer(norm.input);
+  const inNorm = (node: FlatNode): boolean => {
+    const output = node.outputs[0] ?? '';
+    if (facts.values.get(output)?.dependence === 'constant') return data.consumers(output).some((reader) => inNorm(reader.node));
+    return data.isAncestor(node, norm.output) && (start === undefined || data.isAncestor(start, output));
+  };
+  return data.consumers(name).filter((reader) => operandName(reader) === operandName(operand) || inNorm(reader.node));
+}
+
+/** An operand's identity in one graph. */
+export const operandName = (operand: Operand): string => `${operand.node.outputs[0] ?? ''}\u0000${operand.input}`;
+
 /**
  * A fused norm over the old channels: y = [norm(x_old) · γ_old + β_old, x_new / σ_old · γ_new + β_new]. Gain and bias stay whole
  * tensors of the new width and are cut where they are read.

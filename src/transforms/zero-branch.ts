@@ -9,7 +9,7 @@ import { isProduct, type Norm, type Operand } from '../analysis/norms.ts';
 import { factorInputs, ruleOf } from '../analysis/op-rules.ts';
 import { isAlwaysZero } from '../analysis/zeros.ts';
 import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
-import { sourceOf } from './norm-forms.ts';
+import { readersWithin, sourceOf } from './norm-forms.ts';
 import { isScaleOrPoint } from './zero-points.ts';
 
 /** A constant operand whose elements all become one number. */
@@ -29,9 +29,13 @@ export function zeroBranch(analysis: Analysis, norms: readonly Norm[], value: st
   if (isAlwaysZero(analysis, value)) return [];
   const norm = norms.find((own) => own.output === value || (own.gain !== null && own.gain.node === node));
   if (norm !== undefined && norm.gain !== null) {
-    const gain = constantZero(analysis, norm.gain);
-    const bias = norm.bias === null ? [] : constantZero(analysis, norm.bias);
-    return typeof gain === 'string' ? gain : typeof bias === 'string' ? bias : [...gain, ...bias];
+    return collect([0, 1], (i) => {
+      const operand = i === 0 ? norm.gain : norm.bias;
+      const zero = operand === null ? [] : constantZero(analysis, operand);
+      return typeof zero === 'string'
+        ? zero
+        : zero.flatMap(({ operand: own, value: number }) => readersWithin(analysis, norm, own).map((each) => ({ operand: each, value: number })));
+    });
   }
   if (isProduct(node)) {
     const factors = factorInputs(node);

@@ -16,11 +16,21 @@ export interface Architecture {
   readonly v: number;
   readonly mlp: number;
   readonly norm: 'layer' | 'rms';
-  /** `fused` needs LayerNormalization of opset 17; RMS norms are always spelled out. */
-  readonly normForm: 'fused' | 'div-sqrt' | 'mul-reciprocal';
+  /**
+   * `fused` needs LayerNormalization of opset 17; RMS norms are always spelled out. LayerNorm only: `std` adds ε to the root,
+   * `unbiased` counts h − 1, `keras` scales x and its mean apart, `flax` takes E[x²] − E[x]². RMS only: `l2` is x/max(‖x‖, ε)·√h.
+   */
+  readonly normForm: 'fused' | 'div-sqrt' | 'mul-reciprocal' | 'std' | 'unbiased' | 'keras' | 'flax' | 'l2';
   readonly normBias: boolean;
   readonly epsilon: number;
-  readonly placement: 'pre' | 'post' | 'both' | 'none';
+  /** `parallel`: attention and feed-forward read the stream at one place, through one norm or through two. */
+  readonly placement: 'pre' | 'post' | 'both' | 'none' | 'parallel' | 'parallel-two';
+  /** A norm between the embedding and the first layer; post-norm stacks always have it. */
+  readonly entryNorm: boolean;
+  /** Factor of the stream in every residual sum (DeepNorm); 1 for none. */
+  readonly residual: number;
+  /** A gain per channel on what a branch adds. */
+  readonly layerScale: boolean;
   readonly finalNorm: boolean;
   readonly projection: 'separate' | 'split' | 'slice' | 'interleaved';
   readonly headLayout: 'four' | 'folded';
@@ -38,6 +48,44 @@ export interface Architecture {
   readonly weights: 'direct' | 'transpose' | 'gemm' | 'identity';
   readonly shapes: 'computed' | 'constant';
 }
+
+/** A small pre-norm decoder to vary. */
+export const PLAIN: Architecture = {
+  seed: 5,
+  opset: 17,
+  float: 'float64',
+  layers: 2,
+  hidden: 8,
+  groups: 2,
+  perGroup: 1,
+  qk: 4,
+  v: 3,
+  mlp: 7,
+  norm: 'layer',
+  normForm: 'div-sqrt',
+  normBias: true,
+  epsilon: 1e-3,
+  placement: 'pre',
+  entryNorm: false,
+  residual: 1,
+  layerScale: false,
+  finalNorm: true,
+  projection: 'separate',
+  headLayout: 'four',
+  repeat: 'expand',
+  scale: 'div',
+  bias: true,
+  rope: 'none',
+  qkNorm: 'none',
+  mask: 'none',
+  cache: false,
+  activation: 'tanh',
+  gate: 'none',
+  entry: 'tokens',
+  exit: 'untied',
+  weights: 'direct',
+  shapes: 'computed',
+};
 
 /** Longest sequence the position tables serve. */
 export const LONGEST = 16;
@@ -57,10 +105,13 @@ const drawn = fc.record<Architecture>({
   v: fc.integer({ min: 2, max: 6 }),
   mlp: fc.integer({ min: 3, max: 14 }),
   norm: oneOf('layer', 'rms'),
-  normForm: oneOf('fused', 'div-sqrt', 'mul-reciprocal'),
+  normForm: oneOf('fused', 'fused', 'div-sqrt', 'div-sqrt', 'mul-reciprocal', 'std', 'unbiased', 'keras', 'flax', 'l2'),
   normBias: fc.boolean(),
   epsilon: oneOf(1e-2, 1e-3, 1e-5),
-  placement: oneOf('pre', 'pre', 'post', 'both', 'none'),
+  placement: oneOf('pre', 'pre', 'pre', 'post', 'post', 'both', 'none', 'parallel', 'parallel-two'),
+  entryNorm: oneOf(false, false, false, true),
+  residual: oneOf(1, 1, 1, 1, 0.8, 1.7),
+  layerScale: oneOf(false, false, false, true),
   finalNorm: fc.boolean(),
   projection: oneOf('separate', 'separate', 'split', 'slice', 'interleaved'),
   headLayout: oneOf('four', 'four', 'folded'),
@@ -97,10 +148,16 @@ function consistent(a: Architecture, coincide: boolean): Architecture {
     mlp: coincide ? 8 : a.mlp,
     projection: a.projection === 'interleaved' && grouped ? 'separate' : a.projection,
     headLayout: grouped || a.cache || a.rope !== 'none' || a.qkNorm !== 'none' ? 'four' : a.headLayout,
-    normForm: a.normForm === 'fused' && (a.opset < 17 || a.norm === 'rms') ? 'div-sqrt' : a.normForm,
-    finalNorm: a.placement === 'pre' || a.placement === 'none' ? a.finalNorm : false,
+    normForm: fittingForm(a),
+    finalNorm: a.placement === 'post' || a.placement === 'both' ? false : a.finalNorm,
     exit: a.exit === 'tied' && a.entry === 'floats' ? 'untied' : a.exit,
   };
+}
+
+function fittingForm({ normForm, norm, opset }: Architecture): Architecture['normForm'] {
+  if (normForm === 'mul-reciprocal') return normForm;
+  if (norm === 'rms') return normForm === 'l2' ? normForm : 'div-sqrt';
+  return normForm === 'l2' || (normForm === 'fused' && opset < 17) ? 'div-sqrt' : normForm;
 }
 
 /** Random architectures; sizes coincide on purpose in one of five. */
@@ -129,10 +186,17 @@ export function buildTransformer(a: Architecture): Model {
   c.shared.set('entry', entry);
   let x = a.entry === 'floats' ? entry : g.op('Gather', [table, entry], { axis: 0 });
   if (a.entry === 'tokens+positions') x = g.op('Add', [x, g.op('Gather', [g.random('positions', [LONGEST, a.hidden], 1), positions(c)], { axis: 0 })]);
-  if (a.placement === 'post') x = norm(c, x, a.hidden);
+  if (a.placement === 'post' || a.entryNorm) x = norm(c, x, a.hidden);
   for (let layer = 0; layer < a.layers; layer++) {
-    x = residual(c, x, (own) => attention(c, own, caches[layer], layer));
-    x = residual(c, x, (own) => feedForward(c, own));
+    const [attend, feed] = [(own: string): string => attention(c, own, caches[layer], layer), (own: string): string => feedForward(c, own)];
+    if (a.placement === 'parallel' || a.placement === 'parallel-two') {
+      const inner = norm(c, x, a.hidden);
+      const sum = added(c, x, attend(inner));
+      x = added(c, sum, feed(a.placement === 'parallel' ? inner : norm(c, x, a.hidden)), 1);
+    } else {
+      x = residual(c, x, attend);
+      x = residual(c, x, feed);
+    }
   }
   if (a.finalNorm) x = norm(c, x, a.hidden);
   if (a.exit === 'state') g.output('state', x, ['batch', 'tokens', a.hidden]);
@@ -161,8 +225,14 @@ function residual(c: Context, x: string, branch: (x: string) => string): string 
   const { placement, hidden } = c.a;
   const inner = placement === 'pre' || placement === 'both' ? norm(c, x, hidden) : x;
   const made = branch(inner);
-  const sum = c.g.op('Add', [x, placement === 'both' ? norm(c, made, hidden) : made]);
+  const sum = added(c, x, placement === 'both' ? norm(c, made, hidden) : made);
   return placement === 'post' ? norm(c, sum, hidden) : sum;
+}
+
+/** α·x + γ·made */
+function added({ g, a }: Context, x: string, made: string, residual = a.residual): string {
+  const scaledBranch = a.layerScale ? g.op('Mul', [made, g.random('layer_scale', [a.hidden], 0.3, 1)]) : made;
+  return g.op('Add', [residual === 1 ? x : g.op('Mul', [x, g.floats('residual', [], [residual])]), scaledBranch]);
 }
 
 /** A norm over the last dimension, with random gains around 1. */
@@ -170,10 +240,34 @@ function norm({ g, a }: Context, x: string, size: number, kind = a.norm, form = 
   const gain = g.random('gain', [size], 0.3, 1);
   const bias = kind === 'layer' && a.normBias ? g.random('norm_bias', [size], 0.3) : '';
   if (form === 'fused' && kind === 'layer') return g.op('LayerNormalization', bias === '' ? [x, gain] : [x, gain, bias], { axis: -1, epsilon: a.epsilon });
-  const centred = kind === 'layer' ? g.op('Sub', [x, g.reduceMean(x, -1)]) : x;
+  if (form === 'l2') {
+    const squares = a.opset >= 18 ? g.op('ReduceSumSquare', [x, g.ints([-1])]) : g.op('ReduceSumSquare', [x], { axes: [-1] });
+    const length = g.op('Max', [g.op('Sqrt', [squares]), g.floats('epsilon', [], [a.epsilon])]);
+    return g.op('Mul', [g.op('Mul', [g.op('Div', [x, length]), g.floats('width_root', [], [Math.sqrt(size)])]), gain]);
+  }
+  const mean = kind === 'layer' ? g.reduceMean(x, -1) : '';
+  const centred = kind === 'layer' ? g.op('Sub', [x, mean]) : x;
+  const epsilon = g.floats('epsilon', [], [a.epsilon]);
+  if (form === 'std' || form === 'unbiased') {
+    const squares = g.reduceMean(g.op('Mul', [centred, centred]), -1);
+    const variance = form === 'std' ? squares : g.op('Mul', [squares, g.floats('width_ratio', [], [size / (size - 1)])]);
+    const scaled = g.op('Div', [g.op('Mul', [gain, centred]), g.op('Add', [g.op('Sqrt', [variance]), epsilon])]);
+    return bias === '' ? scaled : g.op('Add', [scaled, bias]);
+  }
+  const root = (own: string): string => g.op('Sqrt', [g.op('Add', [own, epsilon])]);
+  if (form === 'keras') {
+    const factor = g.op('Mul', [g.op('Reciprocal', [root(g.reduceMean(g.op('Mul', [centred, centred]), -1))]), gain]);
+    const [own, off] = [g.op('Mul', [x, factor]), g.op('Mul', [mean, factor])];
+    return bias === '' ? g.op('Sub', [own, off]) : g.op('Add', [own, g.op('Sub', [bias, off])]);
+  }
+  if (form === 'flax') {
+    const variance = g.op('Sub', [g.reduceMean(g.op('Mul', [x, x]), -1), g.op('Mul', [mean, mean])]);
+    const scaled = g.op('Mul', [centred, g.op('Mul', [g.op('Reciprocal', [root(variance)]), gain])]);
+    return bias === '' ? scaled : g.op('Add', [scaled, bias]);
+  }
   const square = form === 'div-sqrt' ? g.op('Pow', [centred, g.floats('two', [], [2])]) : g.op('Mul', [centred, centred]);
-  const root = g.op('Sqrt', [g.op('Add', [g.reduceMean(square, -1), g.floats('epsilon', [], [a.epsilon])])]);
-  const core = form === 'div-sqrt' ? g.op('Div', [centred, root]) : g.op('Mul', [centred, g.op('Reciprocal', [root])]);
+  const divisor = root(g.reduceMean(square, -1));
+  const core = form === 'div-sqrt' ? g.op('Div', [centred, divisor]) : g.op('Mul', [centred, g.op('Reciprocal', [divisor])]);
   const scaled = g.op('Mul', form === 'div-sqrt' ? [core, gain] : [gain, core]);
   return bias === '' ? scaled : g.op('Add', [scaled, bias]);
 }

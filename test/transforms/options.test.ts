@@ -4,44 +4,10 @@ import { readModel } from '../../src/onnx/read.ts';
 import { readNumbers } from '../../src/onnx/tensor.ts';
 import { growModel } from '../../src/transforms/grow.ts';
 import { parseStep } from '../../src/transforms/recipe.ts';
-import { type Architecture, buildTransformer } from '../support/architecture.ts';
+import { type Architecture, buildTransformer, PLAIN } from '../support/architecture.ts';
 import { fixture } from '../support/command.ts';
 import { namesOf, reread, weightOf } from '../support/grown-model.ts';
 import { largestDifference, load, runsFor } from '../support/run-model.ts';
-
-const PLAIN: Architecture = {
-  seed: 5,
-  opset: 17,
-  float: 'float64',
-  layers: 2,
-  hidden: 8,
-  groups: 2,
-  perGroup: 1,
-  qk: 4,
-  v: 3,
-  mlp: 7,
-  norm: 'layer',
-  normForm: 'div-sqrt',
-  normBias: true,
-  epsilon: 1e-3,
-  placement: 'pre',
-  finalNorm: true,
-  projection: 'separate',
-  headLayout: 'four',
-  repeat: 'expand',
-  scale: 'div',
-  bias: true,
-  rope: 'none',
-  qkNorm: 'none',
-  mask: 'none',
-  cache: false,
-  activation: 'tanh',
-  gate: 'none',
-  entry: 'tokens',
-  exit: 'untied',
-  weights: 'direct',
-  shapes: 'computed',
-};
 
 async function gapOf(a: Architecture, steps: readonly string[], options: { scale?: 'keep' | 'weights'; newLayer?: 'copy' | 'random' }) {
   const model = reread(buildTransformer(a));
