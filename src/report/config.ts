@@ -15,6 +15,8 @@ export interface ConfigChange {
   readonly before: Inspection;
   readonly after: Inspection;
   readonly norm: 'native' | 'old-block' | null;
+  /** New layers in the order they were put in. */
+  readonly inserted: readonly { readonly stack: string; readonly source: number; readonly at: number }[];
 }
 
 type Part = 'only' | 'encoder' | 'decoder';
@@ -67,9 +69,13 @@ export function updateConfig(config: Json, change: ConfigChange): UpdatedConfig 
   }
   if (change.norm === 'native') notes.push(...setEpsilon(updated, change));
   if (change.norm === 'old-block') notes.push('it cannot say that norms keep their statistics over the old channels');
-  const kinds = config.layer_types;
-  if (Array.isArray(kinds) && kinds.length !== change.after.layers.length) notes.push('layer_types lists the kind of every layer and was left as it is');
+  if (Array.isArray(config.layer_types) && config.layer_types.length === change.before.layers.length) updated.layer_types = kindsOf(config.layer_types, change);
   return { config: updated, notes };
+}
+
+/** The kind of every layer; a new one has that of the layer it copies. */
+function kindsOf(kinds: readonly unknown[], { inserted }: ConfigChange): readonly unknown[] {
+  return inserted.reduce<readonly unknown[]>((list, { source, at }) => [...list.slice(0, at), list[source], ...list.slice(at)], kinds);
 }
 
 /** genai_config.json with the sizes of the grown decoder, and its new file name. */

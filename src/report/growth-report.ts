@@ -18,6 +18,8 @@ export interface GrowthReport {
   readonly norm: 'native' | 'old-block' | null;
   /** Stored weights whose old elements were rescaled, with the factor. */
   readonly corrections: readonly string[];
+  /** New layers in the order they were put in: the stack, the layer they copy, the index they got. */
+  readonly inserted: readonly { readonly stack: string; readonly source: number; readonly at: number }[];
   /** Sizes that were rounded, steps that had nothing to do. */
   readonly notes: readonly string[];
 }
@@ -40,6 +42,7 @@ export function reportGrowth(
     portable: judgePortability(before, after, grown.unportable),
     norm: grown.norm,
     corrections: grown.corrections,
+    inserted: grown.inserted,
     notes: grown.notes,
   };
 }

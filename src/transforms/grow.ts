@@ -6,7 +6,7 @@ import type { Model } from '../onnx/ir.ts';
 import { validateModel } from '../onnx/validate.ts';
 import { decomposeFor } from './decompose.ts';
 import type { NewLayer } from './insert-layer.ts';
-import { addLayers } from './layer-addition.ts';
+import { addLayers, type InsertedLayer } from './layer-addition.ts';
 import { planWidths, type WidthPlan } from './plan.ts';
 import type { Step } from './recipe.ts';
 import type { ScaleForm } from './score-scale.ts';
@@ -39,13 +39,15 @@ export interface Grown {
   readonly norm: NormForm | null;
   /** Why the weights do not fit a standard module, but for their sizes. */
   readonly unportable: readonly string[];
+  /** New layers, in the order they were put in. */
+  readonly inserted: readonly InsertedLayer[];
 }
 
 const INLINED = 'the functions of the file were replaced by their bodies where they were called';
 
 /** Applies steps to a model. Pure: the model given is not changed; throws GrowError and returns nothing when a step is impossible. */
 export function growModel(model: Model, steps: readonly Step[], options: GrowOptions): Grown {
-  let grown: Grown = { model, interfaceChanges: [], corrections: [], notes: [], norm: null, unportable: [] };
+  let grown: Grown = { model, interfaceChanges: [], corrections: [], notes: [], norm: null, unportable: [], inserted: [] };
   if (steps.some((step) => step.axis === 'hidden' || step.axis === 'layers')) {
     const plain = unfuse(model);
     if (plain.operators.length > 0)
@@ -65,6 +67,7 @@ export function growModel(model: Model, steps: readonly Step[], options: GrowOpt
         interfaceChanges: [...grown.interfaceChanges, ...next.interfaceChanges],
         notes: [...grown.notes, ...next.notes],
         unportable: [...new Set([...grown.unportable, ...next.unportable])],
+        inserted: [...grown.inserted, ...next.inserted],
       };
       i++;
       continue;
@@ -155,6 +158,7 @@ function growWidths(before: Grown, steps: readonly Step[], options: GrowOptions)
     notes: [...before.notes, ...plan.notes],
     norm: plan.streams.size > 0 ? form : before.norm,
     unportable: [...new Set([...before.unportable, ...widened.unportable])],
+    inserted: before.inserted,
   };
 }
 

@@ -29,6 +29,15 @@ export interface LayersAdded {
   readonly notes: readonly string[];
   /** Why the weights do not fit a standard module, but for their sizes. */
   readonly unportable: readonly string[];
+  /** Where copies were put, in the order it was done. */
+  readonly inserted: readonly InsertedLayer[];
+}
+
+/** A new layer: the layer of a stack it is a copy of, and the index it has now. */
+export interface InsertedLayer {
+  readonly stack: string;
+  readonly source: number;
+  readonly at: number;
 }
 
 /** Inserts the layers a step asks for; each stack grows unless one is named. */
@@ -43,7 +52,7 @@ export function addLayers(model: Model, step: Step, making: LayerMaking): Layers
     });
   if (chosen.length === 0)
     throw new GrowError('USAGE', `there is no stack '${step.selector.stack ?? ''}'`, { where: `step ${step.text}`, hint: `stacks are ${names.join(', ')}` });
-  let added: LayersAdded = { model, interfaceChanges: [], notes: [], unportable: [] };
+  let added: LayersAdded = { model, interfaceChanges: [], notes: [], unportable: [], inserted: [] };
   for (const name of chosen) {
     const stack = anatomy.stacks.find((own) => own.name === name) as Stack;
     const missing = count(step, stack.layers.length);
@@ -55,6 +64,7 @@ export function addLayers(model: Model, step: Step, making: LayerMaking): Layers
         interfaceChanges: [...added.interfaceChanges, ...next.interfaceChanges],
         notes: [...new Set([...added.notes, ...next.notes])],
         unportable: [...new Set([...added.unportable, ...next.unportable])],
+        inserted: [...added.inserted, ...next.inserted],
       };
     }
   }
@@ -96,7 +106,7 @@ function addOne(model: Model, name: string, step: Step, making: LayerMaking): La
     ...(parts.some((own) => own.gated.length > 0) ? ['a new layer is multiplied by a gain of its own, which a standard module does not have'] : []),
   ];
   const notes = parts.slice(0, 1).flatMap((own) => gateNote(name, own));
-  return { ...insertLayer(analysis, parts, making), notes, unportable };
+  return { ...insertLayer(analysis, parts, making), notes, unportable, inserted: [{ stack: name, source, at: before ? 0 : source + 1 }] };
 }
 
 function gateNote(name: string, { gated, gatedBecause }: LayerPart): string[] {

@@ -92,10 +92,10 @@ describe('config.json', () => {
     expect(updateConfig(T5, change('optimum_t5_encoder', 'hidden=+4')).notes).toContainEqual(expect.stringContaining('grow the other file'));
   });
 
-  test('with a list of layer kinds says that it is not extended', () => {
-    expect(updateConfig({ ...LLAMA, layer_types: ['a', 'b'] }, change('dynamo_llama_gqa', 'layers=+1')).notes).toEqual([
-      expect.stringContaining('layer_types'),
-    ]);
+  test('with a list of layer kinds has that of the copied layer for a new one', () => {
+    const { config, notes } = updateConfig({ ...LLAMA, layer_types: ['a', 'b'] }, change('dynamo_llama_gqa', 'layers=+2@after:0', 'layers=+1'));
+    expect(config.layer_types).toEqual(['a', 'a', 'a', 'b', 'b']);
+    expect(notes).toEqual([]);
   });
 });
 

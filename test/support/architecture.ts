@@ -247,14 +247,14 @@ function norm({ g, a }: Context, x: string, size: number, kind = a.norm, form = 
   }
   const mean = kind === 'layer' ? g.reduceMean(x, -1) : '';
   const centred = kind === 'layer' ? g.op('Sub', [x, mean]) : x;
-  const epsilon = g.floats('epsilon', [], [a.epsilon]);
+  const epsilon = (): string => g.floats('epsilon', [], [a.epsilon]);
   if (form === 'std' || form === 'unbiased') {
     const squares = g.reduceMean(g.op('Mul', [centred, centred]), -1);
     const variance = form === 'std' ? squares : g.op('Mul', [squares, g.floats('width_ratio', [], [size / (size - 1)])]);
-    const scaled = g.op('Div', [g.op('Mul', [gain, centred]), g.op('Add', [g.op('Sqrt', [variance]), epsilon])]);
+    const scaled = g.op('Div', [g.op('Mul', [gain, centred]), g.op('Add', [g.op('Sqrt', [variance]), epsilon()])]);
     return bias === '' ? scaled : g.op('Add', [scaled, bias]);
   }
-  const root = (own: string): string => g.op('Sqrt', [g.op('Add', [own, epsilon])]);
+  const root = (own: string): string => g.op('Sqrt', [g.op('Add', [own, epsilon()])]);
   if (form === 'keras') {
     const factor = g.op('Mul', [g.op('Reciprocal', [root(g.reduceMean(g.op('Mul', [centred, centred]), -1))]), gain]);
     const [own, off] = [g.op('Mul', [x, factor]), g.op('Mul', [mean, factor])];

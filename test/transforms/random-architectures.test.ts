@@ -28,16 +28,17 @@ const parameters = (count: number): { numRuns: number; seed: number; endOnFailur
  */
 const toleranceOf = (a: Architecture): number => (a.normForm === 'fused' ? 1e-7 : 1e-11);
 
-/** The grown model; null where a refusal is right: in front of the first layer of a post-norm stack nothing may stand that takes the new layer's norms. */
+/**
+ * The grown model; null where a refusal is right: norms that form no chain put a gain around a new first layer, and the stack
+ * behind it is not found again for more steps.
+ */
 function growOrRefuse({ a, steps }: Case, model: Model): Grown | null {
   try {
     return grownBy(model, steps);
   } catch (error) {
-    const refused =
-      error instanceof GrowError && error.code === 'UNSUPPORTED_AXIS' && error.message.startsWith('a post-norm layer cannot be inserted here exactly');
-    const merges = a.placement === 'post' && steps.some((step) => step.startsWith('layers'));
-    const standard = !['std', 'unbiased', 'l2'].includes(a.normForm);
-    if (refused && merges && (!standard || steps.some((step) => /@before:0|@after:0/.test(step)))) return null;
+    const refused = error instanceof GrowError && error.code === 'UNSUPPORTED_AXIS';
+    const unmerged = a.placement === 'post' && ['std', 'unbiased', 'l2'].includes(a.normForm);
+    if (refused && unmerged && error.message.endsWith('was not found again') && steps.some((step) => step.includes('@before:0'))) return null;
     throw error;
   }
 }
@@ -73,7 +74,7 @@ describe(`random architectures (seed ${SEED})`, () => {
       }),
       parameters(260),
     );
-    expect(grownCases).toBeGreaterThan(0.93 * runs(260));
+    expect(grownCases).toBeGreaterThan(0.97 * runs(260));
     if (LONG) console.log(`${grownCases} grown, largest difference without fused norms ${worst}`);
   });
 
