@@ -91,7 +91,6 @@ CASES += [
     (gpt2, ["hidden=x2", "qk=x2", "v=x2", "--norm", "native", "--scale", "weights"]),
     (vit, ["hidden=x2", "qk=x2", "v=x2", "--norm", "native", "--scale", "weights"]),
     (bert, ["mlp=x2"]),
-    (bert, BOTH),
     (qwen3, ["kv-heads=x2", "mlp=x2"]),
     (gemma2, ["mlp=x2", "kv-heads=x2", "layers=+2"]),
     # and where it is not so

@@ -2,11 +2,15 @@
 import type { Analysis } from './graph-analysis.ts';
 import { ruleOf } from './op-rules.ts';
 
-/** True when a value is certainly zero everywhere. */
+/**
+ * True when a value is certainly zero everywhere, also when it gets bigger. Stored zeros of several elements do not count: the
+ * weights of a new layer are zero at first, and what they gain when they grow is zero only where that is demanded.
+ */
 export function isAlwaysZero(analysis: Analysis, value: string, depth = 0): boolean {
-  const { data, facts } = analysis;
+  const { data, facts, flat } = analysis;
   const elements = facts.elements(value);
-  if (elements !== null) return elements.length > 0 && elements.every((e) => e.value === 0);
+  if (elements?.length === 1) return elements[0]?.value === 0;
+  if (flat.constants.has(value)) return false;
   const node = data.producer(value);
   const relation = node === undefined ? undefined : facts.relations.get(node);
   if (node === undefined || relation === undefined || relation.kind === 'unknown' || depth > 16) return false;

@@ -172,9 +172,17 @@ function castConstants(flat: FlatGraph, sheet: Sheet): { readonly held: Readonly
   return { held, floats };
 }
 
-/** A float tensor with float64 elements, made when they are read. Others stay. */
+const widenedAlready = new WeakMap<Tensor, Tensor>();
+
+/** A float tensor with float64 elements; the same one wherever it stands, so that it is found again in the model. Others stay. */
 function widened(tensor: Tensor): Tensor {
   if (!isFloat(tensor.dataType) || tensor.dataType === DataType.DOUBLE) return tensor;
+  const known = widenedAlready.get(tensor) ?? widenedNew(tensor);
+  widenedAlready.set(tensor, known);
+  return known;
+}
+
+function widenedNew(tensor: Tensor): Tensor {
   const count = elementCount(tensor.dims);
   const numbers = readNumbers(tensor, 0, count);
   return { ...plain(tensor), dataType: DataType.DOUBLE, data: bytesSource(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)) };

@@ -48,7 +48,14 @@ export function findRounded(old: Constants, now: Constants): Rounded {
     const namesake = old.get(name)?.tensor;
     const found = namesake === undefined ? heldBy(old, tensor, unit, factors) : { before: namesake, scaled: scaledBy(namesake, tensor, unit) };
     if (found === null) unclear.add(name);
-    if (found === null || found.scaled === null) continue;
+    if (found === null) continue;
+    if (found.scaled === null) {
+      const part = partlyScaled(found.before, tensor, unit, factors);
+      if (part === null) continue;
+      corrections.push({ tensor: name, factor: part.factor, offset: 0 });
+      exact.set(name, part.exact);
+      continue;
+    }
     const { before, scaled } = found;
     const factor = scaled === 'equal' ? 1 : factors.find((own) => own >= scaled.low && own <= scaled.high);
     if (scaled !== 'equal') corrections.push({ tensor: name, factor: factor ?? (scaled.low + scaled.high) / 2, offset: scaled.offset });
@@ -59,6 +66,29 @@ export function findRounded(old: Constants, now: Constants): Rounded {
     if (factor !== undefined && (scaled !== 'equal' || means !== null)) exact.set(name, means ?? whole);
   }
   return { corrections, exact, unclear };
+}
+
+/**
+ * A constant in which some old elements are as they were and the others times one likely factor: queries, keys and values may
+ * share a matrix, and a score scale is a matter of one of them.
+ */
+function partlyScaled(old: Tensor, now: Tensor, unit: number, factors: readonly number[]): { readonly factor: number; readonly exact: Float64Array } | null {
+  if (!fits(old.dims, now.dims)) return null;
+  const [before, after] = [readNumbers(old), readNumbers(now)];
+  for (const factor of factors) {
+    const exact = Float64Array.from(after);
+    let i = 0;
+    for (let j = 0; j < after.length && i < before.length; j++) {
+      const [x, y] = [before[i] ?? 0, after[j] ?? 0];
+      const [low, high] = x === 0 ? [1, 0] : range(x, y, unit, 0);
+      const scaled = low <= factor && factor <= high;
+      if (!scaled && !Object.is(x, y)) continue;
+      if (scaled) exact[j] = factor * x;
+      i++;
+    }
+    if (i === before.length) return { factor, exact };
+  }
+  return null;
 }
 
 /** An old constant whose elements a new one holds, as they are or times a likely factor. */
