@@ -1,4 +1,4 @@
-import { assert } from '../errors.ts';
+import { assert, GrowError } from '../errors.ts';
 import { bytesSource } from './byte-source.ts';
 import { byteCount, dataTypeName, elementBits, elementCount } from './data-types.ts';
 import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './half-floats.ts';
@@ -103,7 +103,10 @@ export function tensorFromNumbers(name: string, dataType: number, dims: readonly
 
 function codecOf(dataType: number): Codec {
   const codec = CODECS.get(dataType);
-  assert(codec !== undefined, `numbers of data type ${dataTypeName(dataType)}`);
+  if (codec === undefined)
+    throw new GrowError('INVALID_MODEL', `numbers are wanted in ${dataTypeName(dataType)}, which holds none that are understood`, {
+      hint: 'a type in the file is missing or wrong: run onnx.checker on it, and export it again',
+    });
   return codec;
 }
 

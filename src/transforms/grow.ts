@@ -83,8 +83,15 @@ export function growModel(model: Model, steps: readonly Step[], options: GrowOpt
 
 /** A grown graph has no structural fault that the old one has not; one would be a bug of ours, and nothing is handed over. */
 function refuseBroken(old: Model, grown: Model): void {
-  const known = new Set(validateModel(old).map((finding) => finding.message));
+  const before = validateModel(old);
+  const known = new Set(before.map((finding) => finding.message));
   const [fault] = validateModel(grown).filter((finding) => !known.has(finding.message));
+  const [own] = before;
+  if (fault !== undefined && own !== undefined)
+    throw new GrowError('INVALID_MODEL', `the graph is broken: ${own.message}`, {
+      where: own.where,
+      hint: 'run onnx.checker on the file, and export it again',
+    });
   assert(fault === undefined, `the grown graph is broken at ${fault?.where ?? ''}: ${fault?.message ?? ''}`);
 }
 

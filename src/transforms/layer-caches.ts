@@ -214,6 +214,12 @@ function renumberCaches(
     changes.push(`${what} ${finalName(slot, newAt)} is new`);
   }
   const real = [...moves].filter(([from, to]) => from !== to && from !== '');
+  // A name in that order may belong to something that is no cache of these layers; then the new ones keep names of their own.
+  const taken = new Set((what === 'input' ? draft.inputs : draft.outputs).map((info) => info.name));
+  if (real.some(([, to]) => taken.has(to) && !moves.has(to))) {
+    changes.splice(changes.length - slots, slots, ...[...added.values()].map((name) => `${what} ${name} is new`));
+    return;
+  }
   if (newAt < total) changes.push(`${what}s of the layers behind it are renumbered`);
   renameValues(draft, new Map(real));
 }

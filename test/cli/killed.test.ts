@@ -1,0 +1,110 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { inspect } from '../../src/index.ts';
+import { fixture, MAIN, runGrow, runJson } from '../support/command.ts';
+import { LONG, SEED } from '../support/long.ts';
+import { randomFrom } from '../support/mutations.ts';
+import { temporaryFolder } from '../support/temp-folder.ts';
+
+const SOURCE = fixture('torchscript_paper');
+const OLD_WIDTH = inspect(SOURCE).layers[0]?.mlp?.size ?? 0;
+const KILLS = LONG ? 300 : 6;
+const WORDS = ['apply', 'in.onnx', '-o', 'out.onnx', 'mlp=x2', '--force', '--quiet', '--no-verify', '--external-data', 'always'];
+
+/** A folder with a model to grow, and one at the target that has its weights beside it. */
+async function workplace(): Promise<string> {
+  const folder = temporaryFolder();
+  copyFileSync(SOURCE, path.join(folder, 'in.onnx'));
+  const { code } = await runGrow(['apply', 'in.onnx', '-o', 'out.onnx', 'heads=+1', '--no-verify', '--quiet', '--external-data', 'always'], { cwd: folder });
+  expect(code).toBe(0);
+  return folder;
+}
+
+/** Width of the feed-forward of the model at the target: reading it reads its data, too. */
+const widthOf = (folder: string): number => inspect(path.join(folder, 'out.onnx')).layers[0]?.mlp?.size ?? 0;
+
+/** Starts the command and ends it without warning after some time. Whether it was still running. */
+function killedAfter(folder: string, milliseconds: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [MAIN, ...WORDS], { cwd: folder, stdio: 'ignore' });
+    const timer = setTimeout(() => child.kill('SIGKILL'), milliseconds);
+    child.once('error', reject);
+    child.once('close', (_, signal) => {
+      clearTimeout(timer);
+      resolve(signal === 'SIGKILL');
+    });
+  });
+}
+
+describe('apply that is killed', () => {
+  test('leaves the old model or the whole new one, and nothing that stops the next run', { timeout: LONG ? 0 : 180_000 }, async () => {
+    const random = randomFrom(SEED);
+    const folder = await workplace();
+    const started = performance.now();
+    expect((await runGrow(WORDS, { cwd: folder })).code).toBe(0);
+    const whole = performance.now() - started;
+    const counts = { killed: 0, old: 0, now: 0 };
+    for (let i = 0; i < KILLS; i++) {
+      const place = await workplace();
+      if (await killedAfter(place, whole * random() * 1.1)) counts.killed++;
+      const width = widthOf(place);
+      expect([OLD_WIDTH, 2 * OLD_WIDTH]).toContain(width);
+      counts[width === OLD_WIDTH ? 'old' : 'now']++;
+      expect((await runGrow(WORDS, { cwd: place })).code).toBe(0);
+      expect(widthOf(place)).toBe(2 * OLD_WIDTH);
+      // What the killed run left has its process in its name, and nobody mistakes it for a model.
+      const names = readdirSync(place).filter((name) => !/^\..+\.tmp$/.test(name));
+      expect(names).toEqual(['in.onnx', expect.stringMatching(/^out-[0-9a-f]+\.data$/), 'out.onnx']);
+    }
+    if (LONG) console.warn(`seed ${SEED}: ${JSON.stringify(counts)} of ${KILLS}`);
+    expect(counts.killed).toBeGreaterThan(KILLS / 4);
+  });
+});
+
+describe('apply without room', () => {
+  test('on a full disk: exit code 5, the target as it was, nothing left behind', async ({ skip }) => {
+    const folder = temporaryFolder();
+    const place = path.join(folder, 'small');
+    mkdirSync(place);
+    const size = Math.ceil(statSync(SOURCE).size / 1024) + 60;
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}k`, 'tmpfs', place]).status !== 0) skip('a small disk cannot be mounted here');
+    onTestFinished(() => void spawnSync('umount', [place]));
+    copyFileSync(SOURCE, path.join(place, 'out.onnx'));
+    for (const external of ['always', 'never']) {
+      const ended = await runJson([
+        'apply',
+        SOURCE,
+        '-o',
+        path.join(place, 'out.onnx'),
+        'mlp=x8',
+        'hidden=x2',
+        '--force',
+        '--no-verify',
+        '--external-data',
+        external,
+      ]);
+      expect(ended).toMatchObject({ code: 5, document: { ok: false, error: { code: 'IO', message: expect.stringContaining('the disk is full') } } });
+      expect(readdirSync(place)).toEqual(['out.onnx']);
+      expect(inspect(path.join(place, 'out.onnx')).layers[0]?.mlp?.size).toBe(OLD_WIDTH);
+    }
+  });
+
+  test('in a folder that cannot be written to: exit code 5', async ({ skip }) => {
+    const folder = temporaryFolder();
+    const place = path.join(folder, 'fixed');
+    mkdirSync(place);
+    copyFileSync(SOURCE, path.join(place, 'out.onnx'));
+    if (process.getuid?.() === 0) {
+      if (spawnSync('mount', ['--bind', place, place]).status !== 0) skip('nothing can be made read-only here');
+      onTestFinished(() => void spawnSync('umount', [place]));
+      if (spawnSync('mount', ['-o', 'remount,bind,ro', place]).status !== 0) skip('nothing can be made read-only here');
+    } else chmodSync(place, 0o555);
+    const ended = await runJson(['apply', SOURCE, '-o', path.join(place, 'out.onnx'), 'mlp=x2', '--force', '--no-verify']);
+    expect(ended).toMatchObject({ code: 5, document: { error: { code: 'IO' } } });
+    expect(existsSync(path.join(place, 'out.onnx'))).toBe(true);
+    expect(readdirSync(place)).toEqual(['out.onnx']);
+    if (process.getuid?.() !== 0) chmodSync(place, 0o755);
+  });
+});
