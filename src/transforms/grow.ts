@@ -153,6 +153,7 @@ function growWidths(before: Grown, steps: readonly Step[], options: GrowOptions)
       norms: anatomy.norms,
       attention: anatomy.attention,
       form,
+      onlyNative: options.norm === 'native',
       scale: options.scale ?? 'keep',
       seed: options.seed,
       exposeOutputs: options.exposeOutputs,
@@ -181,7 +182,7 @@ function refuseTorn({ torn }: WidthPlan): void {
 
 /** auto: native where it is exact, else old-block. */
 function chooseForm(hidden: boolean, norm: GrowOptions['norm'], attempt: (form: NormForm) => Widened): [Widened, NormForm] {
-  if (!hidden || norm === 'old-block') return [attempt('old-block'), 'old-block'];
+  if (norm === 'old-block' || (!hidden && norm === 'auto')) return [attempt('old-block'), 'old-block'];
   if (norm === 'native') return [attempt('native'), 'native'];
   try {
     return [attempt('native'), 'native'];

@@ -15,6 +15,8 @@ export interface WidenRequest {
   readonly norms: readonly Norm[];
   readonly attention: readonly Attention[];
   readonly form: NormForm;
+  /** The user asked for the native form: a norm that cannot have it is refused. */
+  readonly onlyNative: boolean;
   readonly scale: ScaleForm;
   readonly seed: number;
   readonly exposeOutputs: boolean;

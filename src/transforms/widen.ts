@@ -52,6 +52,8 @@ export function widen(analysis: Analysis, request: WidenRequest): Widened {
   const rounding = request.form === 'native' ? roundsActivations(analysis) : null;
   for (const norm of grown) {
     const isStream = isStreamAxis(request, norm.axis);
+    if (request.onlyNative && !isStream)
+      throw notNative('a norm over query/key or value channels would have to split them, which is not available', statisticOf(norm));
     if (request.form === 'native' && isStream) {
       if (rounding !== null)
         throw notNative(`${rounding} rounds activations, and what is rounding in front of it can be a whole step behind it`, statisticOf(norm));

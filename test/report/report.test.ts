@@ -34,6 +34,11 @@ describe('portable: the weights fit the standard module of the bigger size', () 
   });
 });
 
+test('a norm over queries and keys has no native form: it is refused where nothing else is wanted', () => {
+  expect(() => grow(fixture('dynamo_qwen3'), ['qk=+4', 'v=+4'], { norm: 'native' })).toThrow(/native norm form is not exact here.*split/);
+  expect(grow(fixture('dynamo_qwen3'), ['hidden=+4', 'qk=+4', 'v=+4']).report.norm).toBe('native');
+});
+
 describe('inspect', () => {
   test('finds a stored copy of the table of tokens, and none when one element differs', () => {
     const file = fixture('optimum_gpt2_past');
