@@ -98,7 +98,13 @@ async function attemptAt(request: Request, profile: string | undefined, old: Sid
       level,
       what: `running the ${side.which} model at optimisation level '${level}'${threads > 1 ? ` on ${threads} threads` : ''}`,
     });
-    const session = await openSession(side.loadable, { level, threads, provider: request.provider, ...(profile === undefined ? {} : { profile }) });
+    const session = await openSession(side.loadable, {
+      level,
+      threads,
+      provider: request.provider,
+      mapped: request.large,
+      ...(profile === undefined ? {} : { profile }),
+    });
     try {
       return await work(session);
     } finally {

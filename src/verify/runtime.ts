@@ -22,6 +22,8 @@ interface SessionOptions {
   readonly provider: Provider;
   /** Where the runtime writes what ran where, when the session is released; the beginning of a path. */
   readonly profile?: string;
+  /** Leaves weights where they are mapped from the file instead of rearranging them in memory. */
+  readonly mapped?: boolean;
 }
 
 /** A loaded model. `run` throws the runtime's own errors. */
@@ -57,6 +59,7 @@ export async function openSession(model: string | Uint8Array, options: SessionOp
     interOpNumThreads: 1,
     executionProviders: [options.provider],
     logSeverityLevel: 4,
+    ...(options.mapped === true ? { extra: { session: { disable_prepacking: '1' } } } : {}),
     ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
   };
   const session = typeof model === 'string' ? await InferenceSession.create(model, settings) : await InferenceSession.create(model, settings);
