@@ -50,8 +50,8 @@ function numbered(name: string): NumberedName | null {
 }
 
 /**
- * Feeds for the new model from the original's. Where an input is wider, the new elements are zero: keys and values of
- * new heads, which then add nothing. What only a new layer reads is random, since its writers are zero.
+ * Feeds for the new model from the original's. Where keys or values are wider, their new elements are zero, as a grown encoder
+ * makes them. What new heads and new layers read is random: they must add nothing whatever it is.
  * Null when an input's shape is not known.
  */
 export function adaptFeeds(
@@ -70,13 +70,17 @@ export function adaptFeeds(
         input.name,
         makeValues(input.type, dims, (i) => normal(randomKey(input.name), i)),
       );
-    else adapted.set(input.name, input.role.kind === 'floats' ? widened(given, dims) : given);
+    else adapted.set(input.name, input.role.kind === 'floats' ? widened(given, dims, randomKey(input.name)) : given);
   }
   return adapted;
 }
 
-/** The values with zeros behind them along each axis that grew; unchanged where none did. */
-export function widened(values: Values, dims: readonly number[]): Values {
+/** Caches are [batch, heads, tokens, width] but for those that fuse some of these, whose new heads cannot be told from new width. */
+const HEADS = 1;
+const CACHE_RANK = 4;
+
+/** The values with zeros behind them along each axis that grew, random numbers for new heads; unchanged where none grew. */
+export function widened(values: Values, dims: readonly number[], key: number): Values {
   const grew = values.dims.length === dims.length && dims.every((dim, axis) => dim >= (values.dims[axis] ?? 0));
   if (!grew || values.type === 'string' || sameDims(values.dims, dims)) return values;
   const numbers = asNumbers(values);
@@ -84,13 +88,17 @@ export function widened(values: Values, dims: readonly number[]): Values {
   return makeValues(values.type, dims, (index) => {
     let rest = index;
     let offset = 0;
+    let newHead = false;
     for (let axis = dims.length - 1; axis >= 0; axis--) {
       const dim = dims[axis] ?? 1;
       const at = rest % dim;
       rest = Math.floor(rest / dim);
-      if (at >= (values.dims[axis] ?? 0)) return 0;
+      if (at >= (values.dims[axis] ?? 0)) {
+        if (dims.length !== CACHE_RANK || axis !== HEADS) return 0;
+        newHead = true;
+      }
       offset += at * (strides[axis] ?? 0);
     }
-    return numbers[offset] ?? 0;
+    return newHead ? normal(key, index) : (numbers[offset] ?? 0);
   });
 }

@@ -5,6 +5,7 @@ import type { Case } from './cases.ts';
 import { makeFeeds, resolveDims } from './feeds.ts';
 import { asTaken, type GivenInputs } from './given.ts';
 import type { CacheSpec, ModelInterface } from './interface.ts';
+import { randomKey } from './random.ts';
 import type { Session } from './runtime.ts';
 import type { Assignment, Context } from './sizes.ts';
 import type { Values } from './values.ts';
@@ -136,7 +137,7 @@ function firstCaches(specs: readonly CacheSpec[], sizes: ReadonlyMap<string, num
   return new Map(
     [...empty].map(([name, values]) => {
       const own = given.feeds.get(name);
-      return [name, own === undefined ? values : widened(asTaken(own, values.type), values.dims)] as const;
+      return [name, own === undefined ? values : widened(asTaken(own, values.type), values.dims, randomKey(name))] as const;
     }),
   );
 }

@@ -118,6 +118,29 @@ describe('caches', () => {
   });
 });
 
+describe('keys and values that a decoder only takes', () => {
+  /** Sums keys of all heads, each times its weight. */
+  const heads = (weights: readonly number[], width = 3): ModelSpec => ({
+    inputs: { 'past.0.encoder.key': { type: 'float', dims: ['n', weights.length, 's', width] } },
+    outputs: { y: { type: 'float', dims: ['n', 1, 's', 1] } },
+    nodes: [
+      { op: 'Mul', inputs: ['past.0.encoder.key', 'w'], outputs: ['m'] },
+      { op: 'ReduceSum', inputs: ['m', 'axes'], outputs: ['y'] },
+    ],
+    floats: { w: [[weights.length, 1, 1], weights] },
+    integers: { axes: [[2], [1, 3]] },
+  });
+
+  it('show a new head that is read, and none that is not', async () => {
+    expect(await verdictOnSpecs(heads([1, 2]), heads([1, 2, 0]))).toMatchObject({ verdict: expect.stringMatching(/bit-exact|rounding/) });
+    expect(await verdictOnSpecs(heads([1, 2]), heads([1, 2, 0.5]))).toMatchObject({ verdict: 'changed' });
+  });
+
+  it('are zero where they are wider, as the encoder makes them', async () => {
+    expect(await verdictOnSpecs(heads([1, 2]), heads([1, 2], 5))).toMatchObject({ verdict: expect.stringMatching(/bit-exact|rounding/) });
+  });
+});
+
 describe('an inconclusive comparison', () => {
   const constant: ModelSpec = {
     inputs: { x: { type: 'float', dims: ['n', 2] } },
