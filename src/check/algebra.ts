@@ -12,6 +12,9 @@ type Dims = readonly Size[];
 /** The number 1, as a term without dimensions. */
 export const unit = (terms: Terms): Ref => refOf(terms.make('1', '', [], []));
 
+/** The number 0, as a term without dimensions: of values that are zero at all old places. */
+export const nothing = (terms: Terms): Scaled => scaled(refOf(terms.make('0', '', [], [])));
+
 /** A term of an operator without a normal form of its own. */
 export const plain = (terms: Terms, op: string, attributes: string, operands: readonly Scaled[], dims: Dims): Scaled =>
   scaled(refOf(terms.make(op, attributes, operands, dims)));
@@ -44,7 +47,10 @@ function relaxed(parts: readonly Scaled[], dims: Dims): readonly Scaled[] {
 
 /** The sum of values; null when nothing is left of it. */
 export function sum(terms: Terms, operands: readonly Scaled[], dims: Dims): Scaled | null {
-  const parts = relaxed(operands, dims);
+  const parts = relaxed(
+    operands.filter((operand) => operand.ref.base.op !== '0'),
+    dims,
+  );
   const all = [...parts.flatMap(summands)].sort((a, b) => compare(a.ref.key, b.ref.key) || compare(a.scale.key, b.scale.key));
   const left: Scaled[] = [];
   for (const part of all) {
@@ -81,6 +87,7 @@ function productOf(terms: Terms, parts: readonly Scaled[], dims: Dims): Scaled {
 
 /** The product of values. */
 export function multiply(terms: Terms, operands: readonly Scaled[], dims: Dims): Scaled {
+  if (operands.some((operand) => operand.ref.base.op === '0')) return nothing(terms);
   const parts = relaxed(operands, dims);
   const all = parts.map(factors);
   const scale = all.reduce((product, own) => times(product, own.scale), ONE);

@@ -6,6 +6,7 @@
  * are read from both files; nothing that growth says is trusted. What is not understood is not proved.
  */
 
+import { equal, keyOf } from '../analysis/size.ts';
 import { GrowError } from '../errors.ts';
 import { opsetVersion } from '../onnx/graph.ts';
 import type { Model } from '../onnx/ir.ts';
@@ -13,7 +14,7 @@ import { blame } from './blame.ts';
 import { startContext } from './context.ts';
 import { type CheckResult, type Finding, refuted, unproved } from './findings.ts';
 import { compareOutputs, corrected, difference, newInputs, oldInputs, pairOutputs, supposeInputs } from './interface.ts';
-import { prepare } from './prepare.ts';
+import { prepare, type Side } from './prepare.ts';
 import { walk } from './walk.ts';
 
 /** Proves that `now` computes what `old` does, or says where the proof stops. */
@@ -51,8 +52,13 @@ function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {
       continue;
     }
     const open = compared.findings;
-    const all: readonly Finding[] = [...opsetFindings(old, now), ...first.findings, ...(open.length === 0 ? [] : blame(after, newValues, open))];
-    return { proved: all.length === 0 && wishes.size === 0, findings: all, assumptions: assumptions() };
+    const all: readonly Finding[] = [
+      ...opsetFindings(old, now),
+      ...sizeFindings(before, after),
+      ...first.findings,
+      ...(open.length === 0 ? [] : blame(after, newValues, open)),
+    ];
+    return { proved: all.length === 0 && wishes.size === 0, findings: all, assumptions: assumptions(before) };
   }
 }
 
@@ -64,4 +70,21 @@ function opsetFindings(old: Model, now: Model): Finding[] {
   return a === b ? [] : [refuted('model', `opset ${a} became ${b}`)];
 }
 
-const assumptions = (): readonly string[] => ['activations are finite'];
+/** Input sizes that must be equal for the new graph to run must be so for the old one too. */
+function sizeFindings(before: Side, after: Side): Finding[] {
+  const declared = new Set(
+    before.flat.inputs.flatMap((input) => input.type?.dims?.map((dim, d) => (typeof dim === 'string' ? dim : `${input.name}.${d}`)) ?? []),
+  );
+  return [...after.facts.bindings].flatMap(([name, size]): Finding[] => {
+    const known = before.facts.bindings.get(name);
+    if (!declared.has(name) || (known !== undefined && equal(known, size))) return [];
+    return [unproved(`size ${name}`, `would have to be ${keyOf(size)} in the new graph`)];
+  });
+}
+
+/** What a proof takes for granted. */
+const assumptions = (before: Side): readonly string[] => [
+  'values that are computed are finite numbers, and divisors are not zero',
+  'dimensions of inputs are at least 1',
+  ...[...before.facts.bindings].filter(([name]) => !name.includes('#')).map(([name, size]) => `${name} = ${keyOf(size)}, as the old graph needs`),
+];

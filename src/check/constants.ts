@@ -50,11 +50,19 @@ function storedAs(now: Ref, old: Ref, scale: Scale): { readonly now: Ref; readon
 const like = (ref: Ref, constant: NonNullable<Ref['base']['constant']>): Ref => ({ ...ref, base: { ...ref.base, constant } });
 
 /** Compares a new constant with an old one where all dimensions are known. */
-export function compare(now: Ref, old: Ref, dims: readonly Dim[], scale: Scale, ignored: readonly (Uint8Array | null)[] = []): Match | NearMiss | null {
+export function compare(
+  ctx: Context,
+  now: Ref,
+  old: Ref,
+  dims: readonly Dim[],
+  scale: Scale,
+  ignored: readonly (Uint8Array | null)[] = [],
+): Match | NearMiss | null {
   const as = storedAs(now, old, scale);
   const found = scan(as.now, dims, as.old, as.stored, ignored);
   if (found === null) return null;
   if (found.wrong > 0) return { wrong: found.wrong, compared: found.compared, first: found.firstWrong };
+  if (found.finite) ctx.finite.add(now.base);
   const kinds = as.now === now ? found.kinds : (scan(now, dims, null, AS_IS, ignored)?.kinds ?? found.kinds);
   return { own: scaled(old, scale), dims: classified(dims, kinds), finite: found.finite };
 }
@@ -107,6 +115,7 @@ function restrictedOnce(ctx: Context, now: Ref, dims: readonly Dim[]): Match | n
   }
   const found = scan(now, dims, null);
   if (found === null) return null;
+  if (found.finite) ctx.finite.add(now.base);
   const term = ctx.terms.constant(numbersConstant(old, constant.dtype, data));
   return { own: scaled(refOf(term)), dims: classified(dims, found.kinds), finite: found.finite };
 }
@@ -162,7 +171,7 @@ function relateOnce(
   });
   let best: NearMiss | null = null;
   const attempt = (dims: readonly Dim[]): Match | null => {
-    const result = compare(now, old, dims, scale, ignored);
+    const result = compare(ctx, now, old, dims, scale, ignored);
     if (isMatch(result)) {
       for (const [d, dim] of result.dims.entries()) if (known[d] === null) ctx.hint(dim);
       return result;

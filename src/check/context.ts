@@ -7,7 +7,7 @@ import type { FlatNode } from '../onnx/graph.ts';
 import type { Wish } from './caches.ts';
 import { type Dim, flat, indexMap, Kind, mappedDim } from './dim.ts';
 import type { Scale } from './scale.ts';
-import { type Scaled, startTerms, type Terms } from './term.ts';
+import { type Scaled, startTerms, type Term, type Terms } from './term.ts';
 import type { Value } from './value.ts';
 
 export interface Context {
@@ -26,6 +26,8 @@ export interface Context {
   readonly fused: Map<string, OldNode[]>;
   /** What cache inputs of the new graph turned out to be, by name. */
   readonly wishes: Map<string, Wish>;
+  /** Constants of the new graph whose infinite elements, if any, are old ones. */
+  readonly finite: Set<Term>;
   readonly notes: Set<string>;
 }
 
@@ -87,6 +89,7 @@ export function startContext(): Context {
     shapes: new Map(),
     fused: new Map(),
     wishes: new Map(),
+    finite: new Set(),
     notes: new Set(),
   };
 }

@@ -171,6 +171,12 @@ function globalMean(w: Writer): boolean {
   return true;
 }
 
+/** A cast to the type of another operand. */
+function castLike(w: Writer): boolean {
+  w.put('Cast', [w.node.inputs[0] ?? ''], { to: w.dtype(1) }, w.node.outputs[0]);
+  return true;
+}
+
 const RULES: ReadonlyMap<string, (w: Writer) => boolean> = new Map([
   ['LayerNormalization', (w: Writer) => normOperator(w, true)],
   ['RMSNormalization', (w: Writer) => normOperator(w, false)],
@@ -183,6 +189,7 @@ const RULES: ReadonlyMap<string, (w: Writer) => boolean> = new Map([
   ['com.microsoft.FastGelu', (w: Writer) => biased(w, 'com.microsoft.FastGelu')],
   ['com.microsoft.Gelu', (w: Writer) => biased(w, 'Gelu')],
   ['Gemm', gemm],
+  ['CastLike', castLike],
   ['GlobalAveragePool', globalMean],
   ['com.microsoft.FusedMatMul', fusedMatMul],
 ]);

@@ -19,6 +19,8 @@ export interface Constant {
   readonly stored: Tensor | null;
   /** The constant is this stored tensor plus a number: 1 + γ. */
   readonly shifted: { readonly from: Constant; readonly by: number } | null;
+  /** True when all elements are finite numbers. */
+  isFinite(): boolean;
   /** The number that all elements are, where the constant is small enough to look. */
   readonly uniform: number | null;
 }
@@ -41,6 +43,7 @@ export function storedConstant(tensor: Tensor): Constant | null {
     read: blocks,
     stored: tensor,
     shifted: null,
+    isFinite: () => allFinite(blocks, count),
     uniform: null,
   };
 }
@@ -57,6 +60,7 @@ export function numbersConstant(dims: readonly number[], dtype: number, numbers:
     read: (start, count) => numbers.subarray(start, start + count),
     stored: null,
     shifted,
+    isFinite: () => numbers.every(Number.isFinite),
     uniform: uniformOf(numbers),
   };
 }
@@ -64,6 +68,11 @@ export function numbersConstant(dims: readonly number[], dtype: number, numbers:
 function sameNumbers(other: Constant, numbers: Float64Array): boolean {
   const own = other.read(0, numbers.length);
   return numbers.every((x, i) => Object.is(x, own[i]) || x === own[i]);
+}
+
+function allFinite(read: Constant['read'], count: number): boolean {
+  for (let at = 0; at < count; at += BLOCK) if (!read(at, Math.min(BLOCK, count - at)).every(Number.isFinite)) return false;
+  return true;
 }
 
 function uniformOf(numbers: Float64Array): number | null {

@@ -100,8 +100,11 @@ export function pairOutputs(old: Side, now: Side, supposed: ReadonlyMap<string, 
   const sorted = [...supposed].sort(([a], [b]) => numberOrder(a, b));
   const readers = [...new Map(sorted.flatMap(([name, own]) => (own.dims === null ? [] : [[own.old, name] as const])))];
   const holders = [...new Map(caches.map((pair) => [pair.old, pair.now] as const))];
-  if (renamed !== undefined && (!grew || !inOrder(readers) || !inOrder(holders)))
+  const misplaced = holders.find(([from, to]) => from !== to);
+  if (renamed !== undefined && (!grew || !inOrder([...readers, ...holders])))
     findings.push(unproved(`input ${renamed[0]}`, `holds what input ${renamed[1].old} held`));
+  else if (misplaced !== undefined && (!grew || !inOrder([...readers, ...holders])))
+    findings.push(unproved(`output ${misplaced[1]}`, `holds what output ${misplaced[0]} held`));
   const covered = new Set(caches.map((pair) => pair.old));
   const rest = old.flat.outputs.map((output) => output.name).filter((name) => !covered.has(name));
   const names = now.flat.outputs.map((output) => output.name);

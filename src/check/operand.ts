@@ -1,6 +1,6 @@
 /** What a constant operand of the new graph is to the values that it is added to or multiplied with. */
 import { equal } from '../analysis/size.ts';
-import { divide, factors, multiply, summands, unit } from './algebra.ts';
+import { divide, factors, multiply, nothing, summands, unit } from './algebra.ts';
 import { isMatch, isRounded, type NearMiss, relate, restricted } from './constants.ts';
 import type { Site } from './context.ts';
 import { type Dim, isSame, Kind, mapKinds, newSize } from './dim.ts';
@@ -41,6 +41,7 @@ export function matchOperand(site: Site, family: Family, data: readonly Scaled[]
     if (!found.finite) return notFinite();
     if (isScalar(value)) return { own: number(value), dims: found.dims };
     if (value === 0 && family === 'Sum') return { own: null, dims: found.dims };
+    if (value === 0 && family === 'Product') return { own: nothing(ctx.terms), dims: found.dims };
     if (found.own.ref.base.old) return found;
   }
   const mask = dims.some((dim) => dim === null) ? maskOf(ctx, operand, dims) : null;

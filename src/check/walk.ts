@@ -7,6 +7,7 @@ import { DataType } from '../onnx/ir.ts';
 import { plain } from './algebra.ts';
 import type { Context, Site } from './context.ts';
 import { numbersConstant, storedConstant } from './elements.ts';
+import { refuted } from './findings.ts';
 import { fold, numbersOf } from './fold.ts';
 import type { Side } from './prepare.ts';
 import { ruleFor } from './rules/table.ts';
@@ -104,7 +105,11 @@ function evaluate(
   };
   // where an operand is unknown already, the cause is there
   const cause = operands.some((own) => own?.kind === 'free');
-  const results = ruleFor(node)(site).map((own): Value => (cause && own.kind === 'free' ? free() : own));
+  const found = ruleFor(node)(site).map((own): Value => (cause && own.kind === 'free' ? free() : own));
+  const results =
+    isNew && !MOVES.has(node.op) && operands.some((own) => isInfinite(ctx, own))
+      ? found.map(() => free(refuted(nodeLabel(node), `${node.op}: a new parameter is not finite`)))
+      : found;
   return node.outputs.map((name, o) => (name !== '' && numbers[o] != null ? numbers[o] : cutConstant(ctx, results[o] ?? free())));
 }
 
@@ -143,6 +148,17 @@ function foldedValue(ctx: Context, { facts }: Side, node: FlatNode, operands: re
   );
   return made === null ? null : exactly(scaled(refOf(ctx.terms.constant(made))));
 }
+
+/** Operators that only hand elements on. */
+const MOVES = new Set(['Reshape', 'Flatten', 'Transpose', 'Squeeze', 'Unsqueeze', 'Expand', 'Slice', 'Split', 'Concat', 'If', 'Shape', 'Size']);
+
+/** A new constant with infinite elements that are not shown to be old ones: zero times such a number is no zero. */
+const isInfinite = (ctx: Context, value: Value | null): boolean =>
+  isConstant(value ?? undefined) &&
+  value?.kind === 'related' &&
+  !value.ref.base.old &&
+  !ctx.finite.has(value.ref.base) &&
+  value.ref.base.constant?.isFinite() === false;
 
 /** A small piece of a constant is a constant of its own: it may be the same everywhere, or zero. */
 function cutConstant(ctx: Context, value: Value): Value {

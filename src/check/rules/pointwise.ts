@@ -1,9 +1,9 @@
 /** Operators that work element by element. */
 import { ruleOf } from '../../analysis/op-rules.ts';
 import type { Size } from '../../analysis/size.ts';
-import { divide, homogeneous, multiply, plain, squareRoot, sum, unit } from '../algebra.ts';
+import { divide, homogeneous, multiply, nothing, plain, squareRoot, sum, unit } from '../algebra.ts';
 import type { Rule, Site } from '../context.ts';
-import { type Dim, dimText, isSame, isZeroBesideOld, Kind, mapKinds, oldSize, sameDim } from '../dim.ts';
+import { countOther, type Dim, dimText, isSame, isZeroBesideOld, Kind, mapKinds, oldSize, sameDim } from '../dim.ts';
 import { unproved } from '../findings.ts';
 import {
   addKinds,
@@ -173,7 +173,8 @@ function combined(site: Site, rule: Pointwise, operands: readonly Known[], sizes
     shown.flatMap((part) => (part.own === null ? [] : [part.own])),
     oldSizes,
   );
-  if (own === null) return zeros(sizes);
+  if (own === null) return nothingLeft(site, dims, sizes);
+  if (own.ref.base.op === '0') return nothingLeft(site, dims, sizes);
   const fit = fitted(own.ref, oldSizes);
   if (fit === null) return free(unproved(site.where, `${site.node.op}: the old value has another shape`));
   return related(scaled(fit, own.scale), isWhole(own.ref, 'Centred') && shown.length === 2 && rule.family === 'Sum' ? centredDims(own, dims) : dims);
@@ -200,6 +201,14 @@ function partOf(
   });
   const found = matchOperand(site, rule.family, data.map(scaledOf), operand, dims);
   return 'kind' in found ? found : { ...found, zero: false };
+}
+
+/** Zero at all old places; where new elements may be something, that is all that is known. */
+function nothingLeft({ ctx }: Site, dims: readonly Dim[], sizes: readonly Size[]): Value {
+  const oldSizes = dims.map(oldSize);
+  const ref = fitted(nothing(ctx.terms).ref, oldSizes);
+  if (dims.every((dim) => countOther(dim, Kind.ZERO) === 0)) return zeros(sizes);
+  return ref === null ? free() : related(scaled(ref), dims);
 }
 
 /** What an operand has at a dimension of the result; one that was stretched there has one element for all indices. */

@@ -1,11 +1,11 @@
 /** Sums of products: MatMul, Einsum and Conv, by the labels of the op table. */
 import type { Labels } from '../../analysis/relation.ts';
-import type { Size } from '../../analysis/size.ts';
+import { isStatic, type Size } from '../../analysis/size.ts';
 import { plain } from '../algebra.ts';
 import { supposedCache } from '../cache-wish.ts';
-import { isMatch, type NearMiss, relate } from '../constants.ts';
+import { isMatch, type NearMiss, relate, restricted } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
-import { align, countNew, type Dim, dimText, flat, isSame, isZeroBesideOld, Kind, mapKinds, oldSize, sameDim } from '../dim.ts';
+import { align, countNew, type Dim, dimText, flat, isSame, isZeroBesideOld, Kind, mapKinds, newSize, oldSize, sameDim } from '../dim.ts';
 import { type Finding, refuted, unproved } from '../findings.ts';
 import { addKinds, joinParts, multiplyKinds, type Part } from '../join.ts';
 import { wrongElements } from '../operand.ts';
@@ -95,14 +95,26 @@ function matchWeights(site: Site, relation: Labels, all: readonly (Related | nul
       if (found !== null) break;
     }
     if (found !== null) operands[input] = found;
-    else if (fixed.every((dim) => dim === null || isSame(dim)) && isExactly(all)) continue;
-    else
+    else if (miss === null && !isExactly(all) && inventedWeights(site, own, fixed) !== null) operands[input] = inventedWeights(site, own, fixed);
+    else if (fixed.every((dim) => dim === null || isSame(dim)) && isExactly(all)) {
+      operands[input] = (miss === null ? inventedWeights(site, own, fixed) : null) ?? own;
+    } else
       return {
         kind: 'finding',
         finding: miss === null ? unproved(site.where, `${site.node.op}: its weights are none of the old ones`) : wrongElements(site, miss),
       };
   }
   return { kind: 'operands', operands };
+}
+
+/** Weights of a new layer: those of a smaller layer that the old graph does not have, so that what they make can be followed. */
+function inventedWeights(site: Site, own: Related, fixed: readonly (Dim | null)[]): Related | null {
+  const dims = fixed.map((dim, d): Dim => {
+    const size = newSize(own.dims[d] ?? []);
+    return dim ?? (isStatic(size) ? (site.ctx.hintsTo(size)[0] ?? sameDim(size)) : sameDim(size));
+  });
+  const found = restricted(site.ctx, own.ref, dims);
+  return found === null || !found.finite ? null : related(found.own, found.dims);
 }
 
 const isExactly = (all: readonly (Related | null)[]): boolean => all.every((own) => own === null || own.dims.every(isSame));
