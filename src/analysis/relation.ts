@@ -129,8 +129,8 @@ export interface Site {
   int(name: string, otherwise: number): number;
   ints(name: string): readonly number[] | undefined;
   text(name: string, otherwise: string): string;
-  /** A size that nothing else is known to equal. */
-  fresh(tag: string, value: number): Size;
+  /** A size that nothing else is known to equal; `same` makes it that of every node that asks under this tag. */
+  fresh(tag: string, value: number, same?: boolean): Size;
 }
 
 /** A node's attributes as rules read them: a missing one, or one of another kind, is the default. */
@@ -180,7 +180,8 @@ export function knownSizes(site: Site, input: number): (Size | null)[] {
 }
 
 /** The elements of a vector of sizes; one that is computed from data is a size of its own. */
-export const sizesOf = (site: Site, input: number): Size[] => knownSizes(site, input).map((size, i) => size ?? site.fresh(`size${i}`, 3));
+export const sizesOf = (site: Site, input: number): Size[] =>
+  knownSizes(site, input).map((size, i) => size ?? site.fresh(`${site.flat.inputs[input] ?? ''}[${i}]`, 3, true));
 
 /** The elements of an input as plain numbers (axes, repeats, indices); throws ShapeUnknown otherwise. */
 export function numbersOf(site: Site, input: number): number[] {

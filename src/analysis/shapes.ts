@@ -159,7 +159,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
       elements: (i) => elementsOf(node.inputs[i] ?? ''),
       dtype: (i) => values.get(node.inputs[i] ?? '')?.dtype ?? 0,
       ...attributesOf(node),
-      fresh: (tag, value) => bind(`${tag}#${fresh++}`, value),
+      fresh: (tag, value, same) => bind(same === true ? tag : `${tag}#${fresh++}`, value),
     };
   }
 

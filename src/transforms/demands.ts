@@ -64,7 +64,8 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
   const isConstant = (name: string): boolean => facts.values.get(name)?.dependence === 'constant';
 
   function visit(operand: Operand, given: Region, mode: Mode): string | null {
-    const region = given.map(simplify);
+    // along a dimension whose small value is none there is no telling elements apart: all are meant
+    const region = given.map((own) => (own?.length === 0 ? null : simplify(own)));
     if (region.some((own) => own?.every((x) => x === 0) === true)) return null;
     const name = nameAt(operand);
     const key = `${mode}\u0000${flat.constants.has(name) ? useKey(analysis, operand) : name}\u0000${region.map(keyOf).join('|')}`;
@@ -280,7 +281,11 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
           out.length === 0 ? 0 : node.outputs.slice(0, output).reduce((sum, _, o) => sum + growth.hint((axes.ofOutput(node, o) ?? [])[axis] as Axis), 0);
         return visit(
           operand,
-          own.map((a, d) => (d === axis ? embed(region[d] ?? null, offset, growth.hint(a), growth.hint(out[d] as Axis)) : (region[d] ?? null))),
+          own.map((a, d) =>
+            d === axis && (region[d] != null || growth.grows(a))
+              ? embed(region[d] ?? null, offset, growth.hint(a), growth.hint(out[d] as Axis))
+              : (region[d] ?? null),
+          ),
           mode,
         );
       }

@@ -80,13 +80,14 @@ export function widen(analysis: Analysis, request: WidenRequest): Widened {
   const oldBlock = demandZeros(analysis, growth, demands, request, statistics, fusedOldBlock);
   const other = oldBlock.find(({ node, input, dim }) => isStreamAxis(request, analysis.axes.ofInput(node, input)?.[dim]));
   if (request.form === 'native' && other !== undefined) throw notNative('this statistic over the stream is of no norm that is understood', other.node);
+  // constants first: what stands between a constant and its reader below is put in front of the reader's own copy
+  const scaling = planScoreScale(analysis, growth, request.attention, request.norms, request.scale);
+  growConstants(analysis, draft, growth, demands, [...corrections, ...scaling.corrections], scaling.rescaled, request.seed);
   keepBlockOrder(analysis, draft, growth);
   for (const node of oldScales) scaleOfOld(analysis, draft, growth, node);
   for (const operand of oldBlock) takeOldOperand(analysis, draft, growth, operand);
   for (const node of fusedOldBlock) oldBlockFused(analysis, draft, growth, node);
   for (const operand of demands.masked.values()) maskOperand(analysis, draft, growth, operand, operand.dim, operand.axis);
-  const scaling = planScoreScale(analysis, growth, request.attention, request.norms, request.scale);
-  growConstants(analysis, draft, growth, demands, [...corrections, ...scaling.corrections], scaling.rescaled, request.seed);
   rederiveSizes(analysis, draft, growth);
   writeScales(analysis, draft, scaling);
   const joined = joinSeams(analysis, draft, growth);

@@ -198,8 +198,11 @@ function scoreProblem(site: Site, { attention: own }: Labels, places: ReadonlyMa
   const open = openIndices(keys);
   const openQueries = openIndices(queries);
   if (open === 0 || openQueries === 0) return null;
-  if (keys.length > 0 && queries.length > 0 && bothOpen(keys, queries) === 0) return null;
-  return refuted(site.where, `${site.node.op}: scores sum over ${open} new elements that are zero on neither side`);
+  const both = keys.length > 0 && queries.length > 0 ? bothOpen(keys, queries) : open;
+  if (both === 0) return null;
+  const message = `${site.node.op}: scores sum over ${both} new elements that are zero on neither side`;
+  // zeros at some new places only are a mistake; at none, they may be there and not be seen
+  return both < open ? refuted(site.where, message) : unproved(site.where, message);
 }
 
 /** The cache of keys, by operand position. Sources: ContribOperators.md; ai.onnx Attention. */
