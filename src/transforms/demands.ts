@@ -16,6 +16,8 @@ import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
 import type { Region } from './fill.ts';
 import { type AxisGrowth, isRange, pickedIndices } from './grow-axis.ts';
 import { operandRegion } from './label-regions.ts';
+import { branchInputs, collectMeans, every, useKey } from './mean-demands.ts';
+import { covers, embed, keyOf, reshapeRegions, simplify, spread } from './regions.ts';
 
 /** An operand that is stretched over a grown dimension and must only reach its old elements. */
 export interface MaskedOperand extends Operand {
@@ -41,13 +43,6 @@ export interface Demands {
   readonly inputs: ReadonlyMap<string, readonly Region[]>;
 }
 
-/** The key of an operand's constant: shared matrices have one for all uses, small constants one per use. */
-export function useKey(analysis: Analysis, operand: Operand): string {
-  const name = operand.node.inputs[operand.input] ?? '';
-  const shared = analysis.axes.of(name) === analysis.axes.ofInput(operand.node, operand.input);
-  return shared ? name : `${name}\u0000${analysis.data.index.get(operand.node) ?? 0}\u0000${operand.input}`;
-}
-
 type Mode = 'demand' | 'possible' | 'granted';
 
 /** `nativeNorms` are LayerNorms whose zero result is had by a mean tail in front of them, by the value before gain and bias. */
@@ -58,6 +53,7 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
   const masked = new Map<string, MaskedOperand>();
   const inputs = new Map<string, Region[]>();
   const done = new Map<string, string | null>();
+  const mean = collectMeans(analysis, growth, zeros, means);
 
   const axesAt = (operand: Operand): readonly Axis[] => axes.ofInput(operand.node, operand.input) ?? [];
   const nameAt = (operand: Operand): string => operand.node.inputs[operand.input] ?? '';
@@ -348,72 +344,6 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
     }
   }
 
-  function mean(operand: Operand, dim: number): string | null {
-    const name = nameAt(operand);
-    const key = `mean\u0000${flat.constants.has(name) ? useKey(analysis, operand) : name}\u0000${dim}`;
-    const known = done.get(key);
-    if (known !== undefined) return known;
-    done.set(key, null);
-    const result = meanNew(operand, name, dim);
-    done.set(key, result);
-    return result;
-  }
-
-  function meanNew(operand: Operand, name: string, dim: number): string | null {
-    if (flat.constants.has(name)) {
-      const use = useKey(analysis, operand);
-      if (zeros.has(use) && (zeros.get(use) ?? []).some((region) => region[dim] != null && region.every((own, d) => d === dim || own === null)))
-        return `${name} would have to be zero and a mean`;
-      means.set(use, dim);
-      return null;
-    }
-    const node = data.producer(name);
-    const relation = node === undefined ? undefined : facts.relations.get(node);
-    if (node === undefined || relation === undefined) return `input ${name} carries the grown width`;
-    const output = node.outputs.indexOf(name);
-    const rule = ruleOf(node.op);
-    const fail = `${nodeLabel(node)}: its result cannot keep the mean of its operand`;
-    if (seams.has(node)) return fail;
-    if (relation.kind === 'labels') {
-      const label = relation.outputs[output]?.[dim] ?? '';
-      const dimOf = (input: number): number => relation.inputs[input]?.indexOf(label) ?? -1;
-      const related = relation.inputs.flatMap((own, input) => (own === null || (node.inputs[input] ?? '') === '' ? [] : [input]));
-      if (relation.mixes?.includes(label) === true) return fail;
-      const push = (input: number): string | null => (dimOf(input) < 0 ? null : mean({ node, input }, dimOf(input)));
-      if (rule?.zero === 'all') return every(related, push);
-      if (rule?.zero === 'branches') return dimOf(0) >= 0 ? fail : every([1, 2], push);
-      if (rule?.zero === 'table' || rule?.zero === 'moved') return node.op === 'If' ? every(branchInputs(node, output), push) : dimOf(0) < 0 ? fail : push(0);
-      if (rule?.quantised !== undefined) return fail;
-      if (rule?.zero === 'product') return related.slice(0, 2).filter((input) => dimOf(input) >= 0).length === 1 ? every(related, push) : fail;
-      const scales = rule?.zero === 'any' || node.op === 'Div';
-      if (scales) return related.filter((input) => dimOf(input) >= 0).length === 1 && (node.op !== 'Div' || dimOf(0) >= 0) ? every(related, push) : fail;
-      return node.op === 'Cast' || node.op === 'Identity' || node.op === 'Dropout' || node.op === 'CastLike' ? push(0) : fail;
-    }
-    if (relation.kind === 'unknown') return fail;
-    const out = axes.of(name) ?? [];
-    if (relation.kind === 'reshape') {
-      const own = axesAt({ node, input: 0 });
-      const at = own.findIndex((axis) => axis === out[dim] || (growth.grows(axis) && growth.hint(axis) === growth.hint(out[dim] as Axis)));
-      return at < 0 ? fail : mean({ node, input: 0 }, at);
-    }
-    if (relation.kind === 'concat')
-      return relation.axis === dim
-        ? fail
-        : every(
-            node.inputs.map((_, i) => i),
-            (input) => mean({ node, input }, dim),
-          );
-    if (relation.kind === 'gather')
-      return relation.scalar === true
-        ? mean({ node, input: 0 }, dim < (relation.axis ?? 0) ? dim : dim + 1)
-        : relation.axis === dim
-          ? fail
-          : mean({ node, input: 0 }, dim);
-    if (relation.kind === 'tile') return relation.repeats?.[dim] === 1 ? mean({ node, input: 0 }, dim) : fail;
-    if (relation.kind === 'slice') return relation.ranges?.[dim] == null ? mean({ node, input: 0 }, dim) : fail;
-    return relation.kind === 'split' && relation.axis !== dim ? mean({ node, input: 0 }, dim) : fail;
-  }
-
   function isZeroConstant(name: string): boolean {
     const elements = isConstant(name) ? facts.elements(name) : null;
     return elements !== null && elements.length > 0 && elements.every((e) => e.value === 0) && elements.length === 1;
@@ -432,93 +362,4 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
 
 const isRms = (node: FlatNode): boolean => node.op === 'RMSNormalization' || node.op === 'SimplifiedLayerNormalization';
 
-/** Inputs of an `If` that feed one of its outputs. */
-const branchInputs = (node: FlatNode, output: number): number[] =>
-  node.inputs.flatMap((_, i) => (i > 0 && (i - 1) % node.outputs.length === output ? [i] : []));
-
-function every(inputs: readonly number[], visit: (input: number) => string | null): string | null {
-  for (const input of inputs) {
-    const reason = visit(input);
-    if (reason !== null) return reason;
-  }
-  return null;
-}
-
 const some = (inputs: readonly number[], test: (input: number) => boolean): boolean => inputs.some(test);
-
-const simplify = (mask: Uint8Array | null): Uint8Array | null => (mask?.every((x) => x === 1) === true ? null : mask);
-
-const covers = (big: Region, small: Region): boolean => big.every((own, d) => own === null || small[d]?.every((x, i) => x === 0 || own[i] === 1) === true);
-
-/** A mask as run lengths: equal masks have equal keys. */
-function keyOf(mask: Uint8Array | null): string {
-  if (mask === null) return '*';
-  const runs: number[] = [];
-  let start = 0;
-  for (let i = 1; i <= mask.length; i++) {
-    if (i === mask.length || mask[i] !== mask[start]) {
-      runs.push(i - start);
-      start = i;
-    }
-  }
-  return `${mask[0] ?? 0}:${runs.join(',')}`;
-}
-
-/** A mask of a part as a mask of the whole; parts of null (all) become all of the part. */
-function embed(mask: Uint8Array | null, start: number, whole: number, part: number): Uint8Array {
-  const out = new Uint8Array(whole);
-  for (let i = 0; i < part; i++) out[start + i] = mask === null ? 1 : (mask[i] ?? 0);
-  return out;
-}
-
-function spread(mask: Uint8Array | null, start: number, step: number, whole: number, part: number): Uint8Array {
-  const out = new Uint8Array(whole);
-  for (let i = 0; i < part; i++) out[start + i * step] = mask === null ? 1 : (mask[i] ?? 0);
-  return out;
-}
-
-/** A region of a reshaped value as regions before the Reshape, which together hold the same elements; null when the groups of dimensions do not match. */
-function reshapeRegions(region: Region, out: readonly number[], input: readonly number[]): readonly Region[] | null {
-  let results: (Uint8Array | null)[][] = [input.map(() => null)];
-  let i = 0;
-  let j = 0;
-  while (i < input.length || j < out.length) {
-    const [fromI, fromJ] = [i, j];
-    let a = input[i++] ?? 1;
-    let b = out[j++] ?? 1;
-    while (a !== b && (i < input.length || j < out.length)) {
-      if (j >= out.length || (i < input.length && a < b)) a *= input[i++] ?? 1;
-      else b *= out[j++] ?? 1;
-    }
-    if (a !== b) return null;
-    const masks = region.slice(fromJ, j);
-    if (masks.every((mask) => mask == null)) continue;
-    const flatMask = outer(masks.map((mask, d) => mask ?? new Uint8Array(out[fromJ + d] ?? 1).fill(1)));
-    const parts = boxes(flatMask, input.slice(fromI, i));
-    results = results.flatMap((result) => parts.map((part) => result.map((own, d) => (d >= fromI && d < i ? (part[d - fromI] ?? null) : own))));
-  }
-  return results;
-}
-
-const outer = (masks: readonly Uint8Array[]): Uint8Array =>
-  masks.reduce(
-    (left, right) =>
-      Uint8Array.from({ length: left.length * right.length }, (_, i) => (left[Math.floor(i / right.length)] ?? 0) & (right[i % right.length] ?? 0)),
-    Uint8Array.of(1),
-  );
-
-/** A set of elements as products of index sets, one set per dimension: rows that are alike belong together. */
-function boxes(mask: Uint8Array, dims: readonly number[]): Uint8Array[][] {
-  const [size = 1, ...rest] = dims;
-  if (rest.length === 0) return mask.includes(1) ? [[mask]] : [];
-  const width = mask.length / size;
-  const groups = new Map<string, { readonly row: Uint8Array; readonly at: Uint8Array }>();
-  for (let i = 0; i < size; i++) {
-    const row = mask.subarray(i * width, (i + 1) * width);
-    const key = keyOf(row);
-    const known = groups.get(key) ?? { row, at: new Uint8Array(size) };
-    known.at[i] = 1;
-    groups.set(key, known);
-  }
-  return [...groups.values()].flatMap(({ row, at }) => boxes(row, rest).map((box) => [at, ...box]));
-}

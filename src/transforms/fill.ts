@@ -7,8 +7,10 @@
 
 import { type FillingSource, readInto } from '../onnx/byte-source.ts';
 import { elementBytes } from '../onnx/data-types.ts';
-import { type ByteSource, DataType, type Tensor } from '../onnx/ir.ts';
+import { DataType, type Tensor } from '../onnx/ir.ts';
 import { encodeNumbers, readNumbers } from '../onnx/tensor.ts';
+import { hashName, normalAt } from './normal-numbers.ts';
+import { readingAhead } from './reading-ahead.ts';
 
 /** What new elements hold where nothing forces them. */
 export type Fill =
@@ -200,34 +202,6 @@ function grownSource(tensor: Tensor, dims: readonly number[], growth: Growth): F
   };
 }
 
-/** Bytes read ahead at a time; rows longer than half of it are read directly. */
-const AHEAD = 1 << 16;
-
-/**
- * A reader of old bytes for rows that new columns cut apart: they follow each other in the old tensor, so one read serves many.
- * Every source has a buffer of its own, since a grown tensor may grow again and then reads of one happen inside reads of the other.
- */
-function readingAhead(source: ByteSource): (start: number, target: Uint8Array) => void {
-  let bytes: Uint8Array | null = null;
-  let from = 0;
-  let to = 0;
-  return (start, target) => {
-    const end = start + target.length;
-    if (target.length > AHEAD / 2) {
-      readInto(source, start, target);
-      return;
-    }
-    if (bytes === null || start < from || end > to) {
-      bytes ??= new Uint8Array(AHEAD);
-      const size = Math.min(AHEAD, source.size - start);
-      [from, to] = [0, 0];
-      readInto(source, start, bytes.subarray(0, size));
-      [from, to] = [start, start + size];
-    }
-    target.set(bytes.subarray(start - from, end - from));
-  };
-}
-
 /** Smallest and largest new element of whole numbers; null for floats. */
 function wholeRange(tensor: Tensor, { point }: Growth): readonly [number, number] | null {
   const bits = tensor.packed?.packing.bits ?? 0;
@@ -374,46 +348,4 @@ function sampleOf(tensor: Tensor, count: number): Float64Array {
   const sample = new Float64Array(limit);
   for (let i = 0; i < pieces; i++) sample.set(readNumbers(tensor, Math.floor((i * (count - chunk)) / (pieces - 1)), chunk), i * chunk);
   return sample;
-}
-
-/** FNV-1a over a tensor's name and the seed. */
-function hashName(name: string, seed: number): number {
-  let hash = 0x811c9dc5 ^ seed;
-  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-  return mix(hash ^ Math.imul(seed, 0x9e3779b1));
-}
-
-/** The finaliser of MurmurHash3: every input bit changes every output bit with probability ½. */
-function mix(value: number): number {
-  let h = value | 0;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return h ^ (h >>> 16);
-}
-
-/** A standard normal number for a counter, by the quantile of 16 hashed bits (largest magnitude 4.2). */
-function normalAt(key: number, counter: number): number {
-  const high = Math.floor(counter / 0x100000000);
-  const hash = mix(mix((counter | 0) ^ key) + Math.imul(high + 1, 0x9e3779b1));
-  return QUANTILES[hash & 0xffff] ?? 0;
-}
-
-/** Standard normal quantiles at (i + ½)/65536. */
-const QUANTILES = Float64Array.from({ length: 65536 }, (_, i) => quantile((i + 0.5) / 65536));
-
-/** Inverse of the normal distribution function: rational approximation by P. J. Acklam (relative error 1.2e-9). */
-function quantile(p: number): number {
-  const a = [-3.969683028665376e1, 2.209460984245205e2, -2.759285104469687e2, 1.38357751867269e2, -3.066479806614716e1, 2.506628277459239];
-  const b = [-5.447609879822406e1, 1.615858368580409e2, -1.556989798598866e2, 6.680131188771972e1, -1.328068155288572e1];
-  const c = [-7.784894002430293e-3, -3.223964580411365e-1, -2.400758277161838, -2.549732539343734, 4.374664141464968, 2.938163982698783];
-  const d = [7.784695709041462e-3, 3.224671290700398e-1, 2.445134137142996, 3.754408661907416];
-  const horner = (k: readonly number[], x: number): number => k.reduce((sum, own) => sum * x + own, 0);
-  if (p < 0.02425) {
-    const q = Math.sqrt(-2 * Math.log(p));
-    return horner(c, q) / (horner(d, q) * q + 1);
-  }
-  if (p > 1 - 0.02425) return -quantile(1 - p);
-  const q = p - 0.5;
-  const r = q * q;
-  return (horner(a, r) * q) / (horner(b, r) * r + 1);
 }
