@@ -86,5 +86,6 @@ function sizeFindings(before: Side, after: Side): Finding[] {
 const assumptions = (before: Side): readonly string[] => [
   'values that are computed are finite numbers, and divisors are not zero',
   'dimensions of inputs are at least 1',
+  'the new graph runs: shapes of what is new fit each other',
   ...[...before.facts.bindings].filter(([name]) => !name.includes('#')).map(([name, size]) => `${name} = ${keyOf(size)}, as the old graph needs`),
 ];

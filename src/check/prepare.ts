@@ -64,7 +64,10 @@ function decided(node: FlatNode, facts: Facts): boolean {
   return pairs(values).every(([a, b]) => a !== null && b !== null && ((isStatic(a) && isStatic(b)) || signOf(subtract(a, b)) !== null));
 }
 
+/** Elements that are compared with each other: those at one index of all operands, or all of one operand. */
 function pairs(values: readonly (readonly (Size | null)[])[]): (readonly [Size | null, Size | null])[] {
-  const all = values.flat();
-  return all.flatMap((a, i) => all.slice(i + 1).map((b) => [a, b] as const));
+  const length = Math.max(...values.map((own) => own.length));
+  const groups =
+    values.length === 1 ? values : Array.from({ length }, (_, i) => values.filter((own) => own.length > 0).map((own) => own[own.length === 1 ? 0 : i] ?? null));
+  return groups.flatMap((group) => group.flatMap((a, i) => group.slice(i + 1).map((b) => [a, b] as const)));
 }

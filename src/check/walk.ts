@@ -12,7 +12,7 @@ import { fold, numbersOf } from './fold.ts';
 import type { Side } from './prepare.ts';
 import { ruleFor } from './rules/table.ts';
 import { refOf, scaled } from './term.ts';
-import { exactly, free, isConstant, type Related, scaledOf, type Value } from './value.ts';
+import { exactly, free, isConstant, isExact, type Related, scaledOf, type Value } from './value.ts';
 import { viewSizes } from './view.ts';
 
 /** What the values of a graph are. */
@@ -34,10 +34,16 @@ export function walk(ctx: Context, side: Side, inputs: Values, isNew: boolean): 
     return made;
   };
   const behind = new Map<string, Behind>(flat.inputs.map(({ name }) => [name, { name, order: (facts.values.get(name)?.dims ?? []).map((_, d) => d) }]));
+  // numbers that are the same for all inputs, or the old graph's own, also side by side
+  const unsettled = new Set(side.uncertain);
+  const isSettled = (name: string): boolean => !unsettled.has(name);
   for (const node of flat.nodes) {
     if (flat.constants.has(node.outputs[0] ?? '')) continue;
     const operands = node.inputs.map(valueOf);
-    const results = evaluate(ctx, side, node, operands, isNew, (name) => behind.get(name) ?? null);
+    const results = evaluate(ctx, side, node, operands, isNew, (name) => behind.get(name) ?? null, isSettled);
+    if (isNew)
+      for (const [o, output] of node.outputs.entries())
+        if (isOldNumber(results[o]) || (HANDED_ON.has(node.op) && node.inputs.every(isSettled))) unsettled.delete(output);
     node.outputs.forEach((output, o) => {
       const value = results[o];
       if (output === '' || value === undefined) return;
@@ -81,6 +87,7 @@ function evaluate(
   operands: readonly (Value | null)[],
   isNew: boolean,
   behind: (name: string) => Behind | null,
+  isSettled: (name: string) => boolean,
 ): readonly Value[] {
   const { facts } = side;
   const sizes = node.outputs.map((name) => facts.values.get(name)?.dims ?? null);
@@ -100,6 +107,7 @@ function evaluate(
     operands,
     sizes,
     attributes: attributesText(node),
+    isCertain: (operand) => isSettled(node.inputs[operand] ?? ''),
     inputBehind: (operand) => behind(node.inputs[operand] ?? ''),
     where: nodeLabel(node),
   };
@@ -148,6 +156,10 @@ function foldedValue(ctx: Context, { facts }: Side, node: FlatNode, operands: re
   );
   return made === null ? null : exactly(scaled(refOf(ctx.terms.constant(made))));
 }
+
+/** Operators that put numbers beside each other or take some of them. */
+const HANDED_ON = new Set(['Concat', 'Gather', 'Slice', 'Unsqueeze', 'Squeeze', 'Reshape', 'Cast', 'Identity']);
+const isOldNumber = (value: Value | undefined): boolean => value?.kind === 'related' && value.ref.base.old && isExact(value);
 
 /** Operators that only hand elements on. */
 const MOVES = new Set(['Reshape', 'Flatten', 'Transpose', 'Squeeze', 'Unsqueeze', 'Expand', 'Slice', 'Split', 'Concat', 'If', 'Shape', 'Size']);

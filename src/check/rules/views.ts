@@ -43,6 +43,26 @@ export const reorder: Rule = moving((site, x) => {
   ];
 });
 
+/** True where the shape operand is the same for all inputs, or the old graph's own. */
+function isKnownShape(site: Site): boolean {
+  const shape = site.operands[1];
+  return !site.isNew || site.isCertain(1) || (shape?.kind === 'related' && shape.ref.base.old && isExact(shape));
+}
+
+/** A dimension that is not 1 for all inputs is asked to stay as it is: else an input of size 1 would be stretched. */
+function stretchesOnlyOnes({ facts, node, isNew, operands }: Site, x: Related, sizes: readonly Size[]): boolean {
+  const shape = operands[1];
+  const wanted = facts.elements(node.inputs[1] ?? '')?.map((e) => e.value);
+  if (!isNew || (shape?.kind === 'related' && shape.ref.base.old && isExact(shape))) return true;
+  return (
+    wanted?.every((size, i) => {
+      const d = i - wanted.length + sizes.length;
+      const own = d - sizes.length + x.dims.length;
+      return own < 0 || (x.dims[own] ?? []).length === 0 || size === 1 || (size !== null && equal(size, sizes[d] ?? 0));
+    }) === true
+  );
+}
+
 /** Sizes that the old graph gave a value, remembered for values that grew. */
 function remember({ ctx, isNew }: Site, ref: Ref, sizes: readonly Size[]): void {
   if (isNew) return;
@@ -52,6 +72,7 @@ function remember({ ctx, isNew }: Site, ref: Ref, sizes: readonly Size[]): void 
 
 /** Reshape and Flatten. */
 export const reshape: Rule = moving((site, x, [sizes = []]) => {
+  if (!isKnownShape(site)) return [missing(site, 'its shape depends on the input in a way that the old one does not')];
   remember(site, x.ref, sizes);
   const exact = isExact(x);
   const wishes: (readonly Size[] | null)[] = exact ? [sizes] : [...(site.ctx.shapes.get(x.ref.key) ?? []).filter((own) => own.length === sizes.length), null];
@@ -83,6 +104,7 @@ function repartitioned(dims: readonly Dim[], sizes: readonly Size[], old: readon
 
 /** Expand: one element for all indices, so any place may be an old one. */
 export const expand: Rule = moving((site, x, [sizes = []]) => {
+  if (!isKnownShape(site) || !stretchesOnlyOnes(site, x, sizes)) return [missing(site, 'its shape depends on the input in a way that the old one does not')];
   remember(site, x.ref, sizes);
   const missingRank = sizes.length - x.dims.length;
   const wish = (site.ctx.shapes.get(x.ref.key) ?? []).find((own) => own.length === sizes.length);
