@@ -62,6 +62,7 @@ export function flatten(source: Model): FlatGraph {
   const model = unpackSequences(inlineFunctions(source));
   const nodes: FlatNode[] = [];
   const constants = new Map<string, Constant>();
+  const produced = new Set<string>();
   visit(model.graph, '', new Map());
   const initializers = new Set(model.graph.initializers.map((tensor) => tensor.name));
   return {
@@ -72,14 +73,28 @@ export function flatten(source: Model): FlatGraph {
     outputs: model.graph.outputs,
   };
 
+  function produce(name: string): void {
+    if (name !== '' && produced.has(name))
+      throw new GrowError('INVALID_MODEL', 'two nodes make the same value', {
+        where: JSON.stringify(name),
+        hint: 'run onnx.checker on the file, and export it again',
+      });
+    produced.add(name);
+  }
+
   function visit(graph: Graph, scope: string, outer: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
     const names = new Map(outer);
     const define = (name: string): string => {
+      refuseSeparator(name);
       const flat = scope === '' ? name : `${scope}${SEPARATOR}${name}`;
       names.set(name, flat);
       return flat;
     };
-    const resolve = (name: string): string => (name === '' ? '' : (names.get(name) ?? name));
+    const resolve = (name: string): string => {
+      const known = names.get(name);
+      if (known === undefined) refuseSeparator(name);
+      return name === '' ? '' : (known ?? name);
+    };
     for (const input of graph.inputs) define(input.name);
     for (const tensor of graph.initializers) constants.set(define(tensor.name), { tensor, scope, holder: 'initializer' });
     graph.nodes.forEach((node, index) => {
@@ -92,17 +107,26 @@ export function flatten(source: Model): FlatGraph {
           inputs.push(...body.value.outputs.map((output) => inner.get(output.name) ?? output.name));
           return branch;
         });
-        nodes.push({ op: 'If', node, scope, inputs, outputs: node.outputs.map(define), branches });
+        const outputs = node.outputs.map(define);
+        outputs.forEach(produce);
+        nodes.push({ op: 'If', node, scope, inputs, outputs, branches });
         return;
       }
       for (const body of bodies) inputs.push(...capturedBy(body.value).map(resolve));
       const outputs = node.outputs.map((name) => (name === '' ? '' : define(name)));
+      outputs.forEach(produce);
       const value = node.opType === 'Constant' && node.domain === '' ? constantOf(node) : undefined;
       if (value !== undefined && outputs[0] !== undefined) constants.set(outputs[0], { tensor: value, scope, holder: 'node' });
       nodes.push({ op: opName(node), node, scope, inputs, outputs });
     });
     return names;
   }
+}
+
+/** Names of the file must not look like those that stand for values inside branches. */
+function refuseSeparator(name: string): void {
+  if (name.includes(SEPARATOR))
+    throw new GrowError('INVALID_MODEL', 'a name holds the control character U+001F', { where: JSON.stringify(name), hint: 'rename the value' });
 }
 
 /** Names a graph reads from the graphs around it. */

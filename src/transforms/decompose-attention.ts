@@ -8,8 +8,8 @@
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import { attributesOf } from '../analysis/relation.ts';
 import { hint, isStatic, keyOf } from '../analysis/size.ts';
-import { assert } from '../errors.ts';
-import { type FlatNode, opsetVersion } from '../onnx/graph.ts';
+import { GrowError } from '../errors.ts';
+import { type FlatNode, nodeLabel, opsetVersion } from '../onnx/graph.ts';
 import { type Attribute, DataType, type Model, type ValueInfo } from '../onnx/ir.ts';
 import { addConstant, type Draft, finishDraft, insertBefore, newNode, removeNode, startDraft } from './draft.ts';
 import { int, ints } from './old-elements.ts';
@@ -164,7 +164,7 @@ function spellOut({ facts }: Analysis, draft: Draft, node: FlatNode, shared: Map
 
   function tableWidth(): number {
     const size = dims(AT.cos)[1];
-    assert(size !== undefined && isStatic(size), 'a rotation table of unknown width');
+    if (size === undefined || !isStatic(size)) throw new GrowError('UNSUPPORTED_OP', 'its rotation table has no known width', { where: nodeLabel(node) });
     return size;
   }
 

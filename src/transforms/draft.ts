@@ -25,6 +25,8 @@ export interface Draft {
   outputs: readonly ValueInfo[];
   readonly valueInfos: Map<string, ValueInfo['type']>;
   readonly names: Set<string>;
+  /** The last number that was tried behind a name. */
+  readonly numbers: Map<string, number>;
 }
 
 /** A draft without edits. */
@@ -37,6 +39,7 @@ export function startDraft(flat: FlatGraph): Draft {
     outputs: flat.outputs,
     valueInfos: new Map(),
     names: namesIn(flat.model.graph),
+    numbers: new Map(),
   };
 }
 
@@ -44,7 +47,9 @@ export function startDraft(flat: FlatGraph): Draft {
 export function freshName(draft: Draft, base: string): string {
   const plain = base.slice(base.lastIndexOf('\u001f') + 1);
   let name = plain;
-  for (let i = 1; draft.names.has(name); i++) name = `${plain}_${i}`;
+  let number = draft.numbers.get(plain) ?? 0;
+  while (draft.names.has(name)) name = `${plain}_${++number}`;
+  draft.numbers.set(plain, number);
   draft.names.add(name);
   return name;
 }

@@ -1,6 +1,9 @@
 /** Arithmetic of regions: a box of elements, given by a mask per dimension, and where its elements stood before a view. */
 import type { Region } from './fill.ts';
 
+/** A dimension with more elements than this is damage; nothing is marked in it one by one. */
+const MOST_ELEMENTS = 2 ** 28;
+
 /** A mask of everything is no mask. */
 export const simplify = (mask: Uint8Array | null): Uint8Array | null => (mask?.every((x) => x === 1) === true ? null : mask);
 
@@ -49,7 +52,7 @@ export function reshapeRegions(region: Region, out: readonly number[], input: re
       if (j >= out.length || (i < input.length && a < b)) a *= input[i++] ?? 1;
       else b *= out[j++] ?? 1;
     }
-    if (a !== b) return null;
+    if (a !== b || a > MOST_ELEMENTS) return null;
     const masks = region.slice(fromJ, j);
     if (masks.every((mask) => mask == null)) continue;
     const flatMask = outer(masks.map((mask, d) => mask ?? new Uint8Array(out[fromJ + d] ?? 1).fill(1)));
