@@ -1,8 +1,9 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { GrowError } from '../../src/errors.ts';
 import { grow } from '../../src/grow.ts';
 import type { Model } from '../../src/onnx/ir.ts';
 import { readModel } from '../../src/onnx/read.ts';
+import { encodeModel } from '../../src/onnx/serialize.ts';
 import { inspectModel } from '../../src/report/inspect.ts';
 import { fixture } from '../support/command.ts';
 import { LONG, runs, SEED } from '../support/long.ts';
@@ -49,4 +50,22 @@ it('damaged models are understood or refused, never a crash nor a hang', { timeo
   }
   if (LONG) console.warn(`seed ${SEED}: ${JSON.stringify(Object.fromEntries(counts))}, ${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} MB`);
   expect(counts.get('ok') ?? 0).toBeGreaterThan(count / 20);
+});
+
+describe('what it found', () => {
+  const paper = readModel(fixture('torchscript_paper'));
+  const withNodes = (nodes: Model['graph']['nodes']): Uint8Array => encodeModel({ ...paper, graph: { ...paper.graph, nodes } });
+  const inputs = (change: (name: string) => string): Uint8Array => withNodes(paper.graph.nodes.map((node) => ({ ...node, inputs: node.inputs.map(change) })));
+
+  it.each<[string, Uint8Array, string]>([
+    ['nodes that stand twice took minutes and gigabytes', withNodes([...paper.graph.nodes, ...paper.graph.nodes]), 'layers=+1'],
+    ['a name with the separator of flat names', inputs((name) => name.replaceAll('_', '\u001f')), 'v=+2'],
+    [
+      'an input without a type',
+      encodeModel({ ...paper, graph: { ...paper.graph, inputs: paper.graph.inputs.map((own) => ({ ...own, type: { elemType: 0, dims: [2, 8] } })) } }),
+      'qk=+2',
+    ],
+  ])('%s', (_, bytes, step) => {
+    expect(outcome(bytes, step)).toMatch(/^(INVALID_MODEL|ok)$/);
+  });
 });
