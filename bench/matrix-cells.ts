@@ -5,7 +5,7 @@ import path from 'node:path';
 import { GrowError, grow, type Inspection, inspect, verify } from '../src/index.ts';
 
 /** A growth that the matrix tries, and the models it is for. */
-interface Task {
+export interface Task {
   readonly name: string;
   /** Steps, and others to try where the sizes are not legal. */
   readonly attempts: readonly (readonly string[])[];
@@ -88,7 +88,7 @@ export async function runCell(file: string, task: Task): Promise<Cell> {
 }
 
 /** Grows by the first attempt whose sizes are legal. */
-function growFirst(file: string, attempts: Task['attempts']): ReturnType<typeof grow> {
+export function growFirst(file: string, attempts: Task['attempts']): ReturnType<typeof grow> {
   const [steps = [], ...others] = attempts;
   try {
     return grow(file, steps, { seed: 7 });
