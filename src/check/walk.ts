@@ -2,14 +2,15 @@
 import { attributesOf, unknown } from '../analysis/relation.ts';
 import { isStatic, keyOf, type Size } from '../analysis/size.ts';
 import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
-import type { Attribute } from '../onnx/ir.ts';
 import { DataType } from '../onnx/ir.ts';
 import { plain } from './algebra.ts';
 import type { Context, Site } from './context.ts';
 import { numbersConstant, storedConstant } from './elements.ts';
 import { refuted } from './findings.ts';
 import { fold, numbersOf } from './fold.ts';
+import { attributesText, tensorText } from './node-text.ts';
 import type { Side } from './prepare.ts';
+import { isInference } from './randomness.ts';
 import { ruleFor } from './rules/table.ts';
 import { refOf, scaled } from './term.ts';
 import { exactly, free, isConstant, isExact, type Related, scaledOf, type Value } from './value.ts';
@@ -78,7 +79,8 @@ const FUSED = new Set([
 /** A graph input and the order in which a transposition of it has its dimensions. */
 type Behind = NonNullable<ReturnType<Site['inputBehind']>>;
 
-const ALIASES = new Set(['Identity', 'Dropout']);
+/** An operator that hands its operand on. Dropout does outside of training. */
+const isAlias = (node: FlatNode, facts: Side['facts']): boolean => node.op === 'Identity' || (node.op === 'Dropout' && isInference(node, facts));
 
 function evaluate(
   ctx: Context,
@@ -94,7 +96,7 @@ function evaluate(
   const numbers = node.outputs.map((name) => (name === '' ? null : numbersValue(ctx, side, name)));
   if (numbers.every((own) => own !== null)) return numbers as Value[];
   const [x] = operands;
-  if (ALIASES.has(node.op) && x != null && node.outputs.slice(1).every((name) => name === '')) return [x];
+  if (isAlias(node, facts) && x != null && node.outputs.slice(1).every((name) => name === '')) return [x];
   if (node.op === 'Cast' && x != null && facts.values.get(node.inputs[0] ?? '')?.dtype === facts.values.get(node.outputs[0] ?? '')?.dtype) return [x];
   const folded = foldedValue(ctx, side, node, operands);
   if (folded !== null) return [folded];
@@ -125,13 +127,9 @@ function constantValue(ctx: Context, { flat, facts }: Side, name: string): Value
   const own = flat.constants.get(name);
   if (own === undefined) return null;
   const constant = storedConstant(own.tensor);
-  if (constant === null)
-    return exactly(plain(ctx.terms, 'unread', `${own.tensor.dataType}:${bytesText(own.tensor.data)}`, [], facts.values.get(name)?.dims ?? []));
+  if (constant === null) return exactly(plain(ctx.terms, 'unread', tensorText(own.tensor), [], facts.values.get(name)?.dims ?? []));
   return exactly(scaled(refOf(ctx.terms.constant(constant))));
 }
-
-const bytesText = (data: { readonly size: number; read(at: number, length: number): Uint8Array }): string =>
-  Buffer.from(data.read(0, data.size)).toString('base64');
 
 /** Sizes and indices that a graph computes: known for all inputs, so their content says what they are. */
 function numbersValue(ctx: Context, { facts, uncertain }: Side, name: string): Value | null {
@@ -179,17 +177,4 @@ function cutConstant(ctx: Context, value: Value): Value {
   if (!(count(viewSizes(value.ref.view)) < count(value.ref.base.constant.dims))) return value;
   const numbers = numbersOf(value.ref);
   return numbers === null ? value : exactly(scaled(refOf(ctx.terms.constant(numbersConstant(numbers.dims, numbers.dtype, numbers.data)))));
-}
-
-/** All attributes of a node as text; two nodes of one operator with one text compute the same of the same operands. */
-function attributesText(node: FlatNode): string {
-  const text = (own: Attribute): string => {
-    if (own.kind === 'tensor') return `${own.value.dataType}[${own.value.dims.join(',')}]${bytesText(own.value.data)}`;
-    if (own.kind === 'graph' || own.kind === 'opaque' || own.kind === 'ref') return `${own.kind} of ${node.outputs.join(',')}`;
-    return String(own.value);
-  };
-  return node.node.attributes
-    .map((own) => `${own.name}=${text(own)}`)
-    .sort()
-    .join(';');
 }

@@ -7,6 +7,7 @@ import type { OldNode, Rule, Site } from '../context.ts';
 import { type Atom, type Dim, dimText, flat, indexMap, isSame, isZeroBesideOld, Kind, mapKinds, mappedDim, meet, sameDim, take } from '../dim.ts';
 import { type Finding, refuted, unproved } from '../findings.ts';
 import { joinParts } from '../join.ts';
+import { attributesText } from '../node-text.ts';
 import { free, isConstant, isExact, type Related, related, scaledOf, type Value } from '../value.ts';
 import { general } from './general.ts';
 
@@ -40,7 +41,7 @@ function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | F
   const stop = (message: string): Finding => unproved(site.where, `${site.node.op}: ${message}`);
   const before = old.facts.relations.get(old.node);
   if (before?.kind !== 'labels') return stop('the old block is not understood');
-  if (attributeText(site) !== attributeText({ ...site, node: old.node })) return stop('its attributes changed');
+  if (attributesText(site.node, MEASURED) !== attributesText(old.node, MEASURED)) return stop('its attributes changed');
   for (const [name, value] of before.keeps ?? [])
     if (Math.abs((relation.keeps?.get(name) ?? NaN) / value - 1) > 1e-6)
       return refuted(site.where, `${site.node.op}: its ${name} changed from ${value} to ${relation.keeps?.get(name)}`);
@@ -112,13 +113,6 @@ function readCaches(site: Site, relation: Labels, old: OldNode, joined: Readonly
   }
   return caches;
 }
-
-const attributeText = (site: Pick<Site, 'node'>): string =>
-  site.node.node.attributes
-    .filter((own) => !MEASURED.has(own.name))
-    .map((own) => `${own.name}=${own.kind === 'opaque' || own.kind === 'tensor' || own.kind === 'graph' ? own.kind : String(own.value)}`)
-    .sort()
-    .join(';');
 
 type LabelSizes = (spec: string | Composite) => Size | undefined;
 

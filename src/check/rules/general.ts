@@ -6,15 +6,13 @@ import type { Rule, Site } from '../context.ts';
 import { type Dim, dimText, isSame, isZeroBesideOld, Kind, mapKinds, meet, oldSize, sameDim } from '../dim.ts';
 import { unproved } from '../findings.ts';
 import { joinParts } from '../join.ts';
+import { isRandom } from '../randomness.ts';
 import { type Scaled, scaled } from '../term.ts';
 import { exactly, type Free, free, isExact, type Related, related, scaledOf, type Value } from '../value.ts';
 
-/** Operators that give something else each time. */
-const RANDOM = new Set(['RandomNormal', 'RandomUniform', 'RandomNormalLike', 'RandomUniformLike', 'Bernoulli', 'Multinomial']);
-
 export const general: Rule = (site) => {
   const { node, operands } = site;
-  if (RANDOM.has(node.op)) return site.sizes.map(() => free(unproved(site.where, `${node.op}: gives other numbers each time`)));
+  if (isRandom(node, site.facts)) return site.sizes.map(() => free(unproved(site.where, `${node.op}: gives other numbers each time`)));
   if (operands.some((own) => own?.kind === 'free')) return site.sizes.map(() => free());
   const refs = operands.map(
     (own): Scaled =>
