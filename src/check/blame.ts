@@ -3,7 +3,7 @@
 import { nodeLabel } from '../onnx/graph.ts';
 import { type Finding, unproved } from './findings.ts';
 import type { Side } from './prepare.ts';
-import type { Value } from './value.ts';
+import { isConstant, type Value } from './value.ts';
 import type { Values } from './walk.ts';
 
 const SHOWN = 20;
@@ -20,7 +20,10 @@ export function blame(now: Side, after: Values, open: readonly Finding[]): reado
     const value = after.get(name);
     const node = producers.get(name);
     if (value === undefined || node === undefined || isKnown(value)) continue;
-    const unknown = node.inputs.filter((input) => input !== '' && !isKnown(after.get(input)));
+    const inputs = node.inputs.filter((input) => input !== '');
+    const lost = inputs.filter((input) => after.get(input)?.kind === 'free');
+    // constants have no past: where they are none of the old ones, the node that reads them is the place
+    const unknown = lost.length > 0 ? lost : inputs.filter((input) => !isKnown(after.get(input)) && producers.has(input) && !isConstant(after.get(input)));
     if (value.kind === 'free' && value.why !== null) found.set(`${value.why.where}${value.why.message}`, value.why);
     else if (unknown.length === 0) {
       const finding = unproved(nodeLabel(node), `${node.op}: the old graph computes no such value`);

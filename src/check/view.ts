@@ -100,6 +100,12 @@ export const stretched = (view: View, dim: number, size: Size): View => ({
   dims: view.dims.map((parts, d) => (d === dim ? [{ size, step: 0 }] : parts)),
 });
 
+/** One dimension repeated as a whole. */
+export const repeated = (view: View, dim: number, count: Size): View => ({
+  offset: view.offset,
+  dims: view.dims.map((parts, d) => (d === dim ? merged([{ size: count, step: 0 }, ...parts]) : parts)),
+});
+
 /** The positions of all elements of a view of static sizes, in row-major order. */
 export function positions(view: View): Int32Array | Float64Array {
   const parts = view.dims.flat();

@@ -3,12 +3,13 @@ import { ruleOf } from '../../analysis/op-rules.ts';
 import type { FlatNode } from '../../onnx/graph.ts';
 import type { Rule } from '../context.ts';
 import { attention } from './attention.ts';
+import { pick, slice, split } from './cuts.ts';
 import { general } from './general.ts';
 import { choice, concat, filled, lookUp, pad } from './joins.ts';
 import { pointwise } from './pointwise.ts';
 import { product } from './product.ts';
 import { reduce } from './reduce.ts';
-import { expand, pick, reorder, reshape, slice, split } from './views.ts';
+import { expand, reorder, reshape, tile } from './views.ts';
 
 const RULES: Readonly<Record<string, Rule>> = {
   MatMul: product,
@@ -28,12 +29,15 @@ const RULES: Readonly<Record<string, Rule>> = {
   Reshape: reshape,
   Flatten: reshape,
   Expand: expand,
+  Tile: tile,
   Slice: slice,
   Split: split,
   Concat: concat,
   Pad: pad,
   ConstantOfShape: filled,
   Gather: (site) => (site.relation.kind === 'gather' ? pick(site) : lookUp(site)),
+  // constant coordinates cut a dimension, or list all elements in their order
+  GatherND: (site) => (site.relation.kind === 'gather' ? pick(site) : site.relation.kind === 'reshape' ? reshape(site) : general(site)),
   If: choice,
   Attention: attention,
   RotaryEmbedding: attention,

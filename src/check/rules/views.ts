@@ -1,19 +1,17 @@
-/** Operators that only move elements: on both sides the same elements are selected. */
 import { equal, isStatic, type Size } from '../../analysis/size.ts';
 import { plain } from '../algebra.ts';
 import type { Context, Rule, Site } from '../context.ts';
-import { type Atom, type Dim, flat, indexMap, isSame, Kind, mappedDim, oldSize, sameDim, take } from '../dim.ts';
+import { type Atom, type Dim, oldSize, sameDim, take, tidy } from '../dim.ts';
 import { unproved } from '../findings.ts';
-import { tableOf } from '../operand.ts';
-import { times } from '../scale.ts';
-import { isWhole, type Ref, refOf, scaled, viewed } from '../term.ts';
-import { exactly, free, isExact, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
-import { permuted, ranged, reshaped, stretched, type View, viewSizes } from '../view.ts';
+import { scaled, viewed } from '../term.ts';
+import { free, isExact, type Related, related, type Value, zeros } from '../value.ts';
+import { permuted, repeated, reshaped, stretched, type View } from '../view.ts';
+import { general } from './general.ts';
 
 type Move = (site: Site, x: Related, sizes: readonly (readonly Size[])[]) => readonly Value[];
 
 /** A rule for an operator that moves the elements of operand 0; what is free or zero stays so. */
-const moving =
+export const moving =
   (move: Move): Rule =>
   (site) => {
     const [x] = site.operands;
@@ -23,7 +21,7 @@ const moving =
     return x.kind === 'zero' ? sizes.map(zeros) : move(site, x, sizes);
   };
 
-const missing = (site: Site, what: string): Value => free(unproved(site.where, `${site.node.op}: ${what}`));
+export const missing = (site: Site, what: string): Value => free(unproved(site.where, `${site.node.op}: ${what}`));
 
 /** Transpose, Squeeze and Unsqueeze: dimensions in another order, some of size 1 gone or new. */
 export const reorder: Rule = moving((site, x) => {
@@ -63,17 +61,23 @@ function stretchesOnlyOnes({ facts, node, isNew, operands }: Site, x: Related, s
   );
 }
 
-/** Sizes that the old graph gave a value, remembered for values that grew. */
-function remember({ ctx, isNew }: Site, ref: Ref, sizes: readonly Size[]): void {
+/** Sizes that the old graph gave a value, or how often it repeated it, remembered for values that grew. */
+function remember({ ctx, isNew }: Site, key: string, sizes: readonly Size[]): void {
   if (isNew) return;
-  const list = ctx.shapes.get(ref.key) ?? [];
-  ctx.shapes.set(ref.key, [...list, sizes]);
+  const list = ctx.shapes.get(key) ?? [];
+  ctx.shapes.set(key, [...list, sizes]);
+}
+
+/** What was remembered for a value: the same sizes if they are among it, else the first of that rank. */
+function remembered({ ctx }: Site, key: string, sizes: readonly Size[]): readonly Size[] | undefined {
+  const list = (ctx.shapes.get(key) ?? []).filter((own) => own.length === sizes.length);
+  return list.find((own) => own.every((size, d) => equal(size, sizes[d] ?? 0))) ?? list[0];
 }
 
 /** Reshape and Flatten. */
 export const reshape: Rule = moving((site, x, [sizes = []]) => {
   if (!isKnownShape(site)) return [missing(site, 'its shape depends on the input in a way that the old one does not')];
-  remember(site, x.ref, sizes);
+  remember(site, x.ref.key, sizes);
   const exact = isExact(x);
   const wishes: (readonly Size[] | null)[] = exact ? [sizes] : [...(site.ctx.shapes.get(x.ref.key) ?? []).filter((own) => own.length === sizes.length), null];
   for (const wish of wishes) {
@@ -105,9 +109,9 @@ function repartitioned(dims: readonly Dim[], sizes: readonly Size[], old: readon
 /** Expand: one element for all indices, so any place may be an old one. */
 export const expand: Rule = moving((site, x, [sizes = []]) => {
   if (!isKnownShape(site) || !stretchesOnlyOnes(site, x, sizes)) return [missing(site, 'its shape depends on the input in a way that the old one does not')];
-  remember(site, x.ref, sizes);
+  remember(site, x.ref.key, sizes);
   const missingRank = sizes.length - x.dims.length;
-  const wish = (site.ctx.shapes.get(x.ref.key) ?? []).find((own) => own.length === sizes.length);
+  const wish = remembered(site, x.ref.key, sizes);
   let view: View = { offset: x.ref.view.offset, dims: [...sizes.slice(0, missingRank).map(() => []), ...x.ref.view.dims] };
   const dims = sizes.map((size, d): Dim => {
     const own = d < missingRank ? [] : (x.dims[d - missingRank] ?? []);
@@ -119,136 +123,26 @@ export const expand: Rule = moving((site, x, [sizes = []]) => {
   return [related(scaled(viewed(x.ref, view), x.scale), dims)];
 });
 
+/**
+ * Tile: element i of n repeated r times is element i mod n, so a dimension becomes r (one element for all indices) times what it was.
+ * Old elements stand where they stood in each copy; which copies are old ones is as free as in Expand.
+ */
+export const tile: Rule = moving((site, x) => {
+  const repeats = site.relation.kind === 'tile' ? (site.relation.repeats ?? []) : [];
+  if (!isKnownShape(site) || repeats.length !== x.dims.length) return isExact(x) ? general(site) : [missing(site, 'its counts depend on the input')];
+  const key = `Tile ${x.ref.key}`;
+  remember(site, key, repeats);
+  const wish = remembered(site, key, repeats);
+  let { view } = x.ref;
+  const dims = x.dims.map((own, d): Dim => {
+    const count = repeats[d] ?? 1;
+    if (count === 1) return own;
+    const copies = grownTo(site.ctx, site.isNew ? wish?.[d] : count, count);
+    view = repeated(view, d, oldSize(copies));
+    return tidy([...copies, ...own]);
+  });
+  return [related(scaled(viewed(x.ref, view), x.scale), dims)];
+});
+
 const grownTo = (ctx: Context, old: Size | undefined, size: Size): Dim =>
   old === undefined || equal(old, size) || !isStatic(old) || !isStatic(size) || old > size ? sameDim(size) : (ctx.hints(old, size)[0] ?? sameDim(size));
-
-/** Some indices of a dimension of known size, in the given order; null when that is no view and no term of the old graph. */
-export function picked(site: Site, x: Related, dim: number, indices: readonly number[]): Value {
-  const atom = flat(x.dims[dim] ?? []);
-  if (atom === null || !isStatic(atom.size)) return missing(site, 'cuts a dimension whose size depends on the input');
-  const olds = atom.map === null ? indices : indices.flatMap((i) => ((atom.map?.at[i] ?? -1) >= 0 ? [atom.map?.at[i] ?? 0] : []));
-  const [first] = olds;
-  if (first === undefined) {
-    const sizes = x.dims.map((own, d) => (d === dim ? indices.length : own.reduce<Size>((_, part) => part.size, 1)));
-    return indices.every((i) => atom.kinds?.[i] === Kind.ZERO) ? zeros(sizes) : free();
-  }
-  const part = partOfConcat(x, dim, olds);
-  if (part !== null) return part;
-  const step = olds.length > 1 ? (olds[1] ?? 0) - first : 1;
-  const regular = step > 0 && olds.every((old, i) => old === first + i * step);
-  const view = regular ? ranged(x.ref.view, dim, first, olds.length, step) : null;
-  let at = 0;
-  const map = Int32Array.from(indices, (i) => (atom.map === null || (atom.map.at[i] ?? -1) >= 0 ? at++ : -1));
-  const kinds = Uint8Array.from(indices, (i) => (atom.map === null ? Kind.OLD : (atom.kinds?.[i] ?? Kind.ANY)));
-  const dims = x.dims.map((own, d) => (d === dim ? mappedDim(indexMap(map, olds.length), kinds) : own));
-  const ref = view !== null ? viewed(x.ref, view) : refOf(site.ctx.terms.make('Pick', `${dim}:${olds.join(',')}`, [scaled(x.ref)], dims.map(oldSize)));
-  return related(scaled(ref, x.scale), dims);
-}
-
-/** A cut of joined values that is just one of them. */
-function partOfConcat(x: Related, dim: number, indices: readonly number[]): Value | null {
-  if (!isWhole(x.ref, 'Concat') || x.ref.base.attributes !== String(dim) || !isExact(x)) return null;
-  let start = 0;
-  for (const operand of x.ref.base.operands) {
-    const size = viewSizes(operand.ref.view)[dim] ?? 0;
-    if (!isStatic(size)) return null;
-    const from = start;
-    if (size === indices.length && indices.every((index, i) => index === from + i)) return exactly(scaled(operand.ref, times(operand.scale, x.scale)));
-    start += size;
-  }
-  return null;
-}
-
-const span = (start: number, count: number, step = 1): number[] => Array.from({ length: count }, (_, i) => start + i * step);
-
-/** Slice: cuts of known sizes select elements; others must have the same bounds. */
-export const slice: Rule = moving((site, x, [sizes = []]) => {
-  const { relation, node, facts } = site;
-  if (relation.kind !== 'slice') return [missing(site, 'its bounds are not known')];
-  const raw = (input: number): readonly (Size | null)[] | undefined =>
-    input < node.inputs.length ? facts.elements(node.inputs[input] ?? '')?.map((e) => e.value) : undefined;
-  const [starts, ends, axes] = [raw(1), raw(2), raw(3)];
-  let value: Value = x;
-  for (const [d, range] of (relation.ranges ?? []).entries()) {
-    const dim = x.dims[d] ?? [];
-    const size = dim.reduce<Size>((total, atom) => (total === 1 ? atom.size : NaN), 1);
-    const at = (axes ?? starts?.map((_, i) => i))?.findIndex((axis) => axis === d || axis === d - x.dims.length) ?? -1;
-    const whole = range === null && (at < 0 || isStatic(flat(dim)?.size ?? size) || (starts?.[at] === 0 && Number(ends?.[at] ?? 0) >= 2 ** 31 - 1));
-    if (whole) continue;
-    const atom = flat(dim);
-    if (atom === null || !isStatic(atom.size) || (range !== null && (!isStatic(range.start) || !isStatic(range.end) || range.step < 0)))
-      return [sameBounds(site, x, sizes)];
-    if (range === null) continue;
-    if (value.kind !== 'related') return [value];
-    value = picked(site, value, d, span(range.start as number, Math.ceil(((range.end as number) - (range.start as number)) / range.step), range.step));
-  }
-  return [value.kind === 'zero' ? zeros(sizes) : value];
-});
-
-/** A cut whose bounds depend on the input: all operands must be the old ones, dimensions that are not cut may have grown. */
-function sameBounds(site: Site, x: Related, sizes: readonly Size[]): Value {
-  const { relation } = site;
-  const rest = site.operands.slice(1).flatMap((own) => (own === null ? [] : [own]));
-  const cut = relation.kind === 'slice' ? (relation.ranges ?? []) : [];
-  if (!rest.every((own): own is Related => own.kind === 'related' && isExact(own))) return missing(site, 'its bounds are not those of the old graph');
-  if (cut.some((range, d) => (range !== null || !equal(sizes[d] ?? 0, newSizeOf(x.dims[d]))) && !isSame(x.dims[d] ?? [])))
-    return missing(site, 'cuts a grown dimension at bounds that depend on the input');
-  const table = tableOf(site, 'Slice', site.attributes, x, rest, (d) => cut[d] !== null || !equal(sizes[d] ?? 0, newSizeOf(x.dims[d])));
-  if (table.kind !== 'related') return table;
-  const dims = table.dims.map((dim, d): Dim => (isSame(dim) && equal(oldSize(dim), newSizeOf(x.dims[d])) ? sameDim(sizes[d] ?? 1) : dim));
-  const own = plain(site.ctx.terms, 'Slice', site.attributes, [scaled(table.ref), ...rest.map(scaledOf)], dims.map(oldSize));
-  return related(scaled(own.ref, table.scale), dims);
-}
-
-const newSizeOf = (dim: Dim | undefined): Size => dim?.[0]?.size ?? 1;
-
-/** Split in parts. */
-export const split: Rule = moving((site, x, sizes) => {
-  const { relation } = site;
-  const axis = relation.kind === 'split' ? (relation.axis ?? 0) : -1;
-  const parts = relation.kind === 'split' ? (relation.parts ?? []) : [];
-  if (axis >= 0 && parts.every(isStatic) && isStatic(flat(x.dims[axis] ?? [])?.size ?? NaN)) {
-    let start = 0;
-    return parts.map((part, i) => {
-      const value = picked(site, x, axis, span(start, part as number));
-      start += part as number;
-      return value.kind === 'zero' ? zeros(sizes[i] ?? []) : value;
-    });
-  }
-  const rest = site.operands.slice(1).flatMap((own) => (own === null ? [] : [own]));
-  if (!isExact(x) || !rest.every((own): own is Related => own.kind === 'related' && isExact(own)))
-    return sizes.map(() => missing(site, 'its parts depend on the input'));
-  return sizes.map((own, i) => exactly(plain(site.ctx.terms, 'Split', `${site.attributes}#${i}`, [scaledOf(x), ...rest.map(scaledOf)], own)));
-});
-
-/** Gather of constant indices. */
-export const pick: Rule = moving((site, x) => {
-  const { relation } = site;
-  if (relation.kind !== 'gather') return [missing(site, 'its indices are not known')];
-  const axis = relation.axis ?? 0;
-  const indices = relation.indices ?? [];
-  const dim = x.dims[axis] ?? [];
-  const fixed = isStatic(flat(dim)?.size ?? NaN);
-  // an index of a dimension that depends on the input
-  const value = fixed ? picked(site, x, axis, indices) : pickedOfSame(site, x, axis, indices);
-  if (relation.scalar !== true || value.kind === 'free') return [value];
-  if (value.kind === 'zero') return [zeros(site.sizes[0] ?? [])];
-  const order = value.dims.map((_, d) => d).filter((d) => d !== axis);
-  return [
-    related(
-      scaled(viewed(value.ref, permuted(value.ref.view, order)), value.scale),
-      order.map((d) => value.dims[d] ?? []),
-    ),
-  ];
-});
-
-function pickedOfSame(site: Site, x: Related, axis: number, indices: readonly number[]): Value {
-  const [first = 0] = indices;
-  const dim = x.dims[axis] ?? [];
-  const view = isSame(dim) && indices.every((index, i) => index === first + i) ? ranged(x.ref.view, axis, first, indices.length, 1) : null;
-  if (view === null) return missing(site, 'its indices cut a dimension whose size depends on the input');
-  return related(
-    scaled(viewed(x.ref, view), x.scale),
-    x.dims.map((own, d) => (d === axis ? sameDim(indices.length) : own)),
-  );
-}

@@ -1,0 +1,182 @@
+/** Operators that take some indices of a dimension: Slice, Split, Gather of constant indices. */
+import { attributesOf } from '../../analysis/relation.ts';
+import { equal, isStatic, type Size } from '../../analysis/size.ts';
+import { plain } from '../algebra.ts';
+import type { Rule, Site } from '../context.ts';
+import { type Dim, dimText, flat, indexMap, isSame, Kind, mappedDim, newSize, oldSize, sameDim } from '../dim.ts';
+import { tableOf } from '../operand.ts';
+import { times } from '../scale.ts';
+import { isWhole, refOf, scaled, viewed } from '../term.ts';
+import { exactly, free, isExact, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
+import { permuted, ranged, viewSizes } from '../view.ts';
+import { missing, moving } from './views.ts';
+
+/** Some indices of a dimension of known size, in the given order; null when that is no view and no term of the old graph. */
+export function picked(site: Site, x: Related, dim: number, indices: readonly number[]): Value {
+  const atom = flat(x.dims[dim] ?? []);
+  if (atom === null || !isStatic(atom.size)) return missing(site, 'cuts a dimension whose size depends on the input');
+  const olds = indices.map((i) => (atom.map === null ? i : (atom.map.at[i] ?? -1)));
+  const kinds = Uint8Array.from(indices, (i) => (atom.map === null ? Kind.OLD : (atom.kinds?.[i] ?? Kind.ANY)));
+  if (olds.every((old) => old < 0)) {
+    const sizes = x.dims.map((own, d) => (d === dim ? indices.length : newSize(own)));
+    return kinds.every((kind) => kind === Kind.ZERO) ? zeros(sizes) : free();
+  }
+  const kept = site.isNew ? keptOf(site, x, dim, olds) : olds;
+  const whole = kept.filter((old) => old >= 0);
+  const [first = 0, second = first + 1] = whole;
+  const part = partOfConcat(x, dim, kept);
+  if (part !== null) return part;
+  const step = second - first;
+  const regular = step > 0 && whole.every((old, i) => old === first + i * step);
+  const view = regular ? ranged(x.ref.view, dim, first, whole.length, step) : null;
+  let at = 0;
+  const map = indexMap(
+    Int32Array.from(kept, (old) => (old < 0 ? -1 : at++)),
+    whole.length,
+  );
+  const dims = x.dims.map((own, d) =>
+    d === dim
+      ? mappedDim(
+          map,
+          kinds.map((kind, i) => (kind === Kind.OLD && (kept[i] ?? 0) < 0 ? Kind.ANY : kind)),
+        )
+      : own,
+  );
+  const ref = view !== null ? viewed(x.ref, view) : refOf(site.ctx.terms.make('Pick', `${dim}:${whole.join(',')}`, [scaled(x.ref)], dims.map(oldSize)));
+  return related(scaled(ref, x.scale), dims);
+}
+
+/**
+ * Old elements that are taken more than once: any of the copies may count as new elements, of which nothing is said. As many are old ones
+ * as the old graph takes of the same value: a list of its that comes in this order, else each element once.
+ */
+function keptOf(site: Site, x: Related, dim: number, olds: readonly number[]): readonly number[] {
+  if (new Set(olds).size === olds.length) return olds;
+  const lists = site.ctx.terms.users('Pick', x.ref).flatMap(({ attributes }) => {
+    const [axis = '', list = ''] = attributes.split(':');
+    return axis === String(dim) ? [list.split(',').map(Number)] : [];
+  });
+  for (const list of lists) {
+    let at = 0;
+    const kept = olds.map((old) => (old === list[at] ? (list[at++] ?? -1) : -1));
+    if (at === list.length) return kept;
+  }
+  return olds.map((old, i) => (olds.indexOf(old) === i ? old : -1));
+}
+
+/** A cut of joined values that is just one of them. */
+function partOfConcat(x: Related, dim: number, indices: readonly number[]): Value | null {
+  if (!isWhole(x.ref, 'Concat') || x.ref.base.attributes !== String(dim) || !isExact(x)) return null;
+  let start = 0;
+  for (const operand of x.ref.base.operands) {
+    const size = viewSizes(operand.ref.view)[dim] ?? 0;
+    if (!isStatic(size)) return null;
+    const from = start;
+    if (size === indices.length && indices.every((index, i) => index === from + i)) return exactly(scaled(operand.ref, times(operand.scale, x.scale)));
+    start += size;
+  }
+  return null;
+}
+
+const span = (start: number, count: number, step = 1): number[] => Array.from({ length: count }, (_, i) => start + i * step);
+
+/** What a Slice does to a dimension: keeps it whole for all inputs, cuts out indices that are the same for all inputs, or neither is known. */
+type Cut = 'whole' | readonly number[] | 'open';
+
+function cutsOf(site: Site, x: Related): readonly Cut[] {
+  const { relation, node, facts } = site;
+  const ranges = relation.kind === 'slice' ? (relation.ranges ?? []) : [];
+  const own = attributesOf(node);
+  const numbers = (input: number, name: string): readonly (Size | null)[] | undefined =>
+    input < node.inputs.length ? facts.elements(node.inputs[input] ?? '')?.map((e) => e.value) : own.ints(name);
+  const [starts, ends, axes] = [numbers(1, 'starts'), numbers(2, 'ends'), numbers(3, 'axes')];
+  const certain = [1, 2, 3, 4].every((operand) => operand >= node.inputs.length || site.isCertain(operand));
+  return x.dims.map((dim, d): Cut => {
+    const at = axes === undefined ? d : axes.findIndex((axis) => axis === d || axis === d - x.dims.length);
+    if (axes !== undefined ? at < 0 && axes.every((axis) => axis !== null) : starts !== undefined && d >= starts.length) return 'whole';
+    const [size, range, start, end] = [newSize(dim), ranges[d], starts?.[at], ends?.[at]];
+    if (range === undefined || start == null || end == null || !certain) return 'open';
+    // analysis decides by one assignment of the input sizes what lies beyond a bound
+    if (range === null && start === 0 && (equal(end, size) || (isStatic(end) && end >= 2 ** 31 - 1))) return 'whole';
+    if (!isStatic(size) || !isStatic(start) || !isStatic(end)) return 'open';
+    if (range === null) return 'whole';
+    if (!isStatic(range.start) || !isStatic(range.end) || range.step < 0) return 'open';
+    return span(range.start, Math.ceil((range.end - range.start) / range.step), range.step);
+  });
+}
+
+/** Slice: cuts of known sizes select elements; others must have the same bounds. */
+export const slice: Rule = moving((site, x, [sizes = []]) => {
+  if (site.relation.kind !== 'slice') return [missing(site, 'its bounds are not known')];
+  const cuts = cutsOf(site, x);
+  if (cuts.includes('open')) return [sameBounds(site, x, sizes, cuts)];
+  const value = cuts.reduce<Value>((cut, indices, d) => (cut.kind === 'related' && typeof indices !== 'string' ? picked(site, cut, d, indices) : cut), x);
+  return [value.kind === 'zero' ? zeros(sizes) : value];
+});
+
+/**
+ * A cut whose bounds depend on the input. Slice works on each dimension alone, so of the same old value at the same bounds it cuts the
+ * same elements, whatever dimensions it keeps whole hold: those may have grown, and their new elements are cut like the old ones.
+ */
+function sameBounds(site: Site, x: Related, sizes: readonly Size[], cuts: readonly Cut[]): Value {
+  const rest = site.operands.slice(1).flatMap((own) => (own === null ? [] : [own]));
+  if (!rest.every((own): own is Related => own.kind === 'related' && isExact(own))) return missing(site, 'its bounds are not those of the old graph');
+  const grown = x.dims.find((dim, d) => cuts[d] !== 'whole' && !isSame(dim));
+  if (grown !== undefined) return missing(site, `cuts a grown dimension (${dimText(grown)}) at bounds that depend on the input`);
+  const table = tableOf(site, 'Slice', site.attributes, x, rest, (d) => cuts[d] !== 'whole');
+  if (table.kind !== 'related') return table;
+  const dims = table.dims.map((dim, d): Dim => (cuts[d] === 'whole' ? dim : sameDim(sizes[d] ?? 1)));
+  const own = plain(site.ctx.terms, 'Slice', site.attributes, [scaled(table.ref), ...rest.map(scaledOf)], dims.map(oldSize));
+  return related(scaled(own.ref, table.scale), dims);
+}
+
+/** Split in parts. */
+export const split: Rule = moving((site, x, sizes) => {
+  const { relation } = site;
+  const axis = relation.kind === 'split' ? (relation.axis ?? 0) : -1;
+  const parts = relation.kind === 'split' ? (relation.parts ?? []) : [];
+  if (axis >= 0 && parts.every(isStatic) && isStatic(flat(x.dims[axis] ?? [])?.size ?? NaN)) {
+    let start = 0;
+    return parts.map((part, i) => {
+      const value = picked(site, x, axis, span(start, part as number));
+      start += part as number;
+      return value.kind === 'zero' ? zeros(sizes[i] ?? []) : value;
+    });
+  }
+  const rest = site.operands.slice(1).flatMap((own) => (own === null ? [] : [own]));
+  if (!isExact(x) || !rest.every((own): own is Related => own.kind === 'related' && isExact(own)))
+    return sizes.map(() => missing(site, 'its parts depend on the input'));
+  return sizes.map((own, i) => exactly(plain(site.ctx.terms, 'Split', `${site.attributes}#${i}`, [scaledOf(x), ...rest.map(scaledOf)], own)));
+});
+
+/** Gather of constant indices. */
+export const pick: Rule = moving((site, x) => {
+  const { relation } = site;
+  if (relation.kind !== 'gather') return [missing(site, 'its indices are not known')];
+  const axis = relation.axis ?? 0;
+  const indices = relation.indices ?? [];
+  const dim = x.dims[axis] ?? [];
+  const fixed = isStatic(flat(dim)?.size ?? NaN);
+  // an index of a dimension that depends on the input
+  const value = fixed ? picked(site, x, axis, indices) : pickedOfSame(site, x, axis, indices);
+  if (relation.scalar !== true || value.kind === 'free') return [value];
+  if (value.kind === 'zero') return [zeros(site.sizes[0] ?? [])];
+  const order = value.dims.map((_, d) => d).filter((d) => d !== axis);
+  return [
+    related(
+      scaled(viewed(value.ref, permuted(value.ref.view, order)), value.scale),
+      order.map((d) => value.dims[d] ?? []),
+    ),
+  ];
+});
+
+function pickedOfSame(site: Site, x: Related, axis: number, indices: readonly number[]): Value {
+  const [first = 0] = indices;
+  const dim = x.dims[axis] ?? [];
+  const view = isSame(dim) && indices.every((index, i) => index === first + i) ? ranged(x.ref.view, axis, first, indices.length, 1) : null;
+  if (view === null) return missing(site, 'its indices cut a dimension whose size depends on the input');
+  return related(
+    scaled(viewed(x.ref, view), x.scale),
+    x.dims.map((own, d) => (d === axis ? sameDim(indices.length) : own)),
+  );
+}

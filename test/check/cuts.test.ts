@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest';
+import { checkModels } from '../../src/check/check.ts';
+import type { Model } from '../../src/onnx/ir.ts';
+import { modelOf } from '../support/small-model.ts';
+import { type Between, original, PLACES, widened } from '../support/widened.ts';
+
+const proved = (old: Model, now: Model): boolean => checkModels(old, now).proved;
+/** `c` is h without its last rows, as many as the input does not have. */
+const shorter = (count: number, axis = 1): Between => ({
+  lines: () => ['Shape(x) -> s', 'Gather(s, [1]) -> t', `Sub(t, [${count}]) -> e`, `Slice(h, [0], e, [${axis}]) -> c`],
+});
+
+describe('cuts at bounds that depend on the input', () => {
+  test('leave a grown dimension alone that they keep whole', () => {
+    expect(proved(original(shorter(1)), widened(shorter(1), PLACES))).toBe(true);
+  });
+
+  test('must have the old bounds, and must not cut the grown dimension', () => {
+    expect(proved(original(shorter(1)), widened(shorter(2), PLACES))).toBe(false);
+    expect(proved(original(shorter(1, 2)), widened(shorter(1, 2), PLACES))).toBe(false);
+    expect(proved(original(shorter(1)), widened(shorter(1), PLACES, 0.1))).toBe(false);
+  });
+
+  test('are no identity because they keep everything of one input', () => {
+    // T rows of at most 3 columns: a T of 5 keeps all of them, a T of 2 does not
+    const cut = modelOf({ x: ['T', 3] }, ['Shape(x) -> s', 'Gather(s, [0]) -> t', 'Slice(x, [0], t, [1]) -> y'], 17);
+    expect(proved(cut, cut)).toBe(true);
+    expect(proved(cut, modelOf({ x: ['T', 3] }, ['Identity(x) -> y'], 17))).toBe(false);
+  });
+});
+
+describe('elements that are repeated', () => {
+  /** `c` is the mean of three copies of h beside each other along the rows. */
+  const tiled = (times: number): Between => ({
+    lines: () => [`Tile(h, [1, ${times}, 1]) -> u`, 'ReduceMean(u) axes=[1] keepdims=1 -> m', 'Add(h, m) -> c'],
+  });
+
+  test('Tile carries grown dimensions along', () => {
+    expect(proved(original(tiled(3)), widened(tiled(3), PLACES))).toBe(true);
+    expect(proved(original(tiled(3)), widened(tiled(2), PLACES))).toBe(false);
+  });
+
+  test('Tile of a grown dimension has the new elements in each copy', () => {
+    const reshaped = (repeats: string): Between => ({
+      lines: (width) => [`Tile(h, ${repeats}) -> u`, `Reshape(u, [1, -1, 2, ${width}]) -> v`, 'Gather(v, [1]) axis=2 -> w', 'Squeeze(w, [2]) -> c'],
+    });
+    expect(proved(original(reshaped('[1, 1, 2]')), widened(reshaped('[1, 1, 2]'), PLACES))).toBe(true);
+    expect(proved(original(reshaped('[1, 1, 2]')), widened(reshaped('[1, 2, 1]'), PLACES))).toBe(false);
+  });
+
+  test('elements that are taken twice may count as new once', () => {
+    const doubled = (list: string): Between => ({ lines: (width) => [width === 3 ? 'Identity(h) -> c' : `Gather(h, ${list}) axis=2 -> c`] });
+    // the width is that of the bigger model, and h has old elements only
+    const now = (list: string): Model => {
+      const model = widened(doubled(list), PLACES);
+      const [, a, b] = ['', ...['wa', 'wb'].map((name) => original(doubled(list)).graph.initializers.find((own) => own.name === name))];
+      const initializers = model.graph.initializers.map((own) => (own.name === 'wa' ? (a ?? own) : own));
+      return b === undefined ? model : { ...model, graph: { ...model.graph, initializers } };
+    };
+    expect(proved(original(doubled('')), now('[0, 0, 1, 2, 2]'))).toBe(true);
+    expect(proved(original(doubled('')), now('[0, 0, 2, 1, 2]'))).toBe(false);
+  });
+
+  test('GatherND of rows cuts as Gather does', () => {
+    const rows = (list: string): Between => ({
+      lines: () => ['Transpose(h) perm=[2,1,0] -> t', `Unsqueeze(${list}, [1]) -> i`, 'GatherND(t, i) -> g', 'Transpose(g) perm=[2,1,0] -> c'],
+    });
+    const all = (width: number): string => `[${Array.from({ length: width }, (_, i) => i).join(',')}]`;
+    expect(proved(original(rows(all(3))), widened(rows(all(5)), PLACES))).toBe(true);
+    expect(proved(original(rows(all(3))), widened(rows('[0,1,3,2,4]'), PLACES))).toBe(false);
+  });
+});
