@@ -6,14 +6,23 @@
 import { attributesOf } from '../analysis/relation.ts';
 import type { Facts } from '../analysis/shapes.ts';
 import type { Constant, FlatGraph, FlatNode } from '../onnx/graph.ts';
-import { type Attribute, DataType } from '../onnx/ir.ts';
+import { type Attribute, DataType, type Tensor } from '../onnx/ir.ts';
 import { tensorFromNumbers } from '../onnx/tensor.ts';
+import { quantisedRules } from './desugar-quantised.ts';
+
+type Attributes = Readonly<Record<string, number | readonly number[]>>;
 
 /** Writes nodes in the place of one; every call returns the name of the value it makes. */
-interface Writer {
+export interface Writer {
   readonly node: FlatNode;
   readonly facts: Facts;
-  put(op: string, inputs: readonly string[], attributes?: Readonly<Record<string, number | readonly number[]>>, output?: string): string;
+  /** A name for a new value. */
+  name(): string;
+  add(op: string, inputs: readonly string[], outputs: readonly string[], attributes?: Attributes): void;
+  put(op: string, inputs: readonly string[], attributes?: Attributes, output?: string): string;
+  /** The node again, of other operands or as another operator. */
+  copy(node: FlatNode, inputs: readonly string[], options?: { readonly op?: string; readonly output?: string }): string;
+  hold(tensor: Tensor): string;
   float(value: number, dtype: number): string;
   ints(values: readonly number[], scalar?: boolean): string;
   dtype(input: number): number;
@@ -23,32 +32,36 @@ interface Writer {
 /** Replaces operators that stand for several. */
 export function desugar(flat: FlatGraph, facts: Facts): FlatGraph {
   const constants = new Map<string, Constant>(flat.constants);
+  const rules = new Map([...RULES, ...quantisedRules(flat, facts)]);
   const nodes = flat.nodes.flatMap((node) => {
-    const rule = RULES.get(node.op);
+    const rule = rules.get(node.op);
     if (rule === undefined) return [node];
     const made: FlatNode[] = [];
     let count = 0;
     const fresh = (): string => `${node.outputs.find((name) => name !== '') ?? ''}\u001e${count++}`;
-    const hold = (dataType: number, dims: readonly number[], values: readonly number[]): string => {
+    const hold = (tensor: Tensor): string => {
       const name = fresh();
-      constants.set(name, { tensor: tensorFromNumbers(name, dataType, dims, values), scope: node.scope, holder: 'initializer' });
+      constants.set(name, { tensor: { ...tensor, name }, scope: node.scope, holder: 'initializer' });
       return name;
     };
+    const add = (op: string, inputs: readonly string[], outputs: readonly string[], attributes: readonly Attribute[]): void =>
+      void made.push({ op, scope: node.scope, inputs, outputs, node: { ...node.node, opType: op, domain: '', inputs, outputs, attributes } });
     const done = rule({
       node,
       facts,
+      name: fresh,
+      add: (op, inputs, outputs, attributes = {}) => add(op, inputs, outputs, attributesFrom(attributes)),
       put(op, inputs, attributes = {}, output = fresh()) {
-        made.push({
-          op,
-          scope: node.scope,
-          inputs,
-          outputs: [output],
-          node: { ...node.node, opType: op, domain: '', inputs, outputs: [output], attributes: attributesFrom(attributes) },
-        });
+        add(op, inputs, [output], attributesFrom(attributes));
         return output;
       },
-      float: (value, dtype) => hold(dtype, [], [value]),
-      ints: (values, scalar = false) => hold(DataType.INT64, scalar ? [] : [values.length], values),
+      copy(own, inputs, { op = own.op, output = fresh() } = {}) {
+        add(op, inputs, [output], own.node.attributes);
+        return output;
+      },
+      hold,
+      float: (value, dtype) => hold(tensorFromNumbers('', dtype, [], [value])),
+      ints: (values, scalar = false) => hold(tensorFromNumbers('', DataType.INT64, scalar ? [] : [values.length], values)),
       dtype: (input) => facts.values.get(node.inputs[input] ?? '')?.dtype ?? DataType.FLOAT,
       rank: (input) => facts.values.get(node.inputs[input] ?? '')?.dims?.length ?? 0,
     });
@@ -57,7 +70,7 @@ export function desugar(flat: FlatGraph, facts: Facts): FlatGraph {
   return { ...flat, nodes, constants };
 }
 
-const attributesFrom = (given: Readonly<Record<string, number | readonly number[]>>): Attribute[] =>
+const attributesFrom = (given: Attributes): Attribute[] =>
   Object.entries(given).map(([name, value]): Attribute => (typeof value === 'number' ? { name, kind: 'int', value } : { name, kind: 'ints', value }));
 
 const wants = (node: FlatNode, output: number): boolean => (node.outputs[output] ?? '') !== '';

@@ -19,6 +19,8 @@ export interface Constant {
   readonly stored: Tensor | null;
   /** The constant is this stored tensor plus a number: 1 + γ. */
   readonly shifted: { readonly from: Constant; readonly by: number } | null;
+  /** How a large constant is computed from others. */
+  readonly computed: { readonly recipe: string; readonly operands: readonly Constant[] } | null;
   /** True when all elements are finite numbers. */
   isFinite(): boolean;
   /** The number that all elements are, where the constant is small enough to look. */
@@ -33,7 +35,7 @@ export const SMALL = 1 << 16;
 export function storedConstant(tensor: Tensor): Constant | null {
   if (!isNumeric(tensor.dataType) || byteCount(tensor.dataType, tensor.dims) !== tensor.data.size) return null;
   const count = elementCount(tensor.dims);
-  const blocks = blockReader(tensor, count);
+  const blocks = blockReader((start, length) => readNumbers(tensor, start, length), count);
   if (count <= SMALL) return { ...numbersConstant(tensor.dims, tensor.dataType, readNumbers(tensor)), stored: tensor };
   return {
     dims: tensor.dims,
@@ -43,7 +45,37 @@ export function storedConstant(tensor: Tensor): Constant | null {
     read: blocks,
     stored: tensor,
     shifted: null,
+    computed: null,
     isFinite: () => allFinite(blocks, count),
+    uniform: null,
+  };
+}
+
+/**
+ * A constant whose elements `compute` makes of those of other constants; one that is large is computed in pieces, when it is read.
+ * Two large ones are equal when they are computed in one way (`recipe`) from equal ones.
+ */
+export function computedConstant(
+  dims: readonly number[],
+  dtype: number,
+  recipe: string,
+  operands: readonly Constant[],
+  compute: (start: number, count: number) => Float64Array,
+): Constant {
+  const count = elementCount(dims);
+  if (count <= SMALL) return numbersConstant(dims, dtype, compute(0, count));
+  const read = blockReader(compute, count);
+  return {
+    dims,
+    dtype,
+    key: `${recipe}[${dims.join(',')}](${operands.map((own) => own.key).join(';')})`,
+    equals: ({ computed }) =>
+      computed?.recipe === recipe && computed.operands.length === operands.length && operands.every((own, i) => computed.operands[i]?.equals(own) === true),
+    read,
+    stored: null,
+    shifted: null,
+    computed: { recipe, operands },
+    isFinite: () => allFinite(read, count),
     uniform: null,
   };
 }
@@ -60,6 +92,7 @@ export function numbersConstant(dims: readonly number[], dtype: number, numbers:
     read: (start, count) => numbers.subarray(start, start + count),
     stored: null,
     shifted,
+    computed: null,
     isFinite: () => numbers.every(Number.isFinite),
     uniform: uniformOf(numbers),
   };
@@ -81,14 +114,14 @@ function uniformOf(numbers: Float64Array): number | null {
 }
 
 /** Reads through a block that is kept, since rows of a matrix follow each other. */
-function blockReader(tensor: Tensor, total: number): Constant['read'] {
+function blockReader(read: Constant['read'], total: number): Constant['read'] {
   let from = 0;
   let block: Float64Array = new Float64Array(0);
   return (start, count) => {
-    if (count > BLOCK) return readNumbers(tensor, start, count);
+    if (count > BLOCK) return read(start, count);
     if (start < from || start + count > from + block.length) {
       from = start;
-      block = readNumbers(tensor, start, Math.min(BLOCK, total - start));
+      block = read(start, Math.min(BLOCK, total - start));
     }
     return block.subarray(start - from, start - from + count);
   };

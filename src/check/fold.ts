@@ -4,6 +4,8 @@ import { bytesSource } from '../onnx/byte-source.ts';
 import type { FlatNode } from '../onnx/graph.ts';
 import { DataType } from '../onnx/ir.ts';
 import { encodeNumbers, readNumbers } from '../onnx/tensor.ts';
+import { dequantised, gathered, heldConstant, quantised } from './computed-constants.ts';
+import { POINT, STEPS } from './desugar-quantised.ts';
 import { type Constant, numbersConstant, SMALL } from './elements.ts';
 import type { Ref } from './term.ts';
 import { positions, viewSizes } from './view.ts';
@@ -64,7 +66,9 @@ const FUNCTIONS: Readonly<Record<string, Apply>> = {
 
 /** The constant a node makes of constants; null when it is large or its operator is not evaluated. */
 export function fold(node: FlatNode, operands: readonly (Ref | null)[], dims: readonly number[] | null, dtype: number): Constant | null {
-  if (dims === null || dims.reduce((a, b) => a * b, 1) > SMALL) return null;
+  if (dims === null) return null;
+  if (LAZY.has(node.op)) return foldedLazily(node, operands, dims, dtype);
+  if (dims.reduce((a, b) => a * b, 1) > SMALL) return null;
   const args = operands.flatMap((ref) => (ref === null ? [] : [numbersOf(ref)]));
   if (args.length === 0 || args.some((arg) => arg === null)) return null;
   const given = args as Numbers[];
@@ -78,13 +82,26 @@ export function fold(node: FlatNode, operands: readonly (Ref | null)[], dims: re
       return numbersConstant(dims, dtype, rounded(dtype, dtype === DataType.BOOL ? first.data.map((x) => (x === 0 ? 0 : 1)) : first.data));
     case 'Concat':
       return numbersConstant(dims, dtype, concatenated(given, attributesOf(node).int('axis', 0), dims));
-    case 'Gather':
-      return given[1] === undefined ? null : numbersConstant(dims, dtype, gathered(first, given[1], attributesOf(node).int('axis', 0)));
-    case 'DequantizeLinear':
-      return dequantized(node, given, dims, dtype);
     default:
       return null;
   }
+}
+
+/** Operators that are evaluated for constants of any size, when the elements are read. */
+const LAZY: ReadonlySet<string> = new Set(['Gather', 'DequantizeLinear', 'QuantizeLinear']);
+
+function foldedLazily(node: FlatNode, operands: readonly (Ref | null)[], dims: readonly number[], dtype: number): Constant | null {
+  const [x, scale, point] = operands.map((ref) => (ref === null ? null : heldConstant(ref)));
+  const { int, ints } = attributesOf(node);
+  if (x == null || scale == null || (operands[2] != null && point == null)) return null;
+  if (node.op === 'Gather') {
+    const indices = operands[1] == null ? null : numbersOf(operands[1]);
+    return indices === null ? null : gathered(x, [...indices.data], int('axis', 0), dims);
+  }
+  const own = { numbers: x, scale, point: point ?? null, otherwise: int(POINT, 0), axis: int('axis', 1), block: int('block_size', 0) };
+  if (node.op === 'DequantizeLinear') return dequantised(own, dtype);
+  const [low, high] = ints(STEPS) ?? [];
+  return low === undefined || high === undefined ? null : quantised(own, dtype, [low, high]);
 }
 
 function pointwise(
@@ -138,28 +155,4 @@ function concatenated(args: readonly Numbers[], axis: number, dims: readonly num
     }
   }
   return Float64Array.from(out);
-}
-
-function gathered(data: Numbers, indices: Numbers, axis: number): Float64Array {
-  const at = axis < 0 ? axis + data.dims.length : axis;
-  const size = data.dims[at] ?? 1;
-  const outer = data.dims.slice(0, at).reduce((a, b) => a * b, 1);
-  const inner = data.dims.slice(at + 1).reduce((a, b) => a * b, 1);
-  const out: number[] = [];
-  for (let o = 0; o < outer; o++) {
-    for (const index of indices.data) for (let i = 0; i < inner; i++) out.push(data.data[(o * size + (index < 0 ? index + size : index)) * inner + i] ?? 0);
-  }
-  return Float64Array.from(out);
-}
-
-/** y = (x − zero point) · scale, per tensor or per slice. */
-function dequantized(node: FlatNode, args: readonly Numbers[], dims: readonly number[], dtype: number): Constant | null {
-  const [x, scale, zero] = args;
-  if (x === undefined || scale === undefined || attributesOf(node).int('block_size', 0) !== 0) return null;
-  const axis = attributesOf(node).int('axis', 1);
-  const at = axis < 0 ? axis + dims.length : axis;
-  const inner = dims.slice(at + 1).reduce((a, b) => a * b, 1);
-  const index = (i: number): number => (scale.data.length === 1 ? 0 : Math.floor(i / inner) % (dims[at] ?? 1));
-  const out = x.data.map((own, i) => (own - (zero?.data[index(i)] ?? 0)) * (scale.data[index(i)] ?? 1));
-  return numbersConstant(dims, dtype, rounded(dtype, out));
 }

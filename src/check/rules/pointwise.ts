@@ -1,5 +1,6 @@
 /** Operators that work element by element. */
 import { ruleOf } from '../../analysis/op-rules.ts';
+import { attributesOf } from '../../analysis/relation.ts';
 import type { Size } from '../../analysis/size.ts';
 import { divide, homogeneous, multiply, nothing, plain, squareRoot, sum, unit } from '../algebra.ts';
 import type { Rule, Site } from '../context.ts';
@@ -20,7 +21,7 @@ import {
 } from '../join.ts';
 import { matchOperand } from '../operand.ts';
 import { scaleFrom, times } from '../scale.ts';
-import { fitted, isWhole, type Ref, type Scaled, scaled } from '../term.ts';
+import { fitted, isWhole, type Ref, type Scaled, scaled, scaledKey } from '../term.ts';
 import { type Free, free, isConstant, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
 
 /** Makes the term of a result; null when it is zero. */
@@ -67,6 +68,23 @@ const powers: Make = (site, operands, dims) => {
   return opaque(site, operands, dims);
 };
 
+/**
+ * Rounding R(x; s, z) to steps, see desugar-quantised.ts. What is on these steps already stays: R(s · R(y; s, z); s, z) = R(y; s, z), element
+ * by element, for numbers s and z.
+ */
+const steps: Make = (site, operands, dims) => {
+  const [x, scale, point] = operands;
+  const { int } = attributesOf(site.node);
+  const own = operands.filter((operand, i) => i < 2 || operand.ref.base.op !== '0');
+  const attributes = `${int('type', 0)},${int('precision', 0)}`;
+  if (x?.ref.base.op === 'Steps' && x.ref.base.attributes === attributes && scale?.ref.base.op === '1' && x.scale.key === scale.scale.key) {
+    const [, ...parameters] = x.ref.base.operands;
+    const single = point === undefined || point.ref.base.op === '1' || point.ref.base.op === '0';
+    if (single && parameters.map(scaledKey).join(';') === own.slice(1).map(scaledKey).join(';')) return scaled(x.ref);
+  }
+  return plain(site.ctx.terms, 'Steps', attributes, own, dims);
+};
+
 /** One line for each operator; all others of the op table that work element by element are opaque. */
 const TABLE: Readonly<Record<string, Pointwise>> = {
   Add: { make: ({ ctx }, parts, dims) => sum(ctx.terms, parts, dims), kinds: addKinds, unary: linear, family: 'Sum', zero: 'all' },
@@ -95,6 +113,7 @@ const TABLE: Readonly<Record<string, Pointwise>> = {
   PRelu: { make: positive, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
   Max: { make: ordered, kinds: zeroKinds, unary: keepsNone, family: '', zero: 'never' },
   Min: { make: ordered, kinds: zeroKinds, unary: keepsNone, family: '', zero: 'never' },
+  QuantizeLinear: { make: steps, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
   Where: { make: opaque, kinds: anyKind, unary: keepsNone, family: '', zero: 'never' },
 };
 

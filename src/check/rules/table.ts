@@ -8,6 +8,7 @@ import { general } from './general.ts';
 import { choice, concat, filled, lookUp, pad } from './joins.ts';
 import { pointwise } from './pointwise.ts';
 import { product } from './product.ts';
+import { dynamicQuantise, quantise } from './quantise.ts';
 import { reduce } from './reduce.ts';
 import { expand, reorder, reshape, tile } from './views.ts';
 
@@ -39,6 +40,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   // constant coordinates cut a dimension, or list all elements in their order
   GatherND: (site) => (site.relation.kind === 'gather' ? pick(site) : site.relation.kind === 'reshape' ? reshape(site) : general(site)),
   If: choice,
+  QuantizeLinear: quantise,
+  DynamicQuantizeLinear: dynamicQuantise,
+  // what is no constant, or not spelled out: zero quantised numbers are no zeros
+  DequantizeLinear: general,
   Attention: attention,
   RotaryEmbedding: attention,
   'com.microsoft.Attention': attention,

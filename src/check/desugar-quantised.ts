@@ -1,0 +1,305 @@
+/**
+ * Operators on quantised numbers q, which stand for (q − z) · s, spelled out in real numbers.
+ *
+ * Rounding to quanta is one opaque function, R(x; s, z) = clip(round(x / s) + z) − z, which is zero where x is: a QuantizeLinear with
+ * the attribute `steps`. Then q = R + z, a DequantizeLinear is R · s, an integer product multiplies what is left without the
+ * zero points, and weights of a few bits are constants that are computed when they are read.
+ * Sources: https://onnx.ai/onnx/operators/ and https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
+ */
+import { ruleOf } from '../analysis/op-rules.ts';
+import { attributesOf } from '../analysis/relation.ts';
+import type { Facts } from '../analysis/shapes.ts';
+import type { FlatGraph, FlatNode } from '../onnx/graph.ts';
+import { DataType, type Tensor } from '../onnx/ir.ts';
+import { readNumbers } from '../onnx/tensor.ts';
+import type { Writer } from './desugar.ts';
+
+/** Attribute of a QuantizeLinear whose result is R: the smallest and the largest number of its type. */
+export const STEPS = 'steps';
+/** Attribute of a DequantizeLinear: the zero point where no operand holds it. */
+export const POINT = 'point';
+/** Attribute of a DynamicQuantizeLinear that rounds its operand in blocks of the last dimension, each on a scale of its own. */
+export const BLOCK = 'block_size';
+
+const RANGES: ReadonlyMap<number, readonly [number, number]> = new Map([
+  [DataType.UINT4, [0, 15]],
+  [DataType.INT4, [-8, 7]],
+  [DataType.UINT8, [0, 255]],
+  [DataType.INT8, [-128, 127]],
+  [DataType.UINT16, [0, 65535]],
+  [DataType.INT16, [-32768, 32767]],
+]);
+
+/** Operators that move the elements of operand 0. */
+const MOVES = new Set(['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transpose', 'Expand', 'Slice', 'Gather']);
+
+type Desugar = (w: Writer) => boolean;
+
+/** The rules for one graph. */
+export function quantisedRules(flat: FlatGraph, facts: Facts): ReadonlyMap<string, Desugar> {
+  const producers = new Map(flat.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  /** R behind quantised numbers, and their zero point. */
+  const steps = new Map<string, { readonly name: string; readonly point: string }>();
+  const without = new Map<string, string>();
+  /** What the rule at work has noted; it is forgotten where the rule gives up. */
+  let noted: string[] = [];
+
+  const tensorOf = (name: string): Tensor | undefined => flat.constants.get(name)?.tensor;
+  const sizeOf = (name: string): number =>
+    facts.values.get(name)?.dims?.reduce<number>((total, size) => total * (typeof size === 'number' ? size : NaN), 1) ?? NaN;
+  const made = new Set<string>();
+  const isConstant = (name: string): boolean => made.has(name) || facts.values.get(name)?.dependence === 'constant';
+  const isZero = (name: string): boolean => {
+    const tensor = tensorOf(name);
+    return name === '' || (tensor !== undefined && sizeOf(name) < 1 << 16 && readNumbers(tensor).every((x) => x === 0));
+  };
+  const isSamePoint = (a: string, b: string): boolean => {
+    if (a === b || (isZero(a) && isZero(b))) return true;
+    const [x, y] = [tensorOf(a), tensorOf(b)];
+    return x !== undefined && y !== undefined && sizeOf(a) === 1 && sizeOf(b) === 1 && readNumbers(x)[0] === readNumbers(y)[0];
+  };
+
+  /** A scale or zero point as it is stretched over the dimensions of an operand, along `axis`; null when it cannot be. */
+  function along(w: Writer, name: string, rank: number, axis: number): string | null {
+    const at = axis < 0 ? axis + rank : axis;
+    if (name === '' || sizeOf(name) === 1) return name;
+    const dims = facts.values.get(name)?.dims ?? [];
+    if (dims.length > 1 && dims.length === rank && dims.every((size, d) => size === 1 || d === at)) return name;
+    if (dims.length !== 1 || at >= rank) return null;
+    if (at === rank - 1) return name;
+    const tensor = tensorOf(name);
+    return tensor === undefined ? null : w.hold({ ...tensor, dims: [...tensor.dims, ...Array.from({ length: rank - 1 - at }, () => 1)] });
+  }
+
+  /** A constant of constants. */
+  const constant = (name: string): string => {
+    made.add(name);
+    return name;
+  };
+
+  /** Values that are a constant, moved to places that depend on the input. */
+  const moved = new Map<string, { readonly node: FlatNode; readonly from: string }>();
+  function movedConstant(name: string): { readonly node: FlatNode; readonly from: string } | undefined {
+    const node = producers.get(name);
+    const [from = ''] = node?.inputs ?? [];
+    return moved.get(name) ?? (node !== undefined && MOVES.has(node.op) && isConstant(from) && !isConstant(name) ? { node, from } : undefined);
+  }
+
+  /** What moves a value, applied to another one. */
+  function move(w: Writer, node: FlatNode, from: string, output?: string): string {
+    const name = w.copy(node, [from, ...node.inputs.slice(1)], output === undefined ? {} : { output });
+    if (isConstant(from)) moved.set(name, { node, from });
+    return name;
+  }
+
+  /** Quantised numbers without their zero point, q − z; null when there is no way to say it. */
+  function centred(w: Writer, q: string, point: string, axis: number): string | null {
+    const own = steps.get(q);
+    if (own !== undefined && isSamePoint(own.point, point)) return own.name;
+    if (isZero(point)) return q;
+    const key = `${q} ${axis} ${point}`;
+    const known = without.get(key);
+    if (known !== undefined) return known;
+    const made = uncached(w, q, point, axis);
+    if (made !== null) {
+      without.set(key, made);
+      noted.push(key);
+    }
+    return made;
+  }
+
+  function uncached(w: Writer, q: string, point: string, axis: number): string | null {
+    if (isConstant(q) && isConstant(point)) return constant(w.put('DequantizeLinear', [q, w.float(1, DataType.FLOAT), point], { axis }));
+    const node = producers.get(q);
+    // one zero point of all elements goes through whatever moves them
+    if (node !== undefined && sizeOf(point) === 1 && MOVES.has(node.op)) {
+      const from = centred(w, node.inputs[0] ?? '', point, axis);
+      if (from !== null) return move(w, node, from);
+    }
+    if (node?.op === 'Concat' && sizeOf(point) === 1) {
+      const parts = node.inputs.map((name) => centred(w, name, point, axis));
+      if (parts.every((name) => name !== null)) return w.copy(node, parts as string[]);
+    }
+    const own = along(w, point, facts.values.get(q)?.dims?.length ?? 0, axis);
+    const whole = (name: string): string => w.put('Cast', [name], { to: DataType.INT32 });
+    return own === null ? null : w.put('Sub', [whole(q), whole(own)]);
+  }
+
+  /** x as quantised numbers on a scale: R, and q where something reads it. */
+  function quantise(w: Writer, x: string, scale: string, point: string, type: number, attributes: Readonly<Record<string, number>>, q: string): boolean {
+    const range = RANGES.get(type);
+    if (range === undefined) return false;
+    const plain = isZero(point);
+    const rounded = (own: string, output?: string): string => w.put('QuantizeLinear', [own, scale, point], { ...attributes, type, [STEPS]: range }, output);
+    const behind = sizeOf(scale) === 1 && (point === '' || sizeOf(point) === 1) ? movedConstant(x) : undefined;
+    const output = plain ? q : undefined;
+    const name = behind === undefined ? rounded(x, output) : move(w, behind.node, constant(rounded(behind.from)), output);
+    if (!plain) w.put('Add', [name, point], {}, q);
+    steps.set(q, { name, point });
+    return true;
+  }
+
+  const quantizeLinear: Desugar = (w) => {
+    const { node } = w;
+    const [x = '', scale = '', point = ''] = node.inputs;
+    const { int } = attributesOf(node);
+    if (int('block_size', 0) !== 0) return false;
+    const [axis, rank] = [int('axis', 1), w.rank(0)];
+    const [wide, wider] = [along(w, scale, rank, axis), along(w, point, rank, axis)];
+    const stored = tensorOf(point)?.packed?.tensor.dataType;
+    const type = stored ?? facts.values.get(node.outputs[0] ?? '')?.dtype ?? 0;
+    if (wide === null || wider === null) return false;
+    const q = node.outputs[0] ?? '';
+    const done = quantise(w, x, wide, wider, type, { axis, precision: int('precision', 0), output_dtype: int('output_dtype', 0) }, q);
+    if (done) steps.set(q, { name: steps.get(q)?.name ?? q, point });
+    return done;
+  };
+
+  /** y = (q − z) · s; constants are computed when they are read. */
+  const dequantizeLinear: Desugar = (w) => {
+    const { node } = w;
+    const [q = '', scale = '', point = ''] = node.inputs;
+    const { int } = attributesOf(node);
+    const [axis, block] = [int('axis', 1), int('block_size', 0)];
+    if (isConstant(q)) {
+      const own = steps.get(q);
+      if (own === undefined || own.name === q || block !== 0 || !isSamePoint(own.point, point)) return false;
+      w.put('DequantizeLinear', [own.name, scale], { axis }, node.outputs[0]);
+      return true;
+    }
+    if (block !== 0) return false;
+    const [wide, numbers] = [along(w, scale, w.rank(0), axis), centred(w, q, point, axis)];
+    if (wide === null || numbers === null) return false;
+    const behind = sizeOf(scale) === 1 ? movedConstant(numbers) : undefined;
+    if (behind !== undefined) move(w, behind.node, constant(w.put('DequantizeLinear', [behind.from, scale])), node.outputs[0]);
+    else w.put('Mul', [wide, numbers], {}, node.outputs[0]);
+    return true;
+  };
+
+  /** Scale and zero point of all elements, which are then rounded on it. */
+  const dynamicQuantizeLinear: Desugar = (w) => {
+    const [q = '', scale = w.name(), point = w.name()] = w.node.outputs.map((name) => (name === '' ? undefined : name));
+    const [x = ''] = w.node.inputs;
+    w.add('DynamicQuantizeLinear', [x], ['', scale, point]);
+    return q === '' || quantise(w, x, scale, point, DataType.UINT8, {}, q);
+  };
+
+  /** (a − za)(b − zb), where zero points belong to rows of a and columns of b. */
+  function integerProduct(w: Writer, points: readonly [number, number]): string | null {
+    const [a = '', b = ''] = w.node.inputs;
+    const point = (input: number): string => w.node.inputs[input] ?? '';
+    const left = centred(w, a, point(points[0]), w.rank(0) - 2);
+    const right = centred(w, b, point(points[1]), w.rank(1) - 1);
+    return left === null || right === null ? null : w.put('MatMul', [left, right]);
+  }
+
+  const matMulInteger: Desugar = (w) => {
+    const product = integerProduct(w, [2, 3]);
+    if (product !== null) w.put('Cast', [product], { to: DataType.INT32 }, w.node.outputs[0]);
+    return product !== null;
+  };
+
+  /** ConvInteger pads with the zero point: https://onnx.ai/onnx/operators/onnx__ConvInteger.html */
+  const convInteger: Desugar = (w) => {
+    const [x = '', weights = '', xPoint = '', point = ''] = w.node.inputs;
+    const [left, right] = [sizeOf(xPoint) === 1 || xPoint === '' ? centred(w, x, xPoint, 0) : null, centred(w, weights, point, 0)];
+    if (left === null || right === null) return false;
+    const product = w.copy(w.node, [left, right], { op: 'Conv' });
+    w.put('Cast', [product], { to: DataType.INT32 }, w.node.outputs[0]);
+    return true;
+  };
+
+  /** A product on the scales of both operands, and a bias. */
+  function scaledProduct(w: Writer, product: string | null, scales: readonly string[], bias: string): boolean {
+    const [first = '', second = ''] = scales;
+    if (product === null) return false;
+    const y = w.node.outputs[0];
+    const whole = w.put('Mul', [w.put('Mul', [first, second]), product], {}, bias === '' ? y : undefined);
+    if (bias !== '') w.put('Add', [whole, bias], {}, y);
+    return true;
+  }
+
+  const matMulIntegerToFloat: Desugar = (w) => {
+    const [, , left = '', right = '', , , bias = ''] = w.node.inputs;
+    return sizeOf(left) === 1 && scaledProduct(w, integerProduct(w, [4, 5]), [left, right], bias);
+  };
+
+  const dynamicQuantizeMatMul: Desugar = (w) => {
+    const [x = '', b = '', right = '', point = '', bias = ''] = w.node.inputs;
+    const [scale, zero] = [w.name(), w.name()];
+    const weights = centred(w, b, point, w.rank(1) - 1);
+    if (weights === null) return false;
+    w.add('DynamicQuantizeLinear', [x], ['', scale, zero]);
+    const rounded = w.put('QuantizeLinear', [x, scale, zero], { type: DataType.UINT8, [STEPS]: RANGES.get(DataType.UINT8) ?? [] });
+    return scaledProduct(w, w.put('MatMul', [rounded, weights]), [scale, right], bias);
+  };
+
+  /** The zero point of numbers in blocks where no operand holds it. */
+  const middle = (node: FlatNode, input: number): number => {
+    const tensor = tensorOf(node.inputs[input] ?? '');
+    return ruleOf(node.op)?.quantised?.[0]?.otherwise?.(attributesOf(node), tensor?.packed?.tensor.dataType ?? tensor?.dataType ?? 0) ?? 0;
+  };
+
+  /** True for a constant whose elements were unpacked, all of the stored ones. */
+  const isUnpacked = (name: string): boolean => {
+    const tensor = tensorOf(name);
+    const packed = tensor?.packed;
+    return packed === undefined || packed.packing.stored(packed.packing.dims).reduce((a, b) => a * b, 1) === packed.tensor.dims.reduce((a, b) => a * b, 1);
+  };
+
+  /** Numbers in blocks along a dimension, in real numbers. */
+  function blocks(w: Writer, inputs: readonly [number, number, number], axis: number): string | null {
+    const [numbers = '', scale = '', point = ''] = inputs.map((input) => w.node.inputs[input] ?? '');
+    const bits = attributesOf(w.node).int('bits', 4);
+    const relation = facts.relations.get(w.node);
+    if (relation?.kind !== 'labels' || 8 % bits !== 0) return null;
+    if (![numbers, scale, point].every((name) => name === '' || (tensorOf(name) !== undefined && isUnpacked(name)))) return null;
+    const attributes = { axis, block_size: attributesOf(w.node).int('block_size', w.node.op === 'com.microsoft.MatMulNBits' ? 32 : 128) };
+    return point === ''
+      ? w.put('DequantizeLinear', [numbers, scale], { ...attributes, [POINT]: middle(w.node, inputs[0]) })
+      : w.put('DequantizeLinear', [numbers, scale, point], attributes);
+  }
+
+  /** y = x Bᵀ + bias; at accuracy level 4 the runtime may round x to int8, in blocks as those of B. */
+  const matMulNBits: Desugar = (w) => {
+    const [x = '', , , , groups = '', bias = ''] = w.node.inputs;
+    const { int } = attributesOf(w.node);
+    const weights = groups === '' ? blocks(w, [1, 2, 3], 1) : null;
+    if (weights === null) return false;
+    const rounded =
+      int('accuracy_level', 0) === 4 ? w.put('Cast', [w.put('DynamicQuantizeLinear', [x], { [BLOCK]: int('block_size', 32) })], { to: w.dtype(0) }) : x;
+    const y = w.node.outputs[0];
+    const product = w.put('MatMul', [rounded, w.put('Transpose', [weights], { perm: [1, 0] })], {}, bias === '' ? y : undefined);
+    if (bias !== '') w.put('Add', [product, bias], {}, y);
+    return true;
+  };
+
+  const gatherBlockQuantized: Desugar = (w) => {
+    const table = blocks(w, [0, 2, 3], w.rank(0) - 1);
+    if (table !== null) w.put('Gather', [table, w.node.inputs[1] ?? ''], { axis: 0 }, w.node.outputs[0]);
+    return table !== null;
+  };
+
+  const rules: readonly (readonly [string, Desugar])[] = [
+    ['QuantizeLinear', quantizeLinear],
+    ['DequantizeLinear', dequantizeLinear],
+    ['DynamicQuantizeLinear', dynamicQuantizeLinear],
+    ['MatMulInteger', matMulInteger],
+    ['ConvInteger', convInteger],
+    ['com.microsoft.MatMulIntegerToFloat', matMulIntegerToFloat],
+    ['com.microsoft.DynamicQuantizeMatMul', dynamicQuantizeMatMul],
+    ['com.microsoft.MatMulNBits', matMulNBits],
+    ['com.microsoft.GatherBlockQuantized', gatherBlockQuantized],
+  ];
+  return new Map(
+    rules.map(([op, rule]): [string, Desugar] => [
+      op,
+      (w) => {
+        noted = [];
+        const done = rule(w);
+        if (!done) for (const key of noted) without.delete(key);
+        return done;
+      },
+    ]),
+  );
+}
