@@ -35,5 +35,6 @@ export function blame(now: Side, after: Values, open: readonly Finding[]): reado
   return causes.length === 0 ? open : [...open.filter((finding) => finding.kind === 'refuted'), ...causes].slice(0, SHOWN);
 }
 
-/** A value that the old graph has too. */
-const isKnown = (value: Value | undefined): boolean => value?.kind === 'zero' || (value?.kind === 'related' && value.ref.base.old);
+/** A value that the old graph has too, or numbers that are no cause themselves: what a node makes of them is. */
+const isKnown = (value: Value | undefined): boolean =>
+  value?.kind === 'zero' || (value?.kind === 'related' && (value.ref.base.old || value.ref.base.constant !== null || value.ref.base.op === 'numbers'));

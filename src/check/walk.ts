@@ -41,7 +41,9 @@ export function walk(ctx: Context, side: Side, inputs: Values, isNew: boolean): 
   for (const node of flat.nodes) {
     if (flat.constants.has(node.outputs[0] ?? '')) continue;
     const operands = node.inputs.map(valueOf);
-    const results = evaluate(ctx, side, node, operands, isNew, (name) => behind.get(name) ?? null, isSettled);
+    const found = evaluate(ctx, side, node, operands, isNew, (name) => behind.get(name) ?? null, isSettled);
+    // in the old graph nothing is new: a value is a term or not understood
+    const results = isNew ? found : found.map((own) => (own.kind === 'related' && !isExact(own) ? free() : own));
     if (isNew)
       for (const [o, output] of node.outputs.entries())
         if (isOldNumber(results[o]) || (HANDED_ON.has(node.op) && node.inputs.every(isSettled))) unsettled.delete(output);

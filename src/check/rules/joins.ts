@@ -6,7 +6,7 @@ import { plain } from '../algebra.ts';
 import { supposedCache } from '../cache-wish.ts';
 import { restricted } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
-import { type Dim, dimText, flat, indexMap, isSame, Kind, mappedDim, meet, oldSize, sameDim } from '../dim.ts';
+import { type Dim, dimText, flat, indexMap, isSame, Kind, mapKinds, mappedDim, meet, oldSize, sameDim } from '../dim.ts';
 import { refuted, unproved } from '../findings.ts';
 import { joinParts } from '../join.ts';
 import { tableOf } from '../operand.ts';
@@ -17,6 +17,9 @@ import type { View } from '../view.ts';
 import { general } from './general.ts';
 
 const missing = (site: Site, what: string): Value => free(unproved(site.where, `${site.node.op}: ${what}`));
+
+/** Zeros as a value of a shape of their own, for operators that say more of them than that they are zero. */
+const zeroTerm = (site: Site, sizes: readonly Size[]): Scaled => plain(site.ctx.terms, '0', '', [], sizes);
 
 /** Concat: operands that hold no old elements are new indices. */
 export const concat: Rule = (site) => {
@@ -31,14 +34,16 @@ export const concat: Rule = (site) => {
         axis,
       )
     : operands.flatMap((own) => (own === null ? [] : [own]));
-  const exact = values.every((own): own is Related => own.kind === 'related' && isExact(own));
+  if (values.every((own) => own.kind === 'zero')) return [zeros(sizes)];
+  const terms = values.map((own) => (own.kind === 'zero' ? exactly(zeroTerm(site, own.sizes)) : own));
+  const exact = terms.every((own): own is Related => own.kind === 'related' && isExact(own));
   if (exact) {
-    const refs = merged(values.map(scaledOf), axis);
+    const refs = merged(terms.map(scaledOf), axis);
     const known = refs.length === 1 || !site.isNew ? true : site.ctx.terms.old('Concat', String(axis), factored(refs).refs) !== undefined;
     if (known) return [exactly(joined(site, refs, axis, sizes))];
   }
-  if (values.every((own) => own.kind === 'zero')) return [zeros(sizes)];
-  return [grownConcat(site, values, axis, sizes)];
+  // every value of the old graph is a term
+  return [site.isNew ? grownConcat(site, values, axis, sizes) : free()];
 };
 
 /** A cache that new elements are joined on holds the old cache that the old graph joins the same elements on. */
@@ -82,6 +87,14 @@ function grownConcat(site: Site, values: readonly Value[], axis: number, sizes: 
       parts.push(found === null ? own : related(found.own, found.dims));
     }
   }
+  // zeros that the old graph joins on, too: their other dimensions hold old elements where those of the data do
+  const withZeros = parts.map((own): Value => {
+    if (own.kind !== 'zero') return own;
+    const dims = own.sizes.map((size, d): Dim => (d === axis ? sameDim(size) : mapKinds(others[d] ?? [], () => Kind.ZERO)));
+    return related(zeroTerm(site, dims.map(oldSize)), dims);
+  });
+  const padded = parts.some((own) => own.kind === 'zero') ? axisOf(site, withZeros, values, axis, sizes, data) : null;
+  if (padded?.kind === 'related' && padded.ref.base.old) return padded;
   const whole = axisOf(site, parts, values, axis, sizes, data);
   // what the old graph does not compute are new elements, unless it all is one old value
   const isOld = (own: Value): boolean => own.kind !== 'related' || own.ref.base.old;
@@ -243,14 +256,15 @@ function padsZero(site: Site): boolean {
   );
 }
 
-/** Gather from a table by computed indices. */
+/** Gather from a table by computed indices; indices that are all zero are one term for each shape that they have. */
 export const lookUp: Rule = (site) => {
   const { relation } = site;
-  const [table, ids] = site.operands;
+  const [table, indices] = site.operands;
   const [sizes = null] = site.sizes;
-  if (relation.kind !== 'labels' || table == null || ids == null || sizes === null) return [missing(site, 'its shape is not known')];
+  if (relation.kind !== 'labels' || table == null || indices == null || sizes === null) return [missing(site, 'its shape is not known')];
   if (table.kind === 'zero') return [zeros(sizes)];
-  if (table.kind === 'free' || ids.kind !== 'related') return [free()];
+  if (table.kind === 'free' || indices.kind === 'free') return [free()];
+  const ids = indices.kind === 'zero' ? exactly(zeroTerm(site, indices.sizes)) : indices;
   const axis = relation.inputs[0]?.findIndex((label) => !(relation.outputs[0] ?? []).includes(label)) ?? 0;
   const at = axis < 0 ? 0 : axis;
   if (!isExact(ids)) return [missing(site, 'its indices grew')];

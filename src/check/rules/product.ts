@@ -10,8 +10,9 @@ import { type Finding, refuted, unproved } from '../findings.ts';
 import { addKinds, joinParts, multiplyKinds, type Part } from '../join.ts';
 import { wrongElements } from '../operand.ts';
 import { ONE, over, type Scale, times } from '../scale.ts';
-import { scaled } from '../term.ts';
+import { fitted, scaled, viewed } from '../term.ts';
 import { free, isConstant, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
+import { permuted } from '../view.ts';
 
 export const product: Rule = (site) => {
   const { relation, operands } = site;
@@ -19,7 +20,7 @@ export const product: Rule = (site) => {
   const [a, b, ...rest] = operands;
   if (relation.kind !== 'labels' || sizes === null || a == null) return [free(unproved(site.where, `${site.node.op}: its shape is not known`))];
   if (a.kind === 'zero' || b?.kind === 'zero' || isZeroConstant(a) || (b != null && isZeroConstant(b)))
-    return rest.every((own) => own === null) ? [zeros(sizes)] : [biasOnly(site)];
+    return rest.every((own) => own === null) ? [zeros(sizes)] : [biasOnly(site, rest[0], sizes)];
   if (operands.some((own, i) => own?.kind === 'free' && site.inputBehind(i) === null)) return [free()];
   const all = withCaches(
     site,
@@ -45,8 +46,20 @@ function withCaches(site: Site, relation: Labels, all: readonly (Related | null)
 
 const isZeroConstant = (value: Value): boolean => isConstant(value) && value.ref.base.constant?.uniform === 0;
 
-/** A convolution of zeros is its bias. */
-const biasOnly = (site: Site): Value => free(unproved(site.where, `${site.node.op}: of zeros, with a bias`));
+/** A convolution of zeros, or with zero weights, is its bias: b[c] at every place of channel c, the second dimension. */
+function biasOnly(site: Site, bias: Value | null | undefined, sizes: readonly Size[]): Value {
+  if (bias?.kind === 'zero' || (bias != null && isZeroConstant(bias))) return zeros(sizes);
+  if (site.node.op !== 'Conv' || bias?.kind !== 'related' || bias.dims.length !== 1) return free();
+  const [channels = []] = bias.dims;
+  const whole = sizes.map((size, d): Size => (d === 1 ? oldSize(channels) : size));
+  const ref = fitted(viewed(bias.ref, permuted(bias.ref.view, [0, ...sizes.slice(2).map(() => null)])), whole);
+  return ref === null
+    ? free(unproved(site.where, 'Conv: of zeros, with a bias of another size'))
+    : related(
+        scaled(ref, bias.scale),
+        sizes.map((size, d) => (d === 1 ? channels : sameDim(size))),
+      );
+}
 
 type Weights = { readonly kind: 'operands'; readonly operands: readonly (Related | null)[] } | { readonly kind: 'finding'; readonly finding: Finding };
 
