@@ -25,6 +25,16 @@ export interface Atom {
   readonly old: Size;
   readonly map: IndexMap | null;
   readonly kinds: Uint8Array | null;
+  /** The part that this one was cut from, and how far apart its indices are there. */
+  readonly from?: { readonly whole: Whole; readonly step: number };
+}
+
+/** What stood in a part before it was cut: more than its pieces can say, since each of them speaks for all indices of the others. */
+export interface Whole {
+  readonly kinds: Uint8Array;
+  /** The pieces hold `count` elements, the first of which is here. */
+  readonly offset: number;
+  readonly count: number;
 }
 
 /** For each new index the old one, or −1. Made by `indexMap`, so that equal maps are one object. */
@@ -125,7 +135,12 @@ function cut(atom: Atom, outer: Size, outerOld: Size | null): [Atom, Atom] | nul
   );
   for (const guess of ordered) {
     const parts = map.old % guess === 0 ? separate(map, kinds, outer, inner, guess, map.old / guess) : null;
-    if (parts !== null) return parts;
+    if (parts === null) continue;
+    const { whole, step } = atom.from ?? { whole: { kinds, offset: 0, count: map.at.length }, step: 1 };
+    return [
+      { ...parts[0], from: { whole, step: step * inner } },
+      { ...parts[1], from: { whole, step } },
+    ];
   }
   return null;
 }
@@ -233,7 +248,9 @@ function flatAlign(a: Dim, b: Dim): readonly (readonly [Atom, Atom])[] | null {
 
 /** The same map with other kinds at its new indices. */
 export const withKinds = (atom: Atom, kind: (own: number, index: number) => number): Atom =>
-  atom.map === null || atom.kinds === null ? atom : { ...atom, kinds: atom.kinds.map((own, i) => ((atom.map?.at[i] ?? -1) >= 0 ? Kind.OLD : kind(own, i))) };
+  atom.map === null || atom.kinds === null
+    ? atom
+    : { size: atom.size, old: atom.old, map: atom.map, kinds: atom.kinds.map((own, i) => ((atom.map?.at[i] ?? -1) >= 0 ? Kind.OLD : kind(own, i))) };
 
 /** Applies a function to the kinds of every new index. */
 export const mapKinds = (dim: Dim, kind: (own: number) => number): Dim => dim.map((atom) => withKinds(atom, kind));

@@ -5,6 +5,7 @@ import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
 import { DataType } from '../onnx/ir.ts';
 import { plain } from './algebra.ts';
 import type { Context, Site } from './context.ts';
+import { uncut } from './cut-parts.ts';
 import { numbersConstant, storedConstant } from './elements.ts';
 import { refuted } from './findings.ts';
 import { fold, numbersOf } from './fold.ts';
@@ -122,7 +123,12 @@ function evaluate(
     isNew && !MOVES.has(node.op) && operands.some((own) => isInfinite(ctx, own))
       ? found.map(() => free(refuted(nodeLabel(node), `${node.op}: a new parameter is not finite`)))
       : found;
-  return node.outputs.map((name, o) => (name !== '' && numbers[o] != null ? numbers[o] : cutConstant(ctx, results[o] ?? free())));
+  return node.outputs.map((name, o) => {
+    const value = results[o] ?? free();
+    if (name !== '' && numbers[o] != null) return numbers[o];
+    // what else is done to a value is not done to what it was cut from
+    return cutConstant(ctx, PASSES.has(node.op) || value.kind !== 'related' ? value : { ...value, dims: value.dims.map(uncut) });
+  });
 }
 
 function constantValue(ctx: Context, { flat, facts }: Side, name: string): Value | null {
@@ -163,6 +169,9 @@ const isOldNumber = (value: Value | undefined): boolean => value?.kind === 'rela
 
 /** Operators that only hand elements on. */
 const MOVES = new Set(['Reshape', 'Flatten', 'Transpose', 'Squeeze', 'Unsqueeze', 'Expand', 'Slice', 'Split', 'Concat', 'If', 'Shape', 'Size']);
+
+/** Operators behind which the elements of a cut dimension are still those that were cut. */
+const PASSES = new Set(['Reshape', 'Transpose', 'Squeeze', 'Unsqueeze', 'Gather', 'Slice', 'Split']);
 
 /** A new constant with infinite elements that are not shown to be old ones: zero times such a number is no zero. */
 const isInfinite = (ctx: Context, value: Value | null): boolean =>

@@ -1,12 +1,12 @@
 /** Operators that are a whole attention block or a rotation: their labels say what heads, widths and keys are. */
-import type { Composite, Labels } from '../../analysis/relation.ts';
+import type { Composite, FusedAttention, Labels } from '../../analysis/relation.ts';
 import { hint, isStatic, multiply, type Size } from '../../analysis/size.ts';
 import { supposedCache } from '../cache-wish.ts';
 import { isMatch, relate } from '../constants.ts';
 import type { OldNode, Rule, Site } from '../context.ts';
-import { type Atom, type Dim, dimText, flat, indexMap, isSame, isZeroBesideOld, Kind, mapKinds, mappedDim, meet, sameDim, take } from '../dim.ts';
+import { type Atom, type Dim, dimText, flat, indexMap, isSame, isZeroBesideOld, Kind, mapKinds, mappedDim, meet, sameDim, take, withKinds } from '../dim.ts';
 import { type Finding, refuted, unproved } from '../findings.ts';
-import { joinParts } from '../join.ts';
+import { joinParts, zeroKinds } from '../join.ts';
 import { attributesText } from '../node-text.ts';
 import { free, isConstant, isExact, type Related, related, scaledOf, type Value } from '../value.ts';
 import { general } from './general.ts';
@@ -91,13 +91,14 @@ function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | F
   }
   const caches = readCaches(site, relation, old, joined);
   for (const [i, value] of caches) for (const [d, dim] of value.dims.entries()) record(places, relation, sizes, relation.inputs[i]?.[d] ?? '', dim, i, d);
+  for (const [label, own] of places) places.set(label, closedUnderRotation(relation, sizes.now, label, own));
   const problem = scoreProblem(site, relation, places);
   if (problem !== null) return problem;
   return site.node.outputs.map((_, o): Value => {
     const known = old.outputs[o];
     const sizesNow = site.sizes[o];
     if (known?.kind !== 'related' || sizesNow == null) return free();
-    const dims = (relation.outputs[o] ?? []).map((label, d) => outputDim(relation, places, joined, label, o, sizesNow[d] ?? 1));
+    const dims = (relation.outputs[o] ?? []).map((label, d) => outputDim(site, relation, places, joined, label, o, sizesNow[d] ?? 1));
     return related(scaledOf(known), dims);
   });
 }
@@ -183,12 +184,8 @@ function cutOut(dim: Dim, from: number, count: number, oldFrom: number, oldCount
 function scoreProblem(site: Site, { attention: own }: Labels, places: ReadonlyMap<string, readonly Place[]>): Finding | null {
   if (own === undefined) return null;
   const all = places.get(own.qk) ?? [];
-  const isKey = (place: Place): boolean =>
-    own.keys.some((key) => key.input === place.input && key.dim === place.dim && key.start === place.start) || isKeyCache(site, place);
-  const isValue = (place: Place): boolean =>
-    !isKey(place) && (place.input !== own.query || (own.query === own.key && place.start > 0 && place.start > (own.keys[0]?.start ?? 0)));
-  const keys = all.filter(isKey);
-  const queries = all.filter((place) => !isKey(place) && !isValue(place));
+  const keys = all.filter((place) => roleOf(site, own, place) === 'key');
+  const queries = all.filter((place) => roleOf(site, own, place) === 'query');
   const open = openIndices(keys);
   const openQueries = openIndices(queries);
   if (open === 0 || openQueries === 0) return null;
@@ -199,14 +196,42 @@ function scoreProblem(site: Site, { attention: own }: Labels, places: ReadonlyMa
   return both < open ? refuted(site.where, message) : unproved(site.where, message);
 }
 
-/** The cache of keys, by operand position. Sources: ContribOperators.md; ai.onnx Attention. */
-const KEY_CACHES: Readonly<Record<string, number>> = {
-  'com.microsoft.GroupQueryAttention': 3,
-  'com.microsoft.MultiHeadAttention': 6,
-  'com.microsoft.Attention': 4,
-  Attention: 4,
+/** The caches of keys and values, by operand position. Sources: ContribOperators.md; ai.onnx Attention. */
+const CACHES: Readonly<Record<string, Readonly<Record<number, Role>>>> = {
+  'com.microsoft.GroupQueryAttention': { 3: 'key', 4: 'value' },
+  'com.microsoft.MultiHeadAttention': { 6: 'key', 7: 'value' },
+  'com.microsoft.Attention': { 4: 'key' },
+  Attention: { 4: 'key', 5: 'value' },
 };
-const isKeyCache = (site: Site, place: Place): boolean => KEY_CACHES[site.node.op] === place.input;
+
+type Role = 'query' | 'key' | 'value';
+
+/** What a width belongs to; a packed operand holds queries, keys and values behind each other. */
+function roleOf(site: Site, own: FusedAttention, place: Place): Role {
+  const cache = CACHES[site.node.op]?.[place.input];
+  if (cache !== undefined) return cache;
+  const packed = own.keys.find((key) => key.input === place.input && key.dim === place.dim);
+  if (packed !== undefined) return place.start < packed.start ? 'query' : place.start < packed.end ? 'key' : 'value';
+  return place.input === own.query ? 'query' : 'value';
+}
+
+/**
+ * Widths that are rotated: (x, y) becomes (x cos − y sin, x sin + y cos), so an element is zero behind the rotation where both of its
+ * pair are.
+ */
+function closedUnderRotation(relation: Labels, sizes: LabelSizes, label: string, places: readonly Place[]): Place[] {
+  const [first, second] = relation.composites?.get(label)?.of ?? [];
+  const c = sizes('c');
+  const interleaved = typeof first === 'object' && first.form === 'product' && first.of[0] === 'c';
+  if (!(interleaved || (first === 'c' && second === 'c'))) return [...places];
+  const count = typeof c === 'number' ? c : NaN;
+  const partner = (i: number): number => (i >= 2 * count ? i : interleaved ? (i % 2 === 0 ? i + 1 : i - 1) : i < count ? i + count : i - count);
+  return places.map((place) => {
+    const atom = flat(place.own);
+    const kindAt = (i: number): number => atom?.kinds?.[i] ?? Kind.ANY;
+    return atom?.map == null ? place : { ...place, own: [withKinds(atom, (kind, i) => (partner(i) === i ? kind : zeroKinds(kind, kindAt(partner(i)))))] };
+  });
+}
 
 const openKinds = (places: readonly Place[]): Uint8Array[] =>
   places.flatMap((place) => {
@@ -222,6 +247,7 @@ const bothOpen = (a: readonly Place[], b: readonly Place[]): number => {
 
 /** A result's dimension: of heads nothing is known where they are new; of widths what the operand that brings them has there. */
 function outputDim(
+  site: Site,
   relation: Labels,
   places: ReadonlyMap<string, readonly Place[]>,
   joined: ReadonlyMap<string, Dim>,
@@ -234,7 +260,7 @@ function outputDim(
   const keeps = relation.attention === undefined || output > 0;
   if (own !== undefined && (relation.inputs.some((labels) => labels?.includes(label) === true) || composite === undefined)) {
     if (isSame(own)) return sameDim(size);
-    const kinds = keeps ? meetOf(places.get(label) ?? []) : null;
+    const kinds = keeps ? meetOf(handedOn(site, relation, places.get(label) ?? [], output)) : null;
     return kinds ?? mapKinds(own, () => Kind.ANY);
   }
   if (composite?.form === 'product')
@@ -242,6 +268,13 @@ function outputDim(
       .flatMap((part) => (typeof part === 'string' ? (joined.get(part) ?? []) : []))
       .map((atom) => (atom.map === null ? atom : { ...atom, kinds: Uint8Array.from(atom.map.at, (old) => (old < 0 ? Kind.ANY : Kind.OLD)) }));
   return sameDim(size);
+}
+
+/** The places that an output hands on: keys, then values, but for the operator that stacks both. */
+function handedOn(site: Site, { attention: own }: Labels, places: readonly Place[], output: number): readonly Place[] {
+  const role = own === undefined || site.node.op === 'com.microsoft.Attention' ? undefined : ([undefined, 'key', 'value'] as const)[output];
+  const kept = own === undefined || role === undefined ? places : places.filter((place) => roleOf(site, own, place) === role);
+  return kept.length === 0 ? places : kept;
 }
 
 const meetOf = (places: readonly Place[]): Dim | null =>

@@ -3,6 +3,7 @@ import { attributesOf } from '../../analysis/relation.ts';
 import { equal, isStatic, type Size } from '../../analysis/size.ts';
 import { plain } from '../algebra.ts';
 import type { Rule, Site } from '../context.ts';
+import { selected, uncut } from '../cut-parts.ts';
 import { type Dim, dimText, flat, indexMap, isSame, Kind, mappedDim, newSize, oldSize, sameDim } from '../dim.ts';
 import { tableOf } from '../operand.ts';
 import { times } from '../scale.ts';
@@ -34,7 +35,9 @@ export function picked(site: Site, x: Related, dim: number, indices: readonly nu
     Int32Array.from(kept, (old) => (old < 0 ? -1 : at++)),
     whole.length,
   );
-  const dims = x.dims.map((own, d) =>
+  const [only] = indices;
+  const others = indices.length === 1 && only !== undefined ? selected(x.dims, dim, only) : x.dims.map(uncut);
+  const dims = others.map((own, d) =>
     d === dim
       ? mappedDim(
           map,

@@ -6,7 +6,7 @@ import { plain } from '../algebra.ts';
 import { supposedCache } from '../cache-wish.ts';
 import { restricted } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
-import { type Dim, dimText, flat, indexMap, isSame, Kind, mapKinds, mappedDim, meet, oldSize, sameDim } from '../dim.ts';
+import { type Dim, dimText, flat, indexMap, isSame, isZeroBesideOld, Kind, mapKinds, mappedDim, meet, oldSize, sameDim } from '../dim.ts';
 import { refuted, unproved } from '../findings.ts';
 import { joinParts } from '../join.ts';
 import { tableOf } from '../operand.ts';
@@ -112,14 +112,17 @@ function grownConcat(site: Site, values: readonly Value[], axis: number, sizes: 
 
 function axisOf(site: Site, parts: readonly Value[], values: readonly Value[], axis: number, sizes: readonly Size[], data: readonly Related[]): Value {
   const kept = parts.filter((own): own is Related => own.kind === 'related');
-  const dims = sizes.map((size, d): Dim | null =>
-    d === axis
-      ? axisDim(parts, values, axis, size, site, data)
-      : joinParts(
-          kept.map((own) => own.dims[d] ?? []),
-          meet,
-        ),
-  );
+  // beside old elements new ones are what they were; beside what is joined on nothing is known of them
+  const isOpen = parts.some((own) => own.kind === 'free');
+  const beside = (kind: number): number => (!isOpen ? kind : isZeroBesideOld(kind) ? Kind.WEAK : Kind.ANY);
+  const dims = sizes.map((size, d): Dim | null => {
+    if (d === axis) return axisDim(parts, values, axis, size, site, data);
+    const whole = joinParts(
+      kept.map((own) => own.dims[d] ?? []),
+      meet,
+    );
+    return whole === null ? null : mapKinds(whole, beside);
+  });
   const bad = dims.indexOf(null);
   if (bad >= 0) return missing(site, `its operands do not fit dimension ${bad}`);
   const whole = dims as readonly Dim[];
