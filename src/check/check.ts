@@ -12,8 +12,9 @@ import { opsetVersion } from '../onnx/graph.ts';
 import type { Model } from '../onnx/ir.ts';
 import { blame } from './blame.ts';
 import { startContext } from './context.ts';
+import { countOther, dimText, isSame, Kind } from './dim.ts';
 import { type CheckResult, type Finding, refuted, unproved } from './findings.ts';
-import { compareOutputs, corrected, difference, newInputs, oldInputs, pairOutputs, supposeInputs } from './interface.ts';
+import { compareOutputs, corrected, difference, newInputs, type Outputs, oldInputs, pairOutputs, type Supposed, supposeInputs } from './interface.ts';
 import { prepare, type Side } from './prepare.ts';
 import { walk } from './walk.ts';
 
@@ -58,7 +59,7 @@ function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {
       ...first.findings,
       ...(open.length === 0 ? [] : blame(after, newValues, open)),
     ];
-    return { proved: all.length === 0 && wishes.size === 0, findings: all, assumptions: assumptions(before) };
+    return { proved: all.length === 0 && wishes.size === 0, findings: all, assumptions: [...assumptions(before), ...cacheAssumptions(supposed, outputs)] };
   }
 }
 
@@ -95,3 +96,16 @@ const assumptions = (before: Side): readonly string[] => [
   'the new graph runs: shapes of what is new fit each other',
   ...[...before.facts.bindings].filter(([name]) => !name.includes('#')).map(([name, size]) => `${name} = ${keyOf(size)}, as the old graph needs`),
 ];
+
+/** What inputs that became wider are supposed to hold; what a step hands on then fulfils it. */
+function cacheAssumptions(supposed: ReadonlyMap<string, Supposed>, { pairs }: Outputs): readonly string[] {
+  return [...supposed].flatMap(([name, { old, dims }]) => {
+    const grown = (dims ?? []).flatMap((dim, d) =>
+      isSame(dim) ? [] : [`${countOther(dim, Kind.ZERO) === 0 ? 'zeros' : 'anything finite'} at the new places of dimension ${d} (${dimText(dim)})`],
+    );
+    if (grown.length === 0) return [];
+    const next = pairs.find((pair) => pair.cache === name);
+    const handed = next === undefined ? 'no output hands it on' : `as output ${next.now} does`;
+    return [`input ${name} holds what input ${old} held and ${grown.join(', ')}; ${handed}`];
+  });
+}

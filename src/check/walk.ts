@@ -2,7 +2,6 @@
 import { attributesOf, unknown } from '../analysis/relation.ts';
 import { isStatic, keyOf, type Size } from '../analysis/size.ts';
 import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
-import { DataType } from '../onnx/ir.ts';
 import { plain } from './algebra.ts';
 import type { Context, Site } from './context.ts';
 import { uncut } from './cut-parts.ts';
@@ -10,6 +9,7 @@ import { numbersConstant, storedConstant } from './elements.ts';
 import { refuted } from './findings.ts';
 import { fold, numbersOf } from './fold.ts';
 import { attributesText, tensorText } from './node-text.ts';
+import { isFloatType } from './numbers.ts';
 import type { Side } from './prepare.ts';
 import { isInference } from './randomness.ts';
 import { ruleFor } from './rules/table.ts';
@@ -19,8 +19,6 @@ import { viewSizes } from './view.ts';
 
 /** What the values of a graph are. */
 export type Values = ReadonlyMap<string, Value>;
-
-const FLOATS: readonly number[] = [DataType.FLOAT, DataType.DOUBLE, DataType.FLOAT16, DataType.BFLOAT16];
 
 /** Evaluates all nodes; `inputs` says what the graph's inputs are. */
 export function walk(ctx: Context, side: Side, inputs: Values, isNew: boolean): Values {
@@ -143,7 +141,7 @@ function constantValue(ctx: Context, { flat, facts }: Side, name: string): Value
 function numbersValue(ctx: Context, { facts, uncertain }: Side, name: string): Value | null {
   const own = facts.values.get(name);
   const elements = own?.elements ?? null;
-  if (own?.dims == null || elements === null || FLOATS.includes(own.dtype) || uncertain.has(name) || elements.some((e) => e.value === null)) return null;
+  if (own?.dims == null || elements === null || isFloatType(own.dtype) || uncertain.has(name) || elements.some((e) => e.value === null)) return null;
   const values = elements.map((e) => e.value as Size);
   if (values.every(isStatic) && own.dims.every(isStatic))
     return exactly(scaled(refOf(ctx.terms.constant(numbersConstant(own.dims as readonly number[], own.dtype, Float64Array.from(values as number[]))))));

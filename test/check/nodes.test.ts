@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { checkModels } from '../../src/check/check.ts';
-import { type Attribute, DataType, type Graph, type Model } from '../../src/onnx/ir.ts';
+import { type Attribute, DataType, type Graph, type Model, type Node } from '../../src/onnx/ir.ts';
 import { tensorFromNumbers } from '../../src/onnx/tensor.ts';
 import { node, smallModel } from '../support/small-graph.ts';
 
@@ -68,5 +68,27 @@ describe('what a node says besides its operands', () => {
     const [first, second] = old.opsetImports;
     const now: Model = { ...old, opsetImports: [first, { ...second, version: 2 }] as Model['opsetImports'] };
     expect(checkModels(old, now)).toMatchObject({ proved: false, findings: [{ kind: 'refuted', where: 'model' }] });
+  });
+});
+
+describe('whole numbers', () => {
+  const whole = (nodes: readonly Node[], constants: Graph['initializers'] = []): Model => {
+    const model = smallModel(nodes);
+    const typed = (name: string) => ({ name, type: { elemType: DataType.INT64, dims: ['n'] } });
+    return { ...model, graph: { ...model.graph, inputs: [typed('x')], outputs: [typed('y')], initializers: constants } };
+  };
+  const three = scalar('three', 3);
+
+  test('are divided with a remainder that is dropped', () => {
+    const quotient = whole([node('Div', ['x', 'three'], ['q']), node('Mul', ['q', 'three'], ['y'])], [three]);
+    expect(proved(quotient, quotient)).toBe(true);
+    expect(proved(whole([node('Identity', ['x'], ['y'])]), quotient)).toBe(false);
+  });
+
+  test('have means without a fraction', () => {
+    const mean = whole([node('ReduceMean', ['x'], ['m']), node('Mul', ['m', 'three'], ['y'])], [three]);
+    const other = whole([node('Mul', ['x', 'three'], ['m']), node('ReduceMean', ['m'], ['y'])], [three]);
+    expect(proved(mean, mean)).toBe(true);
+    expect(proved(mean, other)).toBe(false);
   });
 });

@@ -221,7 +221,7 @@ export const pad: Rule = (site) => {
   if (x == null || sizes === null || relation.kind !== 'pad') return [missing(site, 'its shape is not known')];
   if (x.kind !== 'related') return [x.kind === 'zero' && padsZero(site) ? zeros(sizes) : free()];
   const pads = relation.pads ?? [];
-  const text = `${pads.map(([before, after]) => `${keyed(before)}+${keyed(after)}`).join(',')}:${attributesOf(site.node).text('mode', 'constant')}`;
+  const text = `${pads.map(([before, after]) => `${keyed(before)}+${keyed(after)}`).join(',')}:${site.attributes}`;
   const value = operands[2];
   const rest = value == null ? [] : [value];
   if (!rest.every((own): own is Related => own.kind === 'related' && isExact(own))) return [free()];

@@ -19,6 +19,7 @@ import {
   type Part,
   zeroKinds,
 } from '../join.ts';
+import { isFloat } from '../numbers.ts';
 import { matchOperand } from '../operand.ts';
 import { scaleFrom, times } from '../scale.ts';
 import { fitted, isWhole, type Ref, type Scaled, scaled, scaledKey } from '../term.ts';
@@ -117,6 +118,9 @@ const TABLE: Readonly<Record<string, Pointwise>> = {
   Where: { make: opaque, kinds: anyKind, unary: keepsNone, family: '', zero: 'never' },
 };
 
+/** A quotient without its fraction: 0 divided by anything is still 0. */
+const WHOLE_QUOTIENT: Pointwise = { make: opaque, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' };
+
 /** What an operator without a line of its own does to zeros, from the op table. */
 function byTable(op: string): Pointwise {
   const zero = ruleOf(op)?.zero;
@@ -134,7 +138,9 @@ export const pointwise: Rule = (site) => {
   const [sizes = null] = site.sizes;
   const operands = site.operands.filter((operand) => operand !== null);
   if (sizes === null) return [free(unproved(site.where, `${site.node.op}: its shape is not known`))];
-  const rule = TABLE[site.node.op] ?? byTable(site.node.op);
+  // whole numbers are divided with a remainder that is dropped: a / b · b is not a
+  const isWholeQuotient = site.node.op === 'Div' && !isFloat(site);
+  const rule = isWholeQuotient ? WHOLE_QUOTIENT : (TABLE[site.node.op] ?? byTable(site.node.op));
   const isZero = (operand: Value): boolean => operand.kind === 'zero' || (isConstant(operand) && operand.ref.base.constant?.uniform === 0);
   if (rule.zero === 'any' && operands.some(isZero)) return [zeros(sizes)];
   if (rule.zero === 'first' && operands[0] !== undefined && isZero(operands[0])) return [zeros(sizes)];

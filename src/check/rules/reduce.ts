@@ -4,6 +4,7 @@ import { multiply, plain, squareRoot, sumOver } from '../algebra.ts';
 import type { Rule, Site } from '../context.ts';
 import { countNew, countOther, type Dim, isSame, isZeroBesideOld, Kind, mapKinds, oldSize } from '../dim.ts';
 import { unproved } from '../findings.ts';
+import { isFloat } from '../numbers.ts';
 import { power, scaleFrom, times } from '../scale.ts';
 import { type Scaled, scaled, viewed } from '../term.ts';
 import { free, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
@@ -34,11 +35,12 @@ export const reduce: Rule = (site) => {
 function reduced(site: Site, x: Related, axes: readonly number[], keeps: boolean): Value {
   const { terms } = site.ctx;
   const { op } = site.node;
-  const isSum = SUMS[op];
+  // the mean of whole numbers drops what is left over
+  const isSum = op === 'ReduceMean' && !isFloat(site) ? undefined : SUMS[op];
   const oldSizes = x.dims.map(oldSize);
   for (const axis of axes) {
     const dim = x.dims[axis] ?? [];
-    const allMeans = op === 'ReduceMean' && axes.length === 1 && dim.length === 1 && countOther(dim, Kind.MEAN) === 0;
+    const allMeans = op === 'ReduceMean' && isSum !== undefined && axes.length === 1 && dim.length === 1 && countOther(dim, Kind.MEAN) === 0;
     if (isSame(dim) || allMeans || (isSum !== undefined && countOther(dim, Kind.ZERO) === 0)) continue;
     return free(unproved(site.where, `${op}: over ${countNew(dim)} new elements that are not zero`));
   }
