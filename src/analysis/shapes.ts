@@ -35,6 +35,8 @@ export interface Facts {
   readonly relations: ReadonlyMap<FlatNode, Relation>;
   /** Elements of a small value; null when not known or more than SMALL. */
   elements(value: string): readonly Element[] | null;
+  /** Sizes that only a run decides, such as how many elements are not zero. */
+  readonly runSizes: ReadonlySet<string>;
   /** Input dimensions that turned out to equal something else. */
   readonly bindings: ReadonlyMap<string, Size>;
 }
@@ -71,6 +73,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
   const tensors = new Map<string, readonly Element[] | null>();
   const versions = new Map<string, number>();
   const declared = new Map([...flat.model.graph.valueInfos, ...flat.outputs].map((info) => [info.name, info]));
+  const runSizes = new Set<string>();
   let fresh = 0;
 
   for (const [name, { tensor }] of flat.constants) values.set(name, { dims: tensor.dims, dtype: tensor.dataType, elements: null, dependence: 'constant' });
@@ -78,7 +81,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
   for (const node of flat.nodes) {
     if (node.op !== 'Constant' || !values.has(node.outputs[0] ?? '')) visit(node);
   }
-  return { values, relations, elements: elementsOf, bindings: new Map(bindings) };
+  return { values, relations, elements: elementsOf, runSizes, bindings: new Map(bindings) };
 
   /** What the file says of a value that no rule knows. */
   function declaredDims(name: string): readonly Size[] | null {
@@ -159,7 +162,11 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
       elements: (i) => elementsOf(node.inputs[i] ?? ''),
       dtype: (i) => values.get(node.inputs[i] ?? '')?.dtype ?? 0,
       ...attributesOf(node),
-      fresh: (tag, value, same) => bind(same === true ? tag : `${tag}#${fresh++}`, value),
+      fresh: (tag, value, same) => {
+        const name = same === true ? tag : `${tag}#${fresh++}`;
+        runSizes.add(name);
+        return bind(name, value);
+      },
     };
   }
 

@@ -177,13 +177,15 @@ export function opaque(name: string, args: readonly Size[], apply: (...args: num
 }
 
 /** Replaces an input dimension by another size, inside functions too. */
-export function substitute(size: Size, name: string, by: Size): Size {
+export const substitute = (size: Size, name: string, by: Size): Size => replaced(size, (own) => (own === name ? by : undefined));
+
+/** Replaces those input dimensions for which there is another size, inside functions too; `value` is what a dimension is under the small assignment. */
+export function replaced(size: Size, by: (name: string, value: number) => Size | undefined): Size {
   if (typeof size === 'number') return size;
   const valueOf = (atomName: string): Size => {
     const atom = size.atoms.get(atomName);
-    if (atomName === name) return by;
-    if (atom?.apply === undefined) return single(atomName, atom ?? { hint: 1, args: [] });
-    const [of = 0, ...others] = atom.args.map((arg) => substitute(arg, name, by));
+    if (atom?.apply === undefined) return by(atomName, atom?.hint ?? 1) ?? single(atomName, atom ?? { hint: 1, args: [] });
+    const [of = 0, ...others] = atom.args.map((arg) => replaced(arg, by));
     const kind = atomName.slice(0, atomName.indexOf('('));
     return kind === 'div' ? divide(of, others[0] ?? 1) : opaque(kind, [of, ...others], atom.apply);
   };

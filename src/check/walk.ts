@@ -13,6 +13,7 @@ import { isFloatType } from './numbers.ts';
 import type { Side } from './prepare.ts';
 import { isInference } from './randomness.ts';
 import { ruleFor } from './rules/table.ts';
+import { runSizes } from './run-sizes.ts';
 import { refOf, scaled } from './term.ts';
 import { exactly, free, isConstant, isExact, type Related, scaledOf, type Value } from './value.ts';
 import { viewSizes } from './view.ts';
@@ -21,8 +22,11 @@ import { viewSizes } from './view.ts';
 export type Values = ReadonlyMap<string, Value>;
 
 /** Evaluates all nodes; `inputs` says what the graph's inputs are. */
-export function walk(ctx: Context, side: Side, inputs: Values, isNew: boolean): Values {
-  const { flat, facts } = side;
+export function walk(ctx: Context, given: Side, inputs: Values, isNew: boolean): Values {
+  const { flat } = given;
+  const sizes = runSizes(given.facts, isNew);
+  const { facts } = sizes;
+  const side: Side = { ...given, facts };
   const values = new Map<string, Value>(inputs);
   const valueOf = (name: string): Value | null => {
     if (name === '') return null;
@@ -39,10 +43,12 @@ export function walk(ctx: Context, side: Side, inputs: Values, isNew: boolean): 
   const isSettled = (name: string): boolean => !unsettled.has(name);
   for (const node of flat.nodes) {
     if (flat.constants.has(node.outputs[0] ?? '')) continue;
+    sizes.enter(node);
     const operands = node.inputs.map(valueOf);
     const found = evaluate(ctx, side, node, operands, isNew, (name) => behind.get(name) ?? null, isSettled);
     // in the old graph nothing is new: a value is a term or not understood
     const results = isNew ? found : found.map((own) => (own.kind === 'related' && !isExact(own) ? free() : own));
+    sizes.learn(node, results);
     if (isNew)
       for (const [o, output] of node.outputs.entries())
         if (isOldNumber(results[o]) || (HANDED_ON.has(node.op) && node.inputs.every(isSettled))) unsettled.delete(output);

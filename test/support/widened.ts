@@ -19,9 +19,9 @@ export const OLD_WIDTH = 3;
 
 /**
  * y = c · B, where c is made of h = x · A. In the bigger model A has random new columns and B new rows of zeros, at `places`; `rows`
- * replaces the zeros.
+ * replaces the zeros, `columns` the random numbers.
  */
-export function widened({ lines, weights = {}, opset = 17 }: Between, places: readonly number[], rows = 0): Model {
+export function widened({ lines, weights = {}, opset = 17 }: Between, places: readonly number[], rows = 0, columns?: number): Model {
   const width = places.length;
   const given = Object.entries(weights).map(([name, own]) => [name, own.dims(width)] as const);
   const model = modelOf(
@@ -37,7 +37,7 @@ export function widened({ lines, weights = {}, opset = 17 }: Between, places: re
       for (let [d, rest] = [dims.length - 1, flat]; d >= 0; rest = Math.floor(rest / (dims[d] ?? 1)), d--) place[d] = rest % (dims[d] ?? 1);
       const [i = 0, j = 0] = place;
       const at = (k: number): number => places[k] ?? -1;
-      if (name === 'wa') return at(j) < 0 ? normal() : (old[OLD_WIDTH * i + at(j)] ?? 0);
+      if (name === 'wa') return at(j) < 0 ? (columns ?? normal()) : (old[OLD_WIDTH * i + at(j)] ?? 0);
       if (name === 'wb') return at(i) < 0 ? rows : (old[4 * OLD_WIDTH + 2 * at(i) + j] ?? 0);
       return weights[name]?.at(place.map((k, d) => (dims[d] === width ? at(k) : k))) ?? 0;
     });

@@ -128,17 +128,25 @@ function sameBounds(site: Site, x: Related, sizes: readonly Size[], cuts: readon
   if (grown !== undefined) return missing(site, `cuts a grown dimension (${dimText(grown)}) at bounds that depend on the input`);
   const table = tableOf(site, 'Slice', site.attributes, x, rest, (d) => cuts[d] !== 'whole');
   if (table.kind !== 'related') return table;
-  const dims = table.dims.map((dim, d): Dim => (cuts[d] === 'whole' ? dim : sameDim(sizes[d] ?? 1)));
-  const own = plain(site.ctx.terms, 'Slice', site.attributes, [scaled(table.ref), ...rest.map(scaledOf)], dims.map(oldSize));
-  return related(scaled(own.ref, table.scale), dims);
+  const old = table.dims.map((dim, d) => (cuts[d] === 'whole' ? oldSize(dim) : (sizes[d] ?? 1)));
+  const own = plain(site.ctx.terms, 'Slice', site.attributes, [scaled(table.ref), ...rest.map(scaledOf)], old);
+  const known = viewSizes(own.ref.view);
+  return related(
+    scaled(own.ref, table.scale),
+    table.dims.map((dim, d): Dim => (cuts[d] === 'whole' ? dim : sameDim(known[d] ?? 1))),
+  );
 }
 
-/** Split in parts. */
+/**
+ * Split: parts of known sizes select elements. Of others the counts must be those of the old graph; Split works on one dimension alone, so
+ * all others may have grown.
+ */
 export const split: Rule = moving((site, x, sizes) => {
-  const { relation } = site;
+  const { relation, facts, node } = site;
   const axis = relation.kind === 'split' ? (relation.axis ?? 0) : -1;
   const parts = relation.kind === 'split' ? (relation.parts ?? []) : [];
-  if (axis >= 0 && parts.every(isStatic) && isStatic(flat(x.dims[axis] ?? [])?.size ?? NaN)) {
+  const isRead = node.inputs.length < 2 || (site.isCertain(1) && facts.elements(node.inputs[1] ?? '')?.every((own) => own.value !== null) === true);
+  if (axis >= 0 && isRead && parts.every(isStatic) && isStatic(flat(x.dims[axis] ?? [])?.size ?? NaN)) {
     let start = 0;
     return parts.map((part, i) => {
       const value = picked(site, x, axis, span(start, part as number));
@@ -147,9 +155,18 @@ export const split: Rule = moving((site, x, sizes) => {
     });
   }
   const rest = site.operands.slice(1).flatMap((own) => (own === null ? [] : [own]));
-  if (!isExact(x) || !rest.every((own): own is Related => own.kind === 'related' && isExact(own)))
+  if (axis < 0 || !isSame(x.dims[axis] ?? []) || !rest.every((own): own is Related => own.kind === 'related' && isExact(own)))
     return sizes.map(() => missing(site, 'its parts depend on the input'));
-  return sizes.map((own, i) => exactly(plain(site.ctx.terms, 'Split', `${site.attributes}#${i}`, [scaledOf(x), ...rest.map(scaledOf)], own)));
+  return sizes.map((own, i) => {
+    const dims = x.dims.map((dim, d) => (d === axis ? (own[d] ?? 1) : oldSize(dim)));
+    // without counts the parts are equal, as many as there are results
+    const term = plain(site.ctx.terms, 'Split', `${site.attributes}#${i} of ${sizes.length}`, [scaled(x.ref), ...rest.map(scaledOf)], dims);
+    const known = viewSizes(term.ref.view);
+    return related(
+      scaled(term.ref, x.scale),
+      x.dims.map((dim, d) => (d === axis ? sameDim(known[d] ?? 1) : dim)),
+    );
+  });
 });
 
 /** Gather of constant indices. */

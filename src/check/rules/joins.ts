@@ -221,6 +221,11 @@ export const pad: Rule = (site) => {
   if (x == null || sizes === null || relation.kind !== 'pad') return [missing(site, 'its shape is not known')];
   if (x.kind !== 'related') return [x.kind === 'zero' && padsZero(site) ? zeros(sizes) : free()];
   const pads = relation.pads ?? [];
+  const isRead = [1, 3].every((i) => {
+    const name = site.node.inputs[i] ?? '';
+    return name === '' || (site.isCertain(i) && site.facts.elements(name)?.every((e) => e.value !== null) === true);
+  });
+  if (!isRead) return isExact(x) ? general(site) : [missing(site, 'pads as many as the input says')];
   const text = `${pads.map(([before, after]) => `${keyed(before)}+${keyed(after)}`).join(',')}:${site.attributes}`;
   const value = operands[2];
   const rest = value == null ? [] : [value];
@@ -228,7 +233,9 @@ export const pad: Rule = (site) => {
   const own = [scaled(x.ref, x.scale), ...rest.map(scaledOf)];
   const fixed = pads.every(([before, after], d) => (before === 0 && after === 0) || isSame(x.dims[d] ?? []));
   if (fixed && (!site.isNew || site.ctx.terms.old('Pad', text, own) !== undefined || !padsZero(site))) {
-    const dims = x.dims.map((dim, d): Dim => (isSame(dim) ? sameDim(sizes[d] ?? 1) : dim));
+    // what is put around new zeros may be no zero
+    const keeps = padsZero(site) || attributesOf(site.node).text('mode', 'constant') !== 'constant';
+    const dims = x.dims.map((dim, d): Dim => (isSame(dim) ? sameDim(sizes[d] ?? 1) : keeps ? dim : mapKinds(dim, () => Kind.ANY)));
     return [related(plain(site.ctx.terms, 'Pad', text, own, dims.map(oldSize)), dims)];
   }
   if (!padsZero(site)) return [missing(site, 'pads a grown dimension')];
@@ -318,10 +325,12 @@ export const choice: Rule = (site) => {
   });
 };
 
-/** ConstantOfShape: zeros are zeros of any size. */
+/** ConstantOfShape: zeros are zeros of any size, where the size is that for all inputs. */
 export const filled: Rule = (site) => {
   const [sizes = null] = site.sizes;
+  const [shape] = site.operands;
   const own = site.node.node.attributes.find((attribute) => attribute.name === 'value');
   const isZero = own === undefined || (own.kind === 'tensor' && own.value.data.read(0, own.value.data.size).every((byte) => byte === 0));
-  return sizes !== null && isZero ? [zeros(sizes)] : general(site);
+  const isKnown = !site.isNew || site.isCertain(0) || (shape?.kind === 'related' && shape.ref.base.old && isExact(shape));
+  return sizes !== null && isZero && isKnown ? [zeros(sizes)] : general(site);
 };

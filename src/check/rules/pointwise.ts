@@ -1,4 +1,6 @@
 /** Operators that work element by element. */
+
+import type { Zero } from '../../analysis/op-rule.ts';
 import { ruleOf } from '../../analysis/op-rules.ts';
 import { attributesOf } from '../../analysis/relation.ts';
 import type { Size } from '../../analysis/size.ts';
@@ -121,9 +123,8 @@ const TABLE: Readonly<Record<string, Pointwise>> = {
 /** A quotient without its fraction: 0 divided by anything is still 0. */
 const WHOLE_QUOTIENT: Pointwise = { make: opaque, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' };
 
-/** What an operator without a line of its own does to zeros, from the op table. */
-function byTable(op: string): Pointwise {
-  const zero = ruleOf(op)?.zero;
+/** What an operator without a line of its own does to zeros, as the op table says; undefined where it makes something else of them. */
+function byTable(zero: Zero | undefined): Pointwise {
   const keeps = zero === 'keeps' || zero === 'first';
   return {
     make: opaque,
@@ -140,7 +141,8 @@ export const pointwise: Rule = (site) => {
   if (sizes === null) return [free(unproved(site.where, `${site.node.op}: its shape is not known`))];
   // whole numbers are divided with a remainder that is dropped: a / b · b is not a
   const isWholeQuotient = site.node.op === 'Div' && !isFloat(site);
-  const rule = isWholeQuotient ? WHOLE_QUOTIENT : (TABLE[site.node.op] ?? byTable(site.node.op));
+  const isOther = site.relation.kind === 'labels' && site.relation.neverZero === true;
+  const rule = isWholeQuotient ? WHOLE_QUOTIENT : (TABLE[site.node.op] ?? byTable(isOther ? undefined : ruleOf(site.node.op)?.zero));
   const isZero = (operand: Value): boolean => operand.kind === 'zero' || (isConstant(operand) && operand.ref.base.constant?.uniform === 0);
   if (rule.zero === 'any' && operands.some(isZero)) return [zeros(sizes)];
   if (rule.zero === 'first' && operands[0] !== undefined && isZero(operands[0])) return [zeros(sizes)];

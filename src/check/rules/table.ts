@@ -44,6 +44,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   DynamicQuantizeLinear: dynamicQuantise,
   // what is no constant, or not spelled out: zero quantised numbers are no zeros
   DequantizeLinear: general,
+  TensorScatter: general,
   Attention: attention,
   RotaryEmbedding: attention,
   'com.microsoft.Attention': attention,

@@ -4,13 +4,16 @@ import type { Context, Rule, Site } from '../context.ts';
 import { type Atom, type Dim, oldSize, sameDim, take, tidy } from '../dim.ts';
 import { unproved } from '../findings.ts';
 import { scaled, viewed } from '../term.ts';
-import { free, isExact, type Related, related, type Value, zeros } from '../value.ts';
+import { free, isConstant, isExact, type Related, related, type Value, zeros } from '../value.ts';
 import { permuted, repeated, reshaped, stretched, type View } from '../view.ts';
 import { general } from './general.ts';
 
 type Move = (site: Site, x: Related, sizes: readonly (readonly Size[])[]) => readonly Value[];
 
-/** A rule for an operator that moves the elements of operand 0; what is free or zero stays so. */
+/**
+ * A rule for an operator that moves the elements of operand 0; what is free or zero stays so. Where the rule does not say what is moved
+ * where, the operator still gives the same on the same operands.
+ */
 export const moving =
   (move: Move): Rule =>
   (site) => {
@@ -18,7 +21,11 @@ export const moving =
     const sizes = site.sizes.map((own) => own ?? []);
     if (x == null || site.sizes.some((own) => own === null)) return site.sizes.map(() => free(unproved(site.where, `${site.node.op}: its shape is not known`)));
     if (x.kind === 'free') return sizes.map(() => free());
-    return x.kind === 'zero' ? sizes.map(zeros) : move(site, x, sizes);
+    if (x.kind === 'zero') return sizes.map(zeros);
+    const moved = move(site, x, sizes);
+    if (moved.every((own) => own.kind !== 'free') || !site.operands.every((own) => own === null || (own.kind === 'related' && isExact(own)))) return moved;
+    const same = general(site);
+    return same.every((own) => !site.isNew || (own.kind === 'related' && own.ref.base.old)) ? same : moved;
   };
 
 export const missing = (site: Site, what: string): Value => free(unproved(site.where, `${site.node.op}: ${what}`));
@@ -44,7 +51,9 @@ export const reorder: Rule = moving((site, x) => {
 /** True where the shape operand is the same for all inputs, or the old graph's own. */
 function isKnownShape(site: Site): boolean {
   const shape = site.operands[1];
-  return !site.isNew || site.isCertain(1) || (shape?.kind === 'related' && shape.ref.base.old && isExact(shape));
+  if (!site.isNew || site.node.inputs.length < 2) return true;
+  const isRead = site.isCertain(1) && site.facts.elements(site.node.inputs[1] ?? '')?.every((own) => own.value !== null) === true;
+  return isRead || (shape?.kind === 'related' && shape.ref.base.old && isExact(shape));
 }
 
 /** A dimension that is not 1 for all inputs is asked to stay as it is: else an input of size 1 would be stretched. */
@@ -109,6 +118,7 @@ function repartitioned(dims: readonly Dim[], sizes: readonly Size[], old: readon
 /** Expand: one element for all indices, so any place may be an old one. */
 export const expand: Rule = moving((site, x, [sizes = []]) => {
   if (!isKnownShape(site) || !stretchesOnlyOnes(site, x, sizes)) return [missing(site, 'its shape depends on the input in a way that the old one does not')];
+  if (isConstant(x) && x.ref.base.constant?.uniform === 0) return [zeros(sizes)];
   remember(site, x.ref.key, sizes);
   const missingRank = sizes.length - x.dims.length;
   const wish = remembered(site, x.ref.key, sizes);
@@ -129,7 +139,7 @@ export const expand: Rule = moving((site, x, [sizes = []]) => {
  */
 export const tile: Rule = moving((site, x) => {
   const repeats = site.relation.kind === 'tile' ? (site.relation.repeats ?? []) : [];
-  if (!isKnownShape(site) || repeats.length !== x.dims.length) return isExact(x) ? general(site) : [missing(site, 'its counts depend on the input')];
+  if (!isKnownShape(site) || repeats.length !== x.dims.length) return [missing(site, 'its counts depend on the input')];
   const key = `Tile ${x.ref.key}`;
   remember(site, key, repeats);
   const wish = remembered(site, key, repeats);
