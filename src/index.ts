@@ -15,6 +15,7 @@ import { WIDTH_TRANSFORMS } from './transforms/plan.ts';
 import type { VerifyOptions, VerifyResult } from './verify/result.ts';
 import { verifyModels } from './verify/verify.ts';
 
+export type { DeadParameters } from './check/alive/describe.ts';
 export type { CheckResult, Finding } from './check/findings.ts';
 export { didYouMean } from './did-you-mean.ts';
 export { type ErrorCode, GrowError } from './errors.ts';

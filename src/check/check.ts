@@ -10,6 +10,7 @@ import { equal, keyOf } from '../analysis/size.ts';
 import { GrowError } from '../errors.ts';
 import { opsetVersion } from '../onnx/graph.ts';
 import type { Model } from '../onnx/ir.ts';
+import { aliveness } from './alive/aliveness.ts';
 import { blame } from './blame.ts';
 import { startContext } from './context.ts';
 import { countOther, dimText, isSame, Kind } from './dim.ts';
@@ -27,7 +28,13 @@ export function checkModels(old: Model, now: Model): CheckResult {
     if (error instanceof GrowError) throw error;
     // a proof that breaks is no proof; growth itself is not in doubt for that
     const message = error instanceof Error ? error.message : String(error);
-    return { proved: false, findings: [unproved('check', `the proof broke off: ${message}`)], assumptions: [], seconds: (performance.now() - started) / 1000 };
+    return {
+      proved: false,
+      findings: [unproved('check', `the proof broke off: ${message}`)],
+      assumptions: [],
+      alive: null,
+      seconds: (performance.now() - started) / 1000,
+    };
   }
 }
 
@@ -59,7 +66,12 @@ function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {
       ...first.findings,
       ...(open.length === 0 ? [] : blame(after, newValues, open)),
     ];
-    return { proved: all.length === 0 && wishes.size === 0, findings: all, assumptions: [...assumptions(before), ...cacheAssumptions(supposed, outputs)] };
+    return {
+      proved: all.length === 0 && wishes.size === 0,
+      findings: all,
+      assumptions: [...assumptions(before), ...cacheAssumptions(supposed, outputs)],
+      alive: aliveness(ctx, before, after, newValues, outputs),
+    };
   }
 }
 

@@ -1,5 +1,7 @@
 /** What a proof says when it stops. */
 
+import type { DeadParameters } from './alive/describe.ts';
+
 /** A place where the proof stops. */
 export interface Finding {
   /** `refuted`: an equality that must hold is false for the numbers stored. `unproved`: no rule says that it holds. */
@@ -16,6 +18,8 @@ export interface CheckResult {
   readonly findings: readonly Finding[];
   /** What the proof takes for granted. */
   readonly assumptions: readonly string[];
+  /** New parameters that get no gradient, now and after any number of training steps; null where that could not be looked at. */
+  readonly alive: { readonly dead: readonly DeadParameters[] } | null;
   readonly seconds: number;
 }
 

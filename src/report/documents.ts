@@ -34,7 +34,7 @@ export function applyDocument(report: GrowthReport, outcome: ApplyOutcome): Read
     configs: outcome.configs,
     check: outcome.check,
     verify: outcome.verify,
-    alive: null,
+    alive: outcome.check?.alive ?? null,
     seconds: outcome.seconds,
   };
 }

@@ -53,8 +53,15 @@ export function checkText(result: CheckResult, paint: Paint): string {
     .slice(0, SHOWN)
     .map(({ kind, where, message }) => `  ${kind === 'refuted' ? paint.bad(kind) : kind}: ${printable(where)}: ${printable(message)}`);
   const more = result.findings.length > SHOWN ? [`  … ${result.findings.length - SHOWN} more (see --json)`] : [];
-  return lines(head, ...findings, ...more, ...listed('  taken for granted', result.assumptions));
+  return lines(head, ...findings, ...more, ...listed('  taken for granted', result.assumptions), ...listed('  never gets a gradient', deadTexts(result)));
 }
+
+/** New parameters that no training reaches, a line for each tensor. */
+const deadTexts = ({ alive }: CheckResult): string[] =>
+  (alive?.dead ?? []).map(({ tensor, elements, count, why }) => `${tensor} ${shortened(elements)} (${whole(count)}): ${why}`);
+
+const shortened = (text: string): string => (text.length <= LONGEST ? text : `${text.slice(0, text.lastIndexOf(',', LONGEST))}, …`);
+const LONGEST = 80;
 
 /** A numeric judgement: the verdict and the figures it rests on. */
 export function verifyText(result: VerifyResult, paint: Paint): string {

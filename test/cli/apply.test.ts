@@ -47,7 +47,7 @@ describe('the document', () => {
       parametersAdded: after.parameters - before.parameters,
       portable: { ok: false, why: [expect.stringContaining('heads × width')] },
       check: { proved: true, findings: [] },
-      alive: null,
+      alive: { dead: [] },
       verify: { verdict: 'bit-exact', maxRelative: 0, noiseFloor: expect.any(Number), float64: expect.any(Number), provider: 'cpu' },
       seconds: { plan: expect.any(Number), write: expect.any(Number), verify: expect.any(Number), total: expect.any(Number) },
     });

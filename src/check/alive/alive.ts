@@ -1,0 +1,291 @@
+/**
+ * Which new parameters get no gradient, now and after any number of training steps.
+ *
+ * A factor that is zero hands no gradient to what it is multiplied with. Where both factors of a product are zero neither ever gets one,
+ * and nothing that reads only them. The stuck parameters are the largest set that no gradient reaches while its members hold what they
+ * hold, whatever all other parameters become: every new zero is taken to be stuck, those that a gradient reaches through non-zero
+ * factors are not, and so on until nothing changes. What no output reads is stuck too.
+ *
+ * Taken for granted: every stored tensor of more than one number is trained; training reads the outputs that the old model has,
+ * without the caches, which hold what earlier steps gave; functions with a kink at zero (Relu) have the derivative 0 there, as training
+ * frameworks compute it. Where an operator is not understood, a gradient passes.
+ */
+
+import { isFloat } from '../../analysis/op-rule.ts';
+import { ruleOf } from '../../analysis/op-rules.ts';
+import { unknown } from '../../analysis/relation.ts';
+import type { Size } from '../../analysis/size.ts';
+import { elementCount } from '../../onnx/data-types.ts';
+import type { FlatNode } from '../../onnx/graph.ts';
+import { readNumbers } from '../../onnx/tensor.ts';
+import { cachePairs } from '../caches.ts';
+import { storedConstant } from '../elements.ts';
+import type { Side } from '../prepare.ts';
+import type { Value } from '../value.ts';
+import type { Values } from '../walk.ts';
+import { combined } from './combine.ts';
+import { type DeadParameters, described } from './describe.ts';
+import { anyOf, gradientsThrough, type Masks, type Step, zerosThrough } from './flow.ts';
+import { blurred, cellsOf, classesBy, isNone, type Mask, not, uniform } from './mask.ts';
+import { zerosOf } from './zeros.ts';
+
+/** Masks of values by name; null where nothing is known. */
+type Named = ReadonlyMap<string, Mask | null>;
+
+/** A graph as the passes read it. */
+interface Flow {
+  readonly steps: readonly Step[];
+  readonly side: Side;
+  sizesOf(name: string): readonly Size[] | null;
+  isConstant(name: string): boolean;
+  /** Integers have no gradients, unless they stand for floats or are all that a model gives. */
+  hasGradient(name: string): boolean;
+}
+
+/** New parameters of `now` that never get a gradient; `outputs` are those that training reads, `values` what the proof says of all values. */
+export function deadParameters(now: Side, values: Values, outputs: readonly string[]): readonly DeadParameters[] {
+  const flow = flowOf(now, values, outputs);
+  const fresh = freshElements(flow, values);
+  if (fresh.size === 0) return [];
+  let zeros = new Map<string, Mask>();
+  for (const [name, isNew] of fresh) {
+    const tensor = now.flat.constants.get(name)?.tensor;
+    const constant = tensor === undefined || !isFloat(tensor.dataType) ? null : storedConstant(tensor);
+    const found = constant === null ? null : both(zerosOf(constant), isNew);
+    if (found !== null && !isNone(found)) zeros.set(name, found);
+  }
+  for (;;) {
+    const gradients = backward(flow, forward(flow, zeros), outputs);
+    const stuck = new Map(
+      [...zeros].flatMap(([name, mask]): [string, Mask][] => {
+        const left = without(mask, gradients.get(name));
+        return left === null || isNone(left) ? [] : [[name, left]];
+      }),
+    );
+    if ([...zeros].every(([name, mask]) => stuck.get(name) === mask)) return report(flow, fresh, gradients, outputs);
+    zeros = stuck;
+  }
+}
+
+function flowOf(side: Side, values: Values, outputs: readonly string[]): Flow {
+  const { flat, facts } = side;
+  const sizesOf = (name: string): readonly Size[] | null => facts.values.get(name)?.dims ?? null;
+  const isFloatValue = (name: string): boolean => isFloat(facts.values.get(name)?.dtype ?? 0);
+  const integersPass = !outputs.some(isFloatValue);
+  // integers that stand for floats, and what is computed of them
+  const quantised = new Set(
+    flat.nodes.flatMap((node) => {
+      const rule = ruleOf(node.op);
+      const operands = (rule?.quantised ?? []).map(({ operand }) => node.inputs[operand] ?? '');
+      return operands.length > 0 || rule?.quantises === true ? [...operands, ...node.outputs] : [];
+    }),
+  );
+  return {
+    side,
+    sizesOf,
+    steps: flat.nodes
+      .filter((node) => !flat.constants.has(node.outputs[0] ?? ''))
+      .map((node) => ({
+        node,
+        relation: facts.relations.get(node) ?? unknown('a node without a relation'),
+        inputs: node.inputs.map(sizesOf),
+        outputs: node.outputs.map(sizesOf),
+        uniformAt: (input) => uniformOf(values.get(node.inputs[input] ?? '')),
+      })),
+    isConstant: (name) => facts.values.get(name)?.dependence === 'constant',
+    hasGradient: (name) => integersPass || isFloatValue(name) || quantised.has(name),
+  };
+}
+
+const uniformOf = (value: Value | undefined): number | null => (value?.kind === 'related' ? (value.ref.base.constant?.uniform ?? null) : null);
+
+/**
+ * Which elements of stored tensors only the new model has: those that no node reads as an old element of what it computes. Tensors
+ * without any are left out.
+ */
+function freshElements(flow: Flow, values: Values): ReadonlyMap<string, Mask> {
+  const old = new Map<string, Mask | null>();
+  for (const step of [...flow.steps].reverse()) {
+    const { node } = step;
+    const made = node.outputs.map((name, o): Mask | null => {
+      const sizes = step.outputs[o];
+      if (sizes == null) return null;
+      return flow.isConstant(name) ? (old.get(name) ?? uniform(sizes, 0)) : oldElements(values.get(name), sizes);
+    });
+    const others = node.inputs.map((name, i): Mask | null => {
+      const sizes = step.inputs[i];
+      return name === '' || sizes == null || flow.isConstant(name) ? null : not(oldElements(values.get(name), sizes));
+    });
+    gather(old, node, gradientsThrough(step, others, made), flow.isConstant);
+  }
+  const { flat } = flow.side;
+  const read = new Set(flat.nodes.flatMap((node) => node.inputs));
+  return new Map(
+    [...flat.constants].flatMap(([name, { tensor }]): [string, Mask][] => {
+      if (!read.has(name) || elementCount(tensor.dims) < 2 || !flow.hasGradient(name)) return [];
+      const own = old.get(name);
+      if (own === null) return [];
+      const fresh = own === undefined ? uniform(tensor.dims, 1) : not(own);
+      return isNone(fresh) ? [] : [[name, fresh]];
+    }),
+  );
+}
+
+/** Elements of a value that the old graph has. */
+function oldElements(value: Value | undefined, sizes: readonly Size[]): Mask {
+  if (value?.kind !== 'related' || !value.ref.base.old || value.dims.length !== sizes.length) return uniform(sizes, 0);
+  const dims = value.dims.map((dim) =>
+    dim
+      .filter((atom) => atom.size !== 1)
+      .map((atom) => {
+        const at = atom.map?.at;
+        if (at === undefined) return { axis: { size: atom.size, classes: null, count: 1 }, old: [1] };
+        const { classes, first } = classesBy(at.length, (i) => ((at[i] ?? -1) < 0 ? 0 : 1));
+        return {
+          axis: { size: atom.size, classes: first.length > 1 ? classes : null, count: first.length },
+          old: first.map((i) => ((at[i] ?? -1) < 0 ? 0 : 1)),
+        };
+      }),
+  );
+  const axes = dims.flat();
+  const bits = new Uint8Array(cellsOf(axes.map(({ axis }) => axis)));
+  for (let cell = 0; cell < bits.length; cell++) {
+    let [rest, isOld] = [cell, 1];
+    for (const { axis, old } of [...axes].reverse()) {
+      isOld &= old[rest % axis.count] ?? 0;
+      rest = Math.floor(rest / axis.count);
+    }
+    bits[cell] = isOld;
+  }
+  return { dims: dims.map((own) => own.map(({ axis }) => axis)), bits };
+}
+
+/** Adds what a node says of its operands to what is known of them. */
+function gather(into: Map<string, Mask | null>, node: FlatNode, masks: Masks, wanted: (name: string) => boolean): void {
+  node.inputs.forEach((name, i) => {
+    if (name === '' || !wanted(name)) return;
+    const [known, own] = [into.get(name), masks[i] ?? null];
+    if (known === undefined) into.set(name, own);
+    else
+      into.set(
+        name,
+        known === null || own === null
+          ? null
+          : anyOf(
+              [known, own],
+              own.dims.map(() => 2),
+            ),
+      );
+  });
+}
+
+/** Zeros of all values; caches hold what earlier steps gave, and the first is empty. */
+function forward(flow: Flow, parameters: ReadonlyMap<string, Mask>): Named {
+  const { flat } = flow.side;
+  const caches = cachePairs(flat);
+  let past = new Map<string, Mask>([...caches.keys()].flatMap((name) => (flow.sizesOf(name) === null ? [] : [[name, uniform(flow.sizesOf(name) ?? [], 1)]])));
+  for (;;) {
+    const zeros = new Map<string, Mask | null>([...parameters, ...past]);
+    for (const step of flow.steps) {
+      const made = isZeroFilled(step.node)
+        ? step.outputs.map((sizes) => (sizes === null ? null : uniform(sizes, 1)))
+        : zerosThrough(
+            step,
+            step.node.inputs.map((name) => zeros.get(name) ?? null),
+          );
+      step.node.outputs.forEach((name, o) => {
+        if (name !== '') zeros.set(name, made[o] ?? null);
+      });
+    }
+    const next = new Map(
+      [...past].flatMap(([name, mask]): [string, Mask][] => {
+        const present = zeros.get(caches.get(name) ?? '') ?? null;
+        const kept = present === null ? null : both(mask, ofPast(present, flow.sizesOf(name) ?? []));
+        return kept === null || isNone(kept) ? [] : [[name, kept]];
+      }),
+    );
+    if ([...past].every(([name, mask]) => next.get(name) === mask)) return zeros;
+    past = next;
+  }
+}
+
+/** What a cache holds as the next step's past: as many elements along all dimensions but the one that grows. */
+function ofPast(present: Mask, sizes: readonly Size[]): Mask {
+  if (present.dims.length !== sizes.length) return uniform(sizes, 0);
+  return sizes.reduce<Mask>((mask, size, d) => (typeof size === 'number' ? mask : blurred(mask, d, size, true)), present);
+}
+
+function isZeroFilled(node: FlatNode): boolean {
+  if (node.op !== 'ConstantOfShape') return false;
+  const value = node.node.attributes.find((own) => own.name === 'value');
+  return value === undefined || (value.kind === 'tensor' && readNumbers(value.value)[0] === 0);
+}
+
+/** Which elements of each value may get a gradient. */
+function backward(flow: Flow, zeros: Named, outputs: readonly string[]): Named {
+  const gradients = new Map<string, Mask | null>();
+  for (const name of outputs) {
+    const sizes = flow.sizesOf(name);
+    if (flow.hasGradient(name)) gradients.set(name, sizes === null ? null : uniform(sizes, 1));
+  }
+  for (const step of [...flow.steps].reverse()) {
+    const made = step.outputs.map((sizes, o): Mask | null => {
+      const known = gradients.get(step.node.outputs[o] ?? '');
+      return known === undefined ? uniform(sizes ?? [], 0) : known;
+    });
+    const through = gradientsThrough(
+      step,
+      step.node.inputs.map((name) => zeros.get(name) ?? null),
+      made,
+    );
+    gather(gradients, step.node, through, flow.hasGradient);
+  }
+  return gradients;
+}
+
+function both(a: Mask, b: Mask): Mask | null {
+  const joined = together(a, b, (x, y) => x & y);
+  return joined === null || !sameBits(joined, a) ? joined : a;
+}
+
+/** The elements of a mask that another one does not have; the mask itself where that is all of them. */
+function without(mask: Mask, other: Mask | null | undefined): Mask | null {
+  if (other === undefined) return mask;
+  const left = other === null ? null : together(mask, other, (x, y) => x & (1 - y));
+  return left !== null && sameBits(left, mask) ? mask : left;
+}
+
+/** True for masks of which one is made from the other by taking elements away, when none was. */
+const sameBits = (less: Mask, more: Mask): boolean => {
+  const gone = together(more, less, (x, y) => x & (1 - y));
+  return gone !== null && isNone(gone);
+};
+
+function together(a: Mask, b: Mask, bit: (x: number, y: number) => number): Mask | null {
+  const labels = a.dims.map((_, d) => `d${d}`);
+  if (b.dims.length !== labels.length) return null;
+  return combined(
+    [
+      { mask: a, labels },
+      { mask: b, labels },
+    ],
+    labels,
+    labels.map(() => 1),
+    'one',
+    ([x = 0, y = 0]) => bit(x, y),
+  );
+}
+
+function report(flow: Flow, fresh: ReadonlyMap<string, Mask>, gradients: Named, outputs: readonly string[]): readonly DeadParameters[] {
+  const dead = [...fresh].flatMap(([name, isNew]) => {
+    const left = without(isNew, gradients.get(name));
+    return left === null || isNone(left) ? [] : [{ name, left }];
+  });
+  if (dead.length === 0) return [];
+  const reach = backward(flow, new Map(), outputs);
+  return dead.flatMap(({ name, left }) => {
+    const unread = without(left, reach.get(name));
+    const read = unread === null ? left : without(left, unread);
+    return [...described(name, read, 'what it is multiplied with is zero and gets no gradient either'), ...described(name, unread, 'no output depends on it')];
+  });
+}
