@@ -57,6 +57,8 @@ export interface Site {
   inputBehind(operand: number): { readonly name: string; readonly order: readonly number[] } | null;
   /** False for an operand whose numbers were decided under one assignment of the input sizes. */
   isCertain(operand: number): boolean;
+  /** True for an operand whose numbers, as the analysis gives them, hold for all input sizes. */
+  isDecided(operand: number): boolean;
   /** How the node is called in findings. */
   readonly where: string;
 }

@@ -117,6 +117,7 @@ function evaluate(
     sizes,
     attributes: attributesText(node),
     isCertain: (operand) => isSettled(node.inputs[operand] ?? ''),
+    isDecided: (operand) => !side.uncertain.has(node.inputs[operand] ?? ''),
     inputBehind: (operand) => behind(node.inputs[operand] ?? ''),
     where: nodeLabel(node),
   };
