@@ -3,7 +3,7 @@ import { equal } from '../analysis/size.ts';
 import { divide, factors, multiply, nothing, summands, unit } from './algebra.ts';
 import { isMatch, isRounded, type NearMiss, relate, restricted } from './constants.ts';
 import type { Site } from './context.ts';
-import { type Dim, isSame, Kind, mapKinds, newSize } from './dim.ts';
+import { type Dim, indexMap, isSame, Kind, mapKinds, mappedDim, newSize } from './dim.ts';
 import { type Finding, refuted, unproved } from './findings.ts';
 import { numbersOf } from './fold.ts';
 import { numberOf, ONE, over, type Scale, scaleFrom, times } from './scale.ts';
@@ -58,7 +58,11 @@ export function matchOperand(site: Site, family: Family, data: readonly Scaled[]
   return free(miss === null ? unproved(site.where, `${site.node.op}: a constant is none of the old ones`) : wrongElements(site, miss));
 }
 
-/** A vector of one number and zeros: zero at the new elements of a map that was seen before. */
+/**
+ * A vector m of one number c and zeros, which is multiplied with what has one element x for all indices of its dimension: the product is
+ * c · x at the places of c and zero elsewhere. So it is x · c stretched over those places, whichever old indices they are given,
+ * and zeros beside them. A map that was seen before fits what it meets later; else the places count in their order.
+ */
 function maskOf(ctx: Site['ctx'], operand: Related, dims: readonly (Dim | null)[]): { readonly value: number; readonly dims: readonly Dim[] } | null {
   const at = dims.indexOf(null);
   const numbers = dims.filter((dim) => dim === null).length === 1 && dims.every((dim, d) => d === at || dim?.length === 0) ? numbersOf(operand.ref) : null;
@@ -66,7 +70,15 @@ function maskOf(ctx: Site['ctx'], operand: Related, dims: readonly (Dim | null)[
   const value = values.find((x) => x !== 0);
   if (value === undefined || !values.every((x) => x === 0 || x === value) || !values.includes(0)) return null;
   const dim = ctx.hintsTo(values.length).find((own) => own[0]?.map?.at.every((old, i) => old < 0 === (values[i] === 0)));
-  return dim === undefined ? null : { value, dims: dims.map((own, d) => (d === at ? mapKinds(dim, () => Kind.ZERO) : (own ?? []))) };
+  const own = dim ?? inOrder(values);
+  return { value, dims: dims.map((other, d) => (d === at ? mapKinds(own, () => Kind.ZERO) : (other ?? []))) };
+}
+
+/** The places of non-zero numbers are old indices in their order. */
+function inOrder(values: readonly number[]): Dim {
+  let count = 0;
+  const at = Int32Array.from(values, (x) => (x === 0 ? -1 : count++));
+  return mappedDim(indexMap(at, count), new Uint8Array(values.length));
 }
 
 const isScalar = (value: number | null): value is number => value !== null && value !== 0 && Number.isFinite(value);
