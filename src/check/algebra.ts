@@ -2,8 +2,8 @@
  * Terms in normal form. Sums and products are flat and sorted, factors stand outside, x · (1/y) is x / y, and a norm is one term,
  * whichever way the file spells it. Two expressions with one normal form are equal in real numbers.
  */
-import { multiply as multiplySizes, type Size } from '../analysis/size.ts';
-import { isNegative, namedScale, numberOf, ONE, over, power, type Scale, scaleFrom, times } from './scale.ts';
+import { equal, multiply as multiplySizes, type Size } from '../analysis/size.ts';
+import { isNegative, namedScale, numberOf, ONE, over, plus, power, type Scale, scaleFrom, times } from './scale.ts';
 import { isWhole, type Ref, refOf, type Scaled, scaled, scaledKey, type Term, type Terms, viewed } from './term.ts';
 import { viewSizes } from './view.ts';
 
@@ -45,27 +45,62 @@ function relaxed(parts: readonly Scaled[], dims: Dims): readonly Scaled[] {
   });
 }
 
+const byTerm = (a: Scaled, b: Scaled): number => compare(a.ref.key, b.ref.key) || compare(a.scale.key, b.scale.key);
+
 /** The sum of values; null when nothing is left of it. */
 export function sum(terms: Terms, operands: readonly Scaled[], dims: Dims): Scaled | null {
   const parts = relaxed(
     operands.filter((operand) => operand.ref.base.op !== '0'),
     dims,
   );
-  const all = [...parts.flatMap(summands)].sort((a, b) => compare(a.ref.key, b.ref.key) || compare(a.scale.key, b.scale.key));
+  const all = [...parts.flatMap(summands)].sort(byTerm);
   const left: Scaled[] = [];
   for (const part of all) {
     const last = left.at(-1);
-    // x − x
-    if (last !== undefined && last.ref.key === part.ref.key && times(last.scale, scaleFrom(-1)).key === part.scale.key) left.pop();
-    else left.push(part);
+    // a·x + b·x
+    const both = last !== undefined && last.ref.key === part.ref.key ? plus(last.scale, part.scale) : null;
+    if (last === undefined || both === null) left.push(part);
+    else if (both === 0) left.pop();
+    else left[left.length - 1] = scaled(last.ref, both);
   }
-  const [first] = left;
-  if (first === undefined) return null;
-  if (left.length === 1) return first;
   const centre = asCentred(terms, parts, dims);
-  if (centre !== null) return centre;
-  const inside = left.map((part) => scaled(part.ref, over(part.scale, first.scale)));
+  if (left.length > 1 && centre !== null) return centre;
+  const whole = withSpreads(terms, left);
+  const [first] = whole;
+  if (first === undefined) return null;
+  if (whole.length === 1) return first;
+  const inside = whole.map((part) => scaled(part.ref, over(part.scale, first.scale)));
   return scaled(refOf(terms.make('Sum', '', inside, dims)), first.scale);
+}
+
+/** Sums of squares less the square of the sum are squares of what is centred: Σx² − (Σx)²/n = Σ(x − Σx/n)². */
+function withSpreads(terms: Terms, parts: readonly Scaled[]): readonly Scaled[] {
+  for (const squares of parts) {
+    const [square] = isWhole(squares.ref, 'ReduceSum') ? squares.ref.base.operands : [];
+    const x = square === undefined ? null : rootOf(terms, square);
+    if (x === null) continue;
+    const axes = squares.ref.base.attributes.split(',').map(Number);
+    const count = axes.reduce<Size>((product, axis) => multiplySizes(product, x.ref.base.dims[axis] ?? 1), 1);
+    const total = typeof count === 'number' && isWhole(x.ref, x.ref.base.op) ? sumOver(terms, x, axes, squares.ref.base.dims) : null;
+    const less = total === null ? null : multiply(terms, [total, total], squares.ref.base.dims);
+    const wanted = less === null ? null : over(times(squares.scale, less.scale), scaleFrom(-Number(count)));
+    const other = parts.find((part) => part.ref.key === less?.ref.key && part.scale.key === wanted?.key);
+    if (other === undefined) continue;
+    const c = centred(terms, x, axes, x.ref.base.dims);
+    const spread = sumOver(terms, multiply(terms, [c, c], x.ref.base.dims), axes, squares.ref.base.dims);
+    const rest = parts.filter((part) => part !== squares && part !== other);
+    return spread === null ? rest : [...rest, scaled(spread.ref, times(spread.scale, squares.scale))].sort(byTerm);
+  }
+  return parts;
+}
+
+/** The x of x · x, up to its sign; null for what is no such product. */
+export function rootOf(terms: Terms, { ref }: Scaled): Scaled | null {
+  const own = isWhole(ref, 'Product') ? sorted(ref.base.operands) : [];
+  const half = own.filter((_, i) => i % 2 === 0);
+  if (own.length === 0 || !half.every((part, i) => scaledKey(part) === scaledKey(own[2 * i + 1] ?? scaled(ref)))) return null;
+  const root = productOf(terms, half, ref.base.dims);
+  return viewSizes(root.ref.view).every((size, d) => equal(size, ref.base.dims[d] ?? 0)) ? root : null;
 }
 
 /** What a product multiplies and divides by. */

@@ -8,10 +8,13 @@
 import { divideExactly, equal, isStatic, keyOf, product, type Size } from '../analysis/size.ts';
 
 /**
- * What stands at a new index: the old element of the map, anything finite, zero, the mean of the old elements of its line, or zero
- * wherever the indices of all other dimensions are old ones.
+ * What stands at a new index: the old element of the map, anything finite, zero, the mean of the old elements of its line, zero
+ * wherever the indices of all other dimensions are old ones, or, in a value t · t, the square of the mean of t's old elements.
  */
-export const Kind = { OLD: 0, ANY: 1, ZERO: 2, MEAN: 3, WEAK: 4 } as const;
+export const Kind = { OLD: 0, ANY: 1, ZERO: 2, MEAN: 3, WEAK: 4, SQUARE: 5 } as const;
+
+/** Of a line that lost or gained old elements nothing is known that a mean of them was. */
+export const withoutMeans = (kind: number): number => (kind === Kind.MEAN || kind === Kind.SQUARE ? Kind.ANY : kind);
 
 /** True for a new element that is zero beside old ones. */
 export const isZeroBesideOld = (kind: number | undefined): boolean => kind === Kind.ZERO || kind === Kind.WEAK;

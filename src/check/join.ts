@@ -8,11 +8,11 @@ export type Part = Dim | 'broadcast' | 'zero';
 
 /** The kind of a result's new element from those of two operands; `BROADCAST` is an operand that has one element for all indices. */
 export type Combine = (a: number, b: number) => number;
-export const BROADCAST = 5;
+export const BROADCAST = 6;
 
 /** A sum: zeros stay, means stay means. */
 export const addKinds: Combine = (a, b) => {
-  if (a === b) return a;
+  if (a === b) return a === Kind.SQUARE ? Kind.ANY : a;
   if (isZeroBesideOld(a) && isZeroBesideOld(b)) return Kind.WEAK;
   if ((a === Kind.MEAN && b === BROADCAST) || (a === BROADCAST && b === Kind.MEAN)) return Kind.MEAN;
   return Kind.ANY;
@@ -24,6 +24,9 @@ export const multiplyKinds: Combine = (a, b) => {
   if (a === Kind.WEAK || b === Kind.WEAK) return Kind.WEAK;
   return addKinds(a, b) === Kind.MEAN && a !== b ? Kind.MEAN : a === BROADCAST && b === BROADCAST ? BROADCAST : Kind.ANY;
 };
+
+/** A value times itself: the square of a mean is one. */
+export const squareKinds: Combine = (a, b) => (a === Kind.MEAN && (b === Kind.MEAN || b === BROADCAST) ? Kind.SQUARE : multiplyKinds(a, b));
 
 /** A quotient: the dividend decides. */
 export const divideKinds: Combine = (a, b) => {

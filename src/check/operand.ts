@@ -1,9 +1,9 @@
 /** What a constant operand of the new graph is to the values that it is added to or multiplied with. */
-import { equal } from '../analysis/size.ts';
+import { equal, isStatic, type Size } from '../analysis/size.ts';
 import { divide, factors, multiply, nothing, summands, unit } from './algebra.ts';
-import { isMatch, isRounded, type NearMiss, relate, restricted } from './constants.ts';
+import { isMatch, isRounded, type Match, type NearMiss, relate, restricted } from './constants.ts';
 import type { Site } from './context.ts';
-import { type Dim, indexMap, isSame, Kind, mapKinds, mappedDim, newSize } from './dim.ts';
+import { type Dim, indexMap, isSame, Kind, mapKinds, mappedDim, newSize, sameDim } from './dim.ts';
 import { type Finding, refuted, unproved } from './findings.ts';
 import { numbersOf } from './fold.ts';
 import { numberOf, ONE, over, type Scale, scaleFrom, times } from './scale.ts';
@@ -54,7 +54,8 @@ export function matchOperand(site: Site, family: Family, data: readonly Scaled[]
       if (match !== null && (miss === null || match.wrong / match.compared < miss.wrong / miss.compared)) miss = match;
     }
   }
-  if (found !== null) return found;
+  const whole = found ?? (miss === null ? inventedOperand(ctx, operand, dims) : null);
+  if (whole !== null) return whole.finite ? whole : notFinite();
   return free(miss === null ? unproved(site.where, `${site.node.op}: a constant is none of the old ones`) : wrongElements(site, miss));
 }
 
@@ -72,6 +73,18 @@ function maskOf(ctx: Site['ctx'], operand: Related, dims: readonly (Dim | null)[
   const dim = ctx.hintsTo(values.length).find((own) => own[0]?.map?.at.every((old, i) => old < 0 === (values[i] === 0)));
   const own = dim ?? inOrder(values);
   return { value, dims: dims.map((other, d) => (d === at ? mapKinds(own, () => Kind.ZERO) : (other ?? []))) };
+}
+
+/**
+ * A constant that the old graph has not at this place, for layers that are new or norms that are merged later: its elements at the
+ * places of a map that was seen before, or all of them, are a term of their own, whichever map that is.
+ */
+function inventedOperand(ctx: Site['ctx'], operand: Related, dims: readonly (Dim | null)[]): Match | null {
+  const fitting = dims.map((dim, d): Dim => {
+    const size = newSize(operand.dims[d] ?? []);
+    return dim ?? (isStatic(size) ? (ctx.hintsTo(size)[0] ?? sameDim(size)) : sameDim(size));
+  });
+  return restricted(ctx, operand.ref, fitting);
 }
 
 /** The places of non-zero numbers are old indices in their order. */
@@ -133,6 +146,12 @@ function candidates(site: Site, family: Family, data: readonly Scaled[]): readon
         out.push({ ref: operand.ref, scales: scalesFor(site, family, term, operand, parts, own) });
       }
     }
+    // c / y is c · (1/y)
+    const divisors = family === 'Product' ? factors(own).below : [];
+    for (const term of divisors.flatMap((divisor) => site.ctx.terms.users('Quotient', divisor.ref))) {
+      for (const operand of term.operands.slice(0, 1).flatMap((numerator) => factors(numerator).above))
+        if (operand.ref.base.constant !== null) out.push({ ref: operand.ref, scales: scalesFor(site, family, term, operand, parts, own) });
+    }
   }
   return out;
 }
@@ -153,6 +172,35 @@ function scalesFor({ ctx }: Site, family: Family, term: Term, operand: Scaled, p
     for (const use of ctx.uses.get(made.ref.key) ?? []) put(family === 'Quotient' ? over(made.scale, use) : over(use, made.scale));
   }
   return [...scales.values()];
+}
+
+/**
+ * A product or quotient with a constant that met its old one too early: what it is multiplied with and divided by was known only in
+ * part, and so was its factor. Where the old graph has the whole with a constant c in the place of the stored c', and c' is the rounding
+ * of s · c for the factor s that the whole needs, it is s times the old whole.
+ */
+export function settledConstant(site: Site, own: Scaled, sizes: readonly Size[]): Scaled {
+  const { above, below, scale } = factors(own);
+  const stored = above.find((part) => part.ref.base.constant !== null && !part.ref.base.old);
+  if (!site.isNew || own.ref.base.old || stored === undefined || below.length > 1) return own;
+  const { terms, uses } = site.ctx;
+  const rest = above.filter((part) => part !== stored);
+  const [divisor] = below;
+  const users = [
+    ...rest.slice(0, 1).flatMap((part) => terms.users('Product', part.ref).flatMap((term) => term.operands)),
+    ...below.flatMap((part) => terms.users('Quotient', part.ref).flatMap((term) => term.operands.slice(0, 1).flatMap((all) => factors(all).above))),
+  ];
+  for (const old of users) {
+    if (old.ref.base.constant === null) continue;
+    const product = multiply(terms, [scaled(old.ref), ...rest], sizes);
+    const whole = divisor === undefined ? product : divide(terms, product, divisor, sizes);
+    for (const use of whole.ref.base.old ? (uses.get(whole.ref.key) ?? []) : []) {
+      const made = times(scale, whole.scale);
+      const dims = stored.ref.view.dims.map((parts) => parts.flatMap((part) => sameDim(part.size)));
+      if (isMatch(relate(site.ctx, stored.ref, old.ref, dims, over(use, made)))) return scaled(whole.ref, use);
+    }
+  }
+  return own;
 }
 
 /**

@@ -73,6 +73,32 @@ export function power(a: Scale, by: number): Scale {
   return scaleOf([...a.powers].map(([base, own]) => [base, base === NEGATIVE ? Math.abs(own * by) % 2 : own * by] as const));
 }
 
+/**
+ * The sum of two factors whose quotient is rational; 0 where nothing is left, null where there is no such form.
+ * a + b = a · (1 + b/a), in whole numbers.
+ */
+export function plus(a: Scale, b: Scale): Scale | 0 | null {
+  let [above, below] = [1n, 1n];
+  for (const [base, own] of over(b, a).powers) {
+    if (named.has(base) || !Number.isInteger(own) || Math.abs(own) * base.length > 2000) return null;
+    if (own > 0) above *= BigInt(base) ** BigInt(own);
+    else below *= BigInt(base) ** BigInt(-own);
+  }
+  return above + below === 0n ? 0 : times(a, over(wholeScale(above + below), wholeScale(below)));
+}
+
+/** A whole number in the form that `scaleFrom` gives it. */
+function wholeScale(value: bigint): Scale {
+  const powers = new Map<string, number>();
+  if (value < 0n) powers.set(NEGATIVE, 1);
+  let rest = value < 0n ? -value : value;
+  for (let factor = 2n; factor < 1000n && factor * factor <= rest; factor += factor === 2n ? 1n : 2n) {
+    for (; rest % factor === 0n; rest /= factor) powers.set(String(factor), (powers.get(String(factor)) ?? 0) + 1);
+  }
+  if (rest > 1n) powers.set(String(rest), (powers.get(String(rest)) ?? 0) + 1);
+  return scaleOf(powers);
+}
+
 export const over = (a: Scale, b: Scale): Scale => times(a, power(b, -1));
 
 export const isNegative = (scale: Scale): boolean => scale.powers.has(NEGATIVE);

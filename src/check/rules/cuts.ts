@@ -4,7 +4,7 @@ import { equal, isStatic, type Size } from '../../analysis/size.ts';
 import { plain } from '../algebra.ts';
 import type { Rule, Site } from '../context.ts';
 import { selected, uncut } from '../cut-parts.ts';
-import { type Dim, dimText, flat, indexMap, isSame, Kind, mappedDim, newSize, oldSize, sameDim } from '../dim.ts';
+import { type Dim, dimText, flat, indexMap, isSame, Kind, mappedDim, newSize, oldSize, sameDim, withoutMeans } from '../dim.ts';
 import { tableOf } from '../operand.ts';
 import { times } from '../scale.ts';
 import { isWhole, refOf, scaled, viewed } from '../term.ts';
@@ -17,7 +17,10 @@ export function picked(site: Site, x: Related, dim: number, indices: readonly nu
   const atom = flat(x.dims[dim] ?? []);
   if (atom === null || !isStatic(atom.size)) return missing(site, 'cuts a dimension whose size depends on the input');
   const olds = indices.map((i) => (atom.map === null ? i : (atom.map.at[i] ?? -1)));
-  const kinds = Uint8Array.from(indices, (i) => (atom.map === null ? Kind.OLD : (atom.kinds?.[i] ?? Kind.ANY)));
+  // a mean of a line is none of a part of the line
+  const isWholeLine = equal(new Set(olds.filter((old) => old >= 0)).size, atom.old);
+  const kindAt = (i: number): number => (isWholeLine ? (atom.kinds?.[i] ?? Kind.ANY) : withoutMeans(atom.kinds?.[i] ?? Kind.ANY));
+  const kinds = Uint8Array.from(indices, (i) => (atom.map === null ? Kind.OLD : kindAt(i)));
   if (olds.every((old) => old < 0)) {
     const sizes = x.dims.map((own, d) => (d === dim ? indices.length : newSize(own)));
     return kinds.every((kind) => kind === Kind.ZERO) ? zeros(sizes) : free();

@@ -6,7 +6,7 @@ import { plain } from '../algebra.ts';
 import { supposedCache } from '../cache-wish.ts';
 import { restricted } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
-import { type Dim, dimText, flat, indexMap, isSame, isZeroBesideOld, Kind, mapKinds, mappedDim, meet, oldSize, sameDim } from '../dim.ts';
+import { type Dim, dimText, flat, indexMap, isSame, isZeroBesideOld, Kind, mapKinds, mappedDim, meet, oldSize, sameDim, withoutMeans } from '../dim.ts';
 import { refuted, unproved } from '../findings.ts';
 import { joinParts } from '../join.ts';
 import { tableOf } from '../operand.ts';
@@ -71,6 +71,10 @@ function grownConcat(site: Site, values: readonly Value[], axis: number, sizes: 
         ),
   );
   const clash = others.indexOf(null);
+  if (clash >= 0 && data.some((own) => own.ref.base.old) && data.some((own) => !own.ref.base.old)) {
+    const left = values.map((own) => (own.kind === 'related' && !own.ref.base.old ? free() : own));
+    return grownConcat(site, left, axis, sizes);
+  }
   if (clash >= 0) return missing(site, `its operands hold old elements at different places of dimension ${clash}`);
   const parts: (Related | Value)[] = [];
   for (const own of values) {
@@ -148,6 +152,8 @@ function axisDim(parts: readonly Value[], values: readonly Value[], axis: number
   if (parts.every((own) => own.kind === 'related' && isSame(own.dims[axis] ?? []) && !isMeanOf(own, data, axis))) return sameDim(size);
   const at: number[] = [];
   const kinds: number[] = [];
+  // a mean of one operand's line is none of the joined line
+  const isOneLine = parts.filter((own) => own.kind === 'related' && !isMeanOf(own, data, axis)).length === 1;
   let start = 0;
   for (const [i, own] of parts.entries()) {
     const mean = isMeanOf(own, data, axis);
@@ -157,7 +163,8 @@ function axisDim(parts: readonly Value[], values: readonly Value[], axis: number
       for (let j = 0; j < atom.size; j++) {
         const old = atom.map === null ? j : (atom.map.at[j] ?? -1);
         at.push(old < 0 ? -1 : start + old);
-        kinds.push(old < 0 ? (atom.kinds?.[j] ?? Kind.ANY) : Kind.OLD);
+        const kind = atom.kinds?.[j] ?? Kind.ANY;
+        kinds.push(old >= 0 ? Kind.OLD : isOneLine ? kind : withoutMeans(kind));
       }
       start += atom.old;
       continue;
@@ -166,7 +173,7 @@ function axisDim(parts: readonly Value[], values: readonly Value[], axis: number
     if (count === undefined || !isStatic(count)) return null;
     for (let j = 0; j < count; j++) {
       at.push(-1);
-      kinds.push(mean ? Kind.MEAN : isZero(values[i]) ? Kind.ZERO : Kind.ANY);
+      kinds.push(mean && isOneLine ? Kind.MEAN : mean ? Kind.ANY : isZero(values[i]) ? Kind.ZERO : Kind.ANY);
     }
   }
   return mappedDim(indexMap(Int32Array.from(at), start), Uint8Array.from(kinds));

@@ -19,10 +19,11 @@ import {
   joinParts,
   multiplyKinds,
   type Part,
+  squareKinds,
   zeroKinds,
 } from '../join.ts';
 import { isFloat } from '../numbers.ts';
-import { matchOperand } from '../operand.ts';
+import { matchOperand, settledConstant } from '../operand.ts';
 import { scaleFrom, times } from '../scale.ts';
 import { fitted, isWhole, type Ref, type Scaled, scaled, scaledKey } from '../term.ts';
 import { type Free, free, isConstant, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
@@ -153,12 +154,15 @@ export const pointwise: Rule = (site) => {
 
 type Known = Related | { readonly kind: 'zero'; readonly sizes: readonly Size[] };
 
-/** x^c keeps zeros for c > 0, also where c is a vector of such. */
+/** x^c keeps zeros for c > 0, also where c is a vector of such; x² and x · x are squares. */
 function kindsFor(site: Site, rule: Pointwise): Combine {
+  const [a, b] = site.operands;
   if (site.node.op === 'Pow') {
-    const exponent = site.operands[1];
-    return isConstant(exponent ?? undefined) && ((exponent as Related).ref.base.constant?.uniform ?? 0) > 0 ? firstKinds : anyKind;
+    const exponent = isConstant(b ?? undefined) ? ((b as Related).ref.base.constant?.uniform ?? 0) : 0;
+    return exponent === 2 ? squareKinds : exponent > 0 ? firstKinds : anyKind;
   }
+  const isSquare = a?.kind === 'related' && b?.kind === 'related' && scaledKey(scaledOf(a)) === scaledKey(scaledOf(b));
+  if (site.node.op === 'Mul' && isSquare) return squareKinds;
   return rule.kinds;
 }
 
@@ -195,12 +199,13 @@ function combined(site: Site, rule: Pointwise, operands: readonly Known[], sizes
   if (bad >= 0) return free(unproved(site.where, `${site.node.op}: a constant does not fit dimension ${bad} (${dimText(known[bad] ?? [])})`));
   const dims = (joined as readonly Dim[]).map((dim, d) => (dim.length === 0 ? sameDim(sizes[d] ?? 1) : dim));
   const oldSizes = dims.map(oldSize);
-  const own = rule.make(
+  const made = rule.make(
     site,
     shown.flatMap((part) => (part.own === null ? [] : [part.own])),
     oldSizes,
   );
-  if (own === null) return nothingLeft(site, dims, sizes);
+  if (made === null) return nothingLeft(site, dims, sizes);
+  const own = rule.family === 'Product' || rule.family === 'Quotient' ? settledConstant(site, made, oldSizes) : made;
   if (own.ref.base.op === '0') return nothingLeft(site, dims, sizes);
   const fit = fitted(own.ref, oldSizes);
   if (fit === null) return free(unproved(site.where, `${site.node.op}: the old value has another shape`));
@@ -259,5 +264,7 @@ function joinedAt(site: Site, rule: Pointwise, parts: readonly OperandPart[], d:
 /** x − mean(x): where the new elements are the mean, nothing is left of them. */
 function centredDims(own: Scaled, dims: readonly Dim[]): readonly Dim[] {
   const axes = own.ref.base.attributes.split(',').map(Number);
-  return axes.length > 1 ? dims : dims.map((dim, d) => (axes.includes(d) ? mapKinds(dim, (kind) => (kind === Kind.MEAN ? Kind.ZERO : kind)) : dim));
+  return axes.length > 1
+    ? dims
+    : dims.map((dim, d) => (axes.includes(d) && dim.length === 1 ? mapKinds(dim, (kind) => (kind === Kind.MEAN ? Kind.ZERO : kind)) : dim));
 }

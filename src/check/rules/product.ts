@@ -162,6 +162,9 @@ function contracted(site: Site, relation: Labels, all: readonly (Related | null)
     const problem = sumProblem(site, parts, label);
     if (problem !== null) return free(problem);
   }
+  // what is zero beside old elements only is not zero where two parts of the sum are new
+  const weak = [...labels].reduce((sum, [label, parts]) => sum + (outputs.includes(label) ? 0 : weakParts(parts)), 0);
+  if (weak > 1) return free(unproved(site.where, `${site.node.op}: sums over new elements that are zero beside old ones, but not beside each other`));
   const dims = outputs.map((label, d): Dim | null => {
     const parts = labels.get(label);
     if (parts === undefined) return sameDim(site.sizes[0]?.[d] ?? relation.sizes?.get(label) ?? 1);
@@ -173,8 +176,7 @@ function contracted(site: Site, relation: Labels, all: readonly (Related | null)
   const clash = dims.indexOf(null);
   if (clash >= 0) return free(unproved(site.where, `${site.node.op}: its operands hold old elements at different places of dimension ${clash}`));
   // a sum that counts on zeros beside old elements says nothing of new ones
-  const isWeak = [...labels].some(([label, parts]) => !outputs.includes(label) && !isStrong(parts));
-  const whole = (dims as readonly Dim[]).map((dim) => (isWeak ? mapKinds(dim, (kind) => (kind === Kind.WEAK ? Kind.ANY : kind)) : dim));
+  const whole = (dims as readonly Dim[]).map((dim) => (weak > 0 ? mapKinds(dim, (kind) => (kind === Kind.WEAK ? Kind.ANY : kind)) : dim));
   const sizes: readonly Size[] = whole.map(oldSize);
   const used = all.filter((own) => own !== null);
   const scale = used.slice(0, factors).reduce((total, own) => times(total, own.scale), ONE);
@@ -195,12 +197,12 @@ function contracted(site: Site, relation: Labels, all: readonly (Related | null)
   );
 }
 
-/** True when each new index of a sum is zero on one side, whatever the other indices are. */
-function isStrong(parts: readonly Part[]): boolean {
+/** Parts of a sum's dimension with new indices that are zero on neither side whatever the other indices are. */
+function weakParts(parts: readonly Part[]): number {
   const [a, b] = parts.filter((part): part is Dim => typeof part !== 'string');
   const pairs = a === undefined || b === undefined ? null : align(a, b);
-  if (pairs === null) return a === undefined || isSame(a);
-  return pairs.every(([x, y]) => x.map === null || x.map.at.every((old, i) => old >= 0 || x.kinds?.[i] === Kind.ZERO || y.kinds?.[i] === Kind.ZERO));
+  if (pairs === null) return a === undefined || isSame(a) ? 0 : a.length;
+  return pairs.filter(([x, y]) => x.map?.at.some((old, i) => old < 0 && x.kinds?.[i] !== Kind.ZERO && y.kinds?.[i] !== Kind.ZERO) === true).length;
 }
 
 /** Why a sum over a dimension is not the old sum; null when it is. */

@@ -1,16 +1,16 @@
 /** Sums, means and searches over dimensions. */
-import { multiply as multiplySizes, type Size } from '../../analysis/size.ts';
-import { multiply, plain, squareRoot, sumOver } from '../algebra.ts';
+import { isStatic, product, type Size } from '../../analysis/size.ts';
+import { multiply, plain, rootOf, squareRoot, sum, sumOver } from '../algebra.ts';
 import type { Rule, Site } from '../context.ts';
-import { countNew, countOther, type Dim, isSame, isZeroBesideOld, Kind, mapKinds, oldSize } from '../dim.ts';
+import { countNew, countOther, type Dim, isSame, isZeroBesideOld, Kind, mapKinds, newSize, oldSize } from '../dim.ts';
 import { unproved } from '../findings.ts';
 import { isFloat } from '../numbers.ts';
-import { power, scaleFrom, times } from '../scale.ts';
+import { ONE, over, type Scale, scaleFrom, times } from '../scale.ts';
 import { type Scaled, scaled, viewed } from '../term.ts';
 import { free, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
 import { permuted } from '../view.ts';
 
-/** Sums of what, and of which elements it may be zero that are new. */
+/** Sums of what: the elements or their squares. */
 const SUMS: Readonly<Record<string, (site: Site, x: Scaled, dims: readonly Size[]) => Scaled>> = {
   ReduceSum: (_, x) => x,
   ReduceMean: (_, x) => x,
@@ -29,33 +29,30 @@ export const reduce: Rule = (site) => {
   const axes = labels.flatMap((label, d) => (output.includes(label) ? [] : [d]));
   // dimensions that stay with size 1 are labelled anew; the result is written with all of them first
   const keeps = output.length === labels.length;
-  return [reduced(site, x, axes, keeps)];
+  return [reduced(site, x, axes, keeps, sizes)];
 };
 
-function reduced(site: Site, x: Related, axes: readonly number[], keeps: boolean): Value {
+/** Along other dimensions sums keep zeros and means; of squares of means they know nothing. */
+const linearKinds = (kind: number): number => (kind === Kind.SQUARE ? Kind.ANY : kind);
+const zeroKinds = (kind: number): number => (isZeroBesideOld(kind) ? kind : Kind.ANY);
+
+function reduced(site: Site, x: Related, axes: readonly number[], keeps: boolean, sizes: readonly Size[]): Value {
   const { terms } = site.ctx;
   const { op } = site.node;
   // the mean of whole numbers drops what is left over
   const isSum = op === 'ReduceMean' && !isFloat(site) ? undefined : SUMS[op];
-  const oldSizes = x.dims.map(oldSize);
-  for (const axis of axes) {
-    const dim = x.dims[axis] ?? [];
-    const allMeans = op === 'ReduceMean' && isSum !== undefined && axes.length === 1 && dim.length === 1 && countOther(dim, Kind.MEAN) === 0;
-    if (isSame(dim) || allMeans || (isSum !== undefined && countOther(dim, Kind.ZERO) === 0)) continue;
-    return free(unproved(site.where, `${op}: over ${countNew(dim)} new elements that are not zero`));
-  }
-  const dims = x.dims.map(
-    (dim, d): Dim =>
-      axes.includes(d) ? [] : op === 'ReduceSum' || op === 'ReduceMean' ? dim : mapKinds(dim, (kind) => (isZeroBesideOld(kind) ? kind : Kind.ANY)),
-  );
+  const kinds = isSum !== undefined && (op === 'ReduceSum' || op === 'ReduceMean') ? linearKinds : zeroKinds;
+  const dims = x.dims.map((dim, d): Dim => (axes.includes(d) ? [] : mapKinds(dim, kinds)));
   const inner = dims.map(oldSize);
-  const squares = isSum?.(site, scaledOf(x), oldSizes);
-  const counts = axes.map((axis) => x.dims[axis] ?? []);
-  let own: Scaled | null;
-  if (squares === undefined) own = plain(terms, op, axes.join(','), [scaledOf(x)], inner);
-  else if (op === 'ReduceMean') own = meanOver(site, x, squares, axes, counts, inner);
-  else own = sumOver(terms, squares, axes, inner);
-  if (own === null) return zeros(keeps ? (site.sizes[0] ?? []) : dims.flatMap((dim, d) => (axes.includes(d) ? [] : [oldSize(dim)])));
+  const summed = axes.map((axis) => x.dims[axis] ?? []);
+  const added = isSum?.(site, scaledOf(x), x.dims.map(oldSize));
+  let own: Scaled | null | undefined;
+  if (added === undefined) own = summed.every(isSame) ? plain(terms, op, axes.join(','), [scaledOf(x)], inner) : undefined;
+  else if (op === 'ReduceMean') own = meanOver(site, x, added, axes, summed, inner);
+  else own = sumWithNew(site, x, added, axes, summed, inner);
+  if (own === undefined)
+    return free(unproved(site.where, `${op}: over ${summed.reduce((total, dim) => total + countNew(dim), 0)} new elements that are not zero`));
+  if (own === null) return zeros(sizes);
   if (op === 'ReduceL2') own = squareRoot(terms, own, inner);
   if (keeps) return related(own, dims);
   const left = dims.map((_, d) => d).filter((d) => !axes.includes(d));
@@ -65,24 +62,45 @@ function reduced(site: Site, x: Related, axes: readonly number[], keeps: boolean
   );
 }
 
-/** A mean is a sum divided by a number, unless the number depends on the input. */
-function meanOver(site: Site, x: Related, own: Scaled, axes: readonly number[], counts: readonly Dim[], sizes: readonly Size[]): Scaled | null {
-  const count = counts.reduce<Size>(
-    (total, dim) =>
-      multiplySizes(
-        total,
-        dim.reduce<Size>((size, atom) => multiplySizes(size, atom.size), 1),
-      ),
-    1,
-  );
-  if (typeof count !== 'number') {
-    if (axes.some((axis) => !isSame(x.dims[axis] ?? []))) return null;
-    const mean = plain(site.ctx.terms, 'ReduceMean', axes.join(','), [scaled(own.ref)], sizes);
-    return scaled(mean.ref, own.scale);
-  }
-  const means = counts.some((dim) => dim.some((atom) => atom.kinds?.some((kind, i) => kind === Kind.MEAN && (atom.map?.at[i] ?? 0) < 0) === true));
-  // the sum over old elements and means of them is n̂/n times the old sum
-  const old = counts.reduce((total, dim) => total * Number(oldSize(dim)), 1);
-  const whole = sumOver(site.ctx.terms, own, axes, sizes);
-  return whole === null ? null : scaled(whole.ref, times(whole.scale, power(scaleFrom(means ? old : count), -1)));
+/**
+ * The sum over old and new elements; null when it is zero, undefined when nothing is known of the new ones. With k means of o old
+ * elements it is (1 + k/o)·Σx, with k squares of such means Σx² + k·(Σx/o)².
+ */
+function sumWithNew(site: Site, x: Related, added: Scaled, axes: readonly number[], summed: readonly Dim[], sizes: readonly Size[]): Scaled | null | undefined {
+  const { terms } = site.ctx;
+  const old = sumOver(terms, added, axes, sizes);
+  if (summed.every((dim) => countOther(dim, Kind.ZERO) === 0)) return old;
+  const [line] = summed;
+  // a mean is one of a line along one dimension
+  if (line === undefined || axes.length > 1 || line.length > 1) return undefined;
+  const count = Number(oldSize(line));
+  const means = countOther(line, Kind.ZERO);
+  const isLinear = site.node.op === 'ReduceSum' || site.node.op === 'ReduceMean';
+  if (isLinear && countOther(line, Kind.ZERO, Kind.MEAN) === 0)
+    return old === null ? null : scaled(old.ref, times(old.scale, over(scaleFrom(count + means), scaleFrom(count))));
+  if (countOther(line, Kind.ZERO, isLinear ? Kind.SQUARE : Kind.MEAN) > 0) return undefined;
+  const root = isLinear ? rootOf(terms, added) : scaled(x.ref);
+  if (root === null) return undefined;
+  const total = sumOver(terms, root, axes, sizes);
+  if (total === null || old === null) return old;
+  const square = multiply(terms, [total, total], sizes);
+  const factor = times(added.scale, over(scaleFrom(means), scaleFrom(count * count)));
+  return sum(terms, [old, scaled(square.ref, times(square.scale, factor))], sizes);
 }
+
+/** A mean is a sum divided by a number; where that depends on the input, zeros among the elements still make it smaller by a known factor. */
+function meanOver(site: Site, x: Related, added: Scaled, axes: readonly number[], summed: readonly Dim[], sizes: readonly Size[]): Scaled | null | undefined {
+  const count = product(summed.map(newSize));
+  if (isStatic(count)) {
+    const total = sumWithNew(site, x, added, axes, summed, sizes);
+    return total == null ? total : scaled(total.ref, over(total.scale, scaleFrom(count)));
+  }
+  if (summed.some((dim) => countOther(dim, Kind.ZERO) > 0)) return undefined;
+  const mean = plain(site.ctx.terms, 'ReduceMean', axes.join(','), [scaled(added.ref)], sizes);
+  const fewer = summed.filter((dim) => !isSame(dim)).reduce((factor, dim) => times(factor, ratioOf(dim)), added.scale);
+  return scaled(mean.ref, fewer);
+}
+
+/** Old elements per element of a dimension that grew; what depends on the input is the same on both sides. */
+const ratioOf = (dim: Dim): Scale =>
+  dim.filter((atom) => atom.map !== null).reduce((factor, atom) => times(factor, over(scaleFrom(Number(atom.old)), scaleFrom(Number(atom.size)))), ONE);
