@@ -106,6 +106,32 @@ describe('dimensions along which places count', () => {
   });
 });
 
+describe('convolutions', () => {
+  const ofEach = (change: number): Between => ({
+    lines: (width) => ['Transpose(h) perm=[0,2,1] -> t', `Conv(t, wk) group=${width} pads=[1,0] -> u`, 'Transpose(u) perm=[0,2,1] -> c'],
+    weights: { wk: { dims: (width) => [width, 1, 2], at: ([i = 0, , j = 0]) => 0.3 + i - 0.7 * j + (i === 2 ? change : 0) } },
+  });
+
+  test('of each channel alone carry channels along', () => {
+    expect(proved(original(ofEach(0)), widened(ofEach(0), PLACES))).toBe(true);
+    expect(proved(original(ofEach(0)), widened(ofEach(1e-6), PLACES))).toBe(false);
+    expect(proved(original(ofEach(0)), widened(ofEach(0), PLACES, 0.1))).toBe(false);
+  });
+
+  test('in groups do not: the group of a channel depends on where it stands', () => {
+    const inGroups: Between = {
+      lines: () => ['MatMul(x, wx) -> a', 'Transpose(a) perm=[0,2,1] -> t', 'Conv(t, wk) group=3 -> u', 'Transpose(u) perm=[0,2,1] -> c'],
+      weights: {
+        wx: { dims: () => [4, 6], at: ([i = 0, j = 0]) => Math.sin(i + 5 * j) },
+        wk: { dims: (width) => [width, 2, 1], at: ([i = 0, j = 0]) => 0.3 + i - 0.7 * j },
+      },
+    };
+    // six channels of two numbers each, where there were three: the third one is read by the second group
+    expect(proved(original(inGroups), original(inGroups))).toBe(true);
+    expect(proved(original(inGroups), widened(inGroups, [0, -1, 1, 2, -1, -1]))).toBe(false);
+  });
+});
+
 describe('new elements that are zero', () => {
   const zeroColumns = (lines: readonly string[], weights?: Between['weights']): boolean => {
     const own = between(lines, weights);

@@ -8,6 +8,7 @@ import type { Rule, Site } from '../context.ts';
 import { align, countNew, type Dim, dimText, flat, isSame, isZeroBesideOld, Kind, mapKinds, newSize, oldSize, sameDim } from '../dim.ts';
 import { type Finding, refuted, unproved } from '../findings.ts';
 import { addKinds, joinParts, multiplyKinds, type Part } from '../join.ts';
+import { attributesText } from '../node-text.ts';
 import { wrongElements } from '../operand.ts';
 import { ONE, over, type Scale, times } from '../scale.ts';
 import { fitted, scaled, viewed } from '../term.ts';
@@ -86,6 +87,7 @@ function matchWeights(site: Site, relation: Labels, all: readonly (Related | nul
   const [first = 0] = data;
   const anchor = all[first] as Related;
   const users = site.ctx.terms.users(site.node.op, anchor.ref);
+  const attributes = attributesFor(site, relation);
   for (const input of constants) {
     const own = all[input] as Related;
     const fixed = fixedBy(site, relation, all, input);
@@ -95,7 +97,7 @@ function matchWeights(site: Site, relation: Labels, all: readonly (Related | nul
     let found: Related | null = null;
     for (const term of users) {
       const candidate = term.operands[input];
-      if (term.attributes !== site.attributes || candidate?.ref.base.constant == null || term.operands[first]?.ref.key !== anchor.ref.key) continue;
+      if (term.attributes !== attributes || candidate?.ref.base.constant == null || term.operands[first]?.ref.key !== anchor.ref.key) continue;
       for (const scale of [ONE, ...scalesOf(site, term.id, anchor)]) {
         const match = relate(site.ctx, own.ref, candidate.ref, fixed, scale, ignored);
         if (isMatch(match)) {
@@ -143,6 +145,10 @@ function ignoredBy(dim: Dim | null): Uint8Array | null {
   return atom?.map == null ? null : Uint8Array.from(atom.map.at, (old, i) => (old < 0 && atom.kinds?.[i] === Kind.ZERO ? 1 : 0));
 }
 
+/** Attributes as the old graph must have them: a convolution of each channel alone has as many groups as channels, however many these are. */
+const attributesFor = (site: Site, relation: Labels): string =>
+  relation.attributes?.has('group') === true ? `${attributesText(site.node, new Set(['group']))} of each channel` : site.attributes;
+
 function contracted(site: Site, relation: Labels, all: readonly (Related | null)[]): Value {
   const [outputs = []] = relation.outputs;
   const labels = new Map<string, Part[]>();
@@ -158,6 +164,9 @@ function contracted(site: Site, relation: Labels, all: readonly (Related | null)
     });
   });
   for (const [label, parts] of labels) {
+    // channels in groups: which elements are summed depends on where a channel stands
+    const isMixed = relation.mixes?.includes(label) === true && parts.some((part) => typeof part !== 'string' && !isSame(part));
+    if (isMixed) return free(unproved(site.where, `${site.node.op}: works in groups along a dimension that grew`));
     if (outputs.includes(label)) continue;
     const problem = sumProblem(site, parts, label);
     if (problem !== null) return free(problem);
@@ -180,14 +189,15 @@ function contracted(site: Site, relation: Labels, all: readonly (Related | null)
   const sizes: readonly Size[] = whole.map(oldSize);
   const used = all.filter((own) => own !== null);
   const scale = used.slice(0, factors).reduce((total, own) => times(total, own.scale), ONE);
+  const attributes = attributesFor(site, relation);
   // what has a bias keeps its factors inside
-  if (used.length > factors) return related(plain(site.ctx.terms, site.node.op, site.attributes, used.map(scaledOf), sizes), whole);
+  if (used.length > factors) return related(plain(site.ctx.terms, site.node.op, attributes, used.map(scaledOf), sizes), whole);
   return related(
     scaled(
       plain(
         site.ctx.terms,
         site.node.op,
-        site.attributes,
+        attributes,
         used.map((own) => scaled(own.ref)),
         sizes,
       ).ref,
@@ -208,8 +218,10 @@ function weakParts(parts: readonly Part[]): number {
 /** Why a sum over a dimension is not the old sum; null when it is. */
 function sumProblem(site: Site, parts: readonly Part[], label: string): Finding | null {
   const dims = parts.filter((part): part is Dim => typeof part !== 'string');
-  const [a, b] = dims;
+  const [a, b, ...others] = dims;
   if (a === undefined || dims.every(isSame)) return null;
+  if (others.some((own) => align(a, own) === null))
+    return unproved(site.where, `${site.node.op}: sums over elements that stand at different places (${label})`);
   if (b === undefined) return unproved(site.where, `${site.node.op}: sums one operand over ${countNew(a)} new elements`);
   const pairs = align(a, b);
   if (pairs === null)
