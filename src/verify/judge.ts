@@ -20,7 +20,7 @@ import { permutedModel } from './permute.ts';
 import { perturbedModel } from './perturb.ts';
 import { precisionOf } from './precision.ts';
 import { probeProvider, watchPlacement } from './provider.ts';
-import { stillModel } from './randomness.ts';
+import { randomOps, stillModel } from './randomness.ts';
 import { addNoise, type CaseOutputs, compareCase } from './runs.ts';
 import type { Level, Session } from './runtime.ts';
 import { LEVELS, openSession, weakerThan } from './runtime.ts';
@@ -57,8 +57,13 @@ export async function judge(request: Request, onStage: (stage: Stage) => void): 
 
 async function judgeModels(request: Request, profile: string | undefined, onStage: (stage: Stage) => void): Promise<Judgement> {
   const models = { old: readModel(request.oldPath), new: readModel(request.newPath) };
-  const first = await attempt(request, profile, sideOf('original', request.oldPath, models.old), sideOf('new', request.newPath, models.new), onStage);
-  if (first !== 'random') return first;
+  const asStored = (): Promise<Judgement | 'random'> =>
+    attempt(request, profile, sideOf('original', request.oldPath, models.old), sideOf('new', request.newPath, models.new), onStage);
+  const [random, newlyRandom] = [randomOps(models.old), randomOps(models.new)];
+  // optimisation may take randomness away, so that it shows at some levels only
+  const first = random.length > 0 ? 'random' : await asStored();
+  if (first !== 'random')
+    return newlyRandom.length === 0 ? first : { ...first, notes: [`the new model is random (${newlyRandom.join(', ')}), the original is not`, ...first.notes] };
   const still = { old: stillModel(models.old), new: stillModel(models.new) };
   if ('reason' in still.old) return inconclusive(request, `the original model is random: ${still.old.reason}`);
   if ('reason' in still.new) return inconclusive(request, `the new model is random: ${still.new.reason}`);
@@ -162,6 +167,8 @@ async function attemptAt(request: Request, profile: string | undefined, old: Sid
 async function shadowOf(request: Request, explored: Exploration, old: Side, now: Side, fit: Fit | null, onStage: (stage: Stage) => void): Promise<Shadow> {
   if (request.noShadow !== null) return notMade(request.noShadow);
   if (fit === null) return notMade('nothing was compared');
+  const random = randomOps(now.source);
+  if (random.length > 0) return notMade(`the new model is random (${random.join(', ')})`);
   const using: UsingBytes = async (which, bytes, work) => {
     onStage({ model: which, level: 'disabled', what: `running the ${which} model in float64`, shadow: true });
     const session = await openSession(bytes, { level: 'disabled', threads: 1, provider: 'cpu' });

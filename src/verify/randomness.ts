@@ -23,8 +23,23 @@ export function stillModel(model: Model): StillModel | { readonly reason: string
   if (unclear !== undefined) return { reason: `${unclear.opType} cannot be switched off` };
   if (hasExternalData(model.graph)) return { reason: 'it keeps weights in other files; export it in inference mode' };
   const stilled: Model = { ...model, graph: stillGraph(model.graph), functions: model.functions.map((f) => ({ ...f, nodes: f.nodes.map(stillNode) })) };
-  const random = [...new Set(nodes.filter((node) => node.opType === 'Dropout' || node.opType.startsWith('Random')).map((node) => node.opType))];
-  return { model: stilled, bytes: encodeModel(stilled), random };
+  return { model: stilled, bytes: encodeModel(stilled), random: randomOps(model) };
+}
+
+/** Operators of a model that give other numbers each time: a Dropout only where it is told to train. */
+export function randomOps(model: Model): readonly string[] {
+  const nodes = [...allNodes(model.graph), ...model.functions.flatMap((f) => f.nodes.flatMap(withInner))];
+  const isFalse = (name: string): boolean => {
+    const held =
+      model.graph.initializers.find((tensor) => tensor.name === name) ??
+      nodes.find((node) => node.outputs[0] === name)?.attributes.flatMap((a) => (a.kind === 'tensor' ? [a.value] : []))[0];
+    return held?.data.read(0, held.data.size).every((byte) => byte === 0) === true;
+  };
+  const trains = ({ inputs }: Node): boolean => (inputs[2] ?? '') !== '' && !isFalse(inputs[2] ?? '');
+  const random = nodes.filter(
+    (node) => node.domain === '' && (node.opType === 'Dropout' ? trains(node) : node.opType.startsWith('Random') || UNCLEAR.has(node.opType)),
+  );
+  return [...new Set(random.map((node) => node.opType))];
 }
 
 const allNodes = (graph: Graph): readonly Node[] => graph.nodes.flatMap(withInner);

@@ -7,7 +7,7 @@ type Dim = number | string;
 
 /** A value's type: element type and sizes. */
 export interface Shape {
-  readonly type: 'float' | 'int64' | 'bool';
+  readonly type: 'float' | 'int64' | 'bool' | 'string';
   readonly dims: readonly Dim[];
 }
 
@@ -30,7 +30,7 @@ export interface ModelSpec {
   readonly bools?: Readonly<Record<string, readonly [readonly number[], readonly number[]]>>;
 }
 
-const ELEMENT_TYPES = { float: 1, int64: 7, bool: 9 } as const;
+const ELEMENT_TYPES = { float: 1, int64: 7, string: 8, bool: 9 } as const;
 
 /** A model file made with the independent encoder. */
 export function protoModel(spec: ModelSpec): Uint8Array {

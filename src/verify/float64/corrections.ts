@@ -22,6 +22,8 @@ export interface Rounded {
   readonly exact: ReadonlyMap<string, Float64Array>;
   /** Names of constants whose unrounded values are not known: other factors, and what is no old constant's copy. */
   readonly unclear: ReadonlySet<string>;
+  /** Names of old constants whose numbers the new file does not hold: folded into others, or computed. */
+  readonly gone: ReadonlySet<string>;
 }
 
 /** Half a unit in the last place, relative to the power of two below a number: 2^-bits. */
@@ -43,12 +45,17 @@ export function findRounded(old: Constants, now: Constants): Rounded {
   const corrections: Correction[] = [];
   const exact = new Map<string, Float64Array>();
   const unclear = new Set<string>();
+  const held = new Set<Tensor>();
   for (const [name, { tensor, storedAs }] of now) {
     const unit = halfUnit(storedAs);
-    const namesake = old.get(name)?.tensor;
-    const found = namesake === undefined ? heldBy(old, tensor, unit, factors) : { before: namesake, scaled: scaledBy(namesake, tensor, unit) };
+    const own = old.get(name)?.tensor;
+    // exporters number constants, so that one may have the name of quite another one
+    const scaledOwn = own === undefined ? null : scaledBy(own, tensor, unit);
+    const isNamesake = own !== undefined && (scaledOwn !== null || isLike(own, tensor));
+    const found = isNamesake ? { before: own, scaled: scaledOwn } : heldBy(old, tensor, unit, factors);
     if (found === null) unclear.add(name);
     if (found === null) continue;
+    held.add(found.before);
     if (found.scaled === null) {
       const part = partlyScaled(found.before, tensor, unit, factors);
       if (part === null) continue;
@@ -65,7 +72,26 @@ export function findRounded(old: Constants, now: Constants): Rounded {
     const means = withMeans(whole, before.dims, tensor.dims, unit);
     if (factor !== undefined && (scaled !== 'equal' || means !== null)) exact.set(name, means ?? whole);
   }
-  return { corrections, exact, unclear };
+  const contents = [...now.values()];
+  const gone = [...old].flatMap(([name, { tensor }]) =>
+    held.has(tensor) ||
+    contents.some((own) => own.tensor.dims.join() === tensor.dims.join() && scaledBy(tensor, own.tensor, halfUnit(own.storedAs)) === 'equal')
+      ? []
+      : [name],
+  );
+  return { corrections, exact, unclear, gone: new Set(gone) };
+}
+
+/** True for numbers that are more alike than not: the same weight, though some of it may have changed. Grown ones are what their name says. */
+function isLike(old: Tensor, now: Tensor): boolean {
+  const [before, after] = [readNumbers(old), readNumbers(now)];
+  if (before.length !== after.length) return true;
+  let [apart, size] = [0, 0];
+  for (const [i, x] of before.entries()) {
+    apart += ((after[i] ?? 0) - x) ** 2;
+    size += x ** 2;
+  }
+  return apart <= size / 4;
 }
 
 /**
