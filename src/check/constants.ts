@@ -116,8 +116,18 @@ function restrictedOnce(ctx: Context, now: Ref, dims: readonly Dim[]): Match | n
   const found = scan(now, dims, null);
   if (found === null) return null;
   if (found.finite) ctx.finite.add(now.base);
-  const term = ctx.terms.constant(numbersConstant(old, constant.dtype, data));
-  return { own: scaled(refOf(term)), dims: classified(dims, found.kinds), finite: found.finite };
+  return { own: scaled(knownRef(ctx, old, constant.dtype, data)), dims: classified(dims, found.kinds), finite: found.finite };
+}
+
+/** Numbers as a constant that the old graph has, which may lack dimensions of size 1 in front; else as a constant of their own. */
+function knownRef(ctx: Context, dims: readonly number[], dtype: number, data: Float64Array): Ref {
+  const whole = refOf(ctx.terms.constant(numbersConstant(dims, dtype, data)));
+  for (let missing = 0; !whole.base.old && dims[missing] === 1; missing++) {
+    const ref = refOf(ctx.terms.constant(numbersConstant(dims.slice(missing + 1), dtype, data)));
+    const own = fitted(ref, dims);
+    if (ref.base.old && own !== null) return own;
+  }
+  return whole;
 }
 
 /**

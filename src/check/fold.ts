@@ -82,10 +82,32 @@ export function fold(node: FlatNode, operands: readonly (Ref | null)[], dims: re
       return numbersConstant(dims, dtype, rounded(dtype, dtype === DataType.BOOL ? first.data.map((x) => (x === 0 ? 0 : 1)) : first.data));
     case 'Concat':
       return numbersConstant(dims, dtype, concatenated(given, attributesOf(node).int('axis', 0), dims));
+    case 'MatMul':
+      return given[1] === undefined ? null : matrixProduct(first, given[1], dims, dtype);
     default:
       return null;
   }
 }
+
+/** A B, each sum taken in the order of its elements and rounded once: zeros at new places change nothing. */
+function matrixProduct(a: Numbers, b: Numbers, dims: readonly number[], dtype: number): Constant | null {
+  const [m = 0, k = 0, n = 0] = [a.dims.at(-2), a.dims.at(-1), b.dims.at(-1)];
+  if (a.dims.length < 2 || b.dims.length < 2 || b.dims.at(-2) !== k) return null;
+  const batch = dims.slice(0, -2);
+  const [as, bs] = [a, b].map((own) => broadcastIndices(own.dims.slice(0, -2), batch));
+  const out = new Float64Array(dims.reduce((x, y) => x * y, 1));
+  if (as === undefined || bs === undefined || out.length * k > MULTIPLICATIONS) return null;
+  out.forEach((_, at) => {
+    const [i, j, one] = [Math.floor(at / n) % m, at % n, Math.floor(at / (m * n))];
+    let sum = 0;
+    for (let l = 0; l < k; l++) sum += (a.data[((as[one] ?? 0) * m + i) * k + l] ?? 0) * (b.data[((bs[one] ?? 0) * k + l) * n + j] ?? 0);
+    out[at] = sum;
+  });
+  return numbersConstant(dims, dtype, rounded(dtype, out));
+}
+
+/** Larger products are compared, never computed. */
+const MULTIPLICATIONS = 1 << 22;
 
 /** Operators that are evaluated for constants of any size, when the elements are read. */
 const LAZY: ReadonlySet<string> = new Set(['Gather', 'DequantizeLinear', 'QuantizeLinear']);

@@ -59,6 +59,25 @@ const ordered: Make = (site, operands, dims) =>
   );
 const positive: Make = (site, [x, ...rest], dims) => (x === undefined ? null : homogeneous(site.ctx.terms, site.node.op, site.attributes, x, rest, dims));
 
+const relu: Make = (site, [x], dims) => (x === undefined ? null : homogeneous(site.ctx.terms, 'Relu', '', x, [], dims));
+
+/** A bound of Clip: an attribute before opset 11, an operand since; null for one that is not the same number everywhere. */
+function boundOf(site: Site, operand: number, name: string, none: number): number | null {
+  const bound = site.operands[operand] ?? null;
+  if (bound === null) return attributesOf(site.node).int(name, none);
+  if (bound.kind === 'zero') return 0;
+  return isConstant(bound) ? (bound.ref.base.constant?.uniform ?? null) : null;
+}
+
+/** Finite numbers of float32 are no larger. */
+const UNBOUNDED = 3.4e38;
+
+/** Clip(x; 0, ∞) is Relu. */
+const clip: Make = (site, operands, dims) => {
+  const high = boundOf(site, 2, 'max', Infinity);
+  return boundOf(site, 1, 'min', -Infinity) === 0 && high !== null && high > UNBOUNDED ? relu(site, operands, dims) : opaque(site, operands, dims);
+};
+
 const powers: Make = (site, operands, dims) => {
   const [x, exponent] = operands;
   const { terms } = site.ctx;
@@ -112,9 +131,10 @@ const TABLE: Readonly<Record<string, Pointwise>> = {
   Sqrt: { make: ({ ctx }, [x], dims) => (x ? squareRoot(ctx.terms, x, dims) : null), kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
   Pow: { make: powers, kinds: anyKind, unary: keepsNone, family: '', zero: 'never' },
   Neg: { make: (_, [x]) => (x ? negative(x) : null), kinds: firstKinds, unary: linear, family: '', zero: 'all' },
-  Relu: { make: positive, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
+  Relu: { make: relu, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
   LeakyRelu: { make: positive, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
   PRelu: { make: positive, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
+  Clip: { make: clip, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
   Max: { make: ordered, kinds: zeroKinds, unary: keepsNone, family: '', zero: 'never' },
   Min: { make: ordered, kinds: zeroKinds, unary: keepsNone, family: '', zero: 'never' },
   QuantizeLinear: { make: steps, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
@@ -136,6 +156,9 @@ function byTable(zero: Zero | undefined): Pointwise {
   };
 }
 
+/** What constants of a node can make of it: Clip to [1, 2]. */
+const NEVER_ZERO = { kinds: anyKind, unary: keepsNone, zero: 'never' } as const;
+
 export const pointwise: Rule = (site) => {
   const [sizes = null] = site.sizes;
   const operands = site.operands.filter((operand) => operand !== null);
@@ -143,7 +166,7 @@ export const pointwise: Rule = (site) => {
   // whole numbers are divided with a remainder that is dropped: a / b · b is not a
   const isWholeQuotient = site.node.op === 'Div' && !isFloat(site);
   const isOther = site.relation.kind === 'labels' && site.relation.neverZero === true;
-  const rule = isWholeQuotient ? WHOLE_QUOTIENT : (TABLE[site.node.op] ?? byTable(isOther ? undefined : ruleOf(site.node.op)?.zero));
+  const rule = isWholeQuotient ? WHOLE_QUOTIENT : { ...(TABLE[site.node.op] ?? byTable(ruleOf(site.node.op)?.zero)), ...(isOther && NEVER_ZERO) };
   const isZero = (operand: Value): boolean => operand.kind === 'zero' || (isConstant(operand) && operand.ref.base.constant?.uniform === 0);
   if (rule.zero === 'any' && operands.some(isZero)) return [zeros(sizes)];
   if (rule.zero === 'first' && operands[0] !== undefined && isZero(operands[0])) return [zeros(sizes)];

@@ -1,7 +1,7 @@
-import { equal, isStatic, type Size } from '../../analysis/size.ts';
+import { equal, isStatic, product, type Size } from '../../analysis/size.ts';
 import { plain } from '../algebra.ts';
 import type { Context, Rule, Site } from '../context.ts';
-import { type Atom, type Dim, oldSize, sameDim, take, tidy } from '../dim.ts';
+import { type Atom, type Dim, isSame, newSize, oldSize, sameDim, take, tidy } from '../dim.ts';
 import { unproved } from '../findings.ts';
 import { scaled, viewed } from '../term.ts';
 import { free, isConstant, isExact, type Related, related, type Value, zeros } from '../value.ts';
@@ -108,11 +108,18 @@ function repartitioned(dims: readonly Dim[], sizes: readonly Size[], old: readon
   const out: Dim[] = [];
   for (const [d, size] of sizes.entries()) {
     const next = take(rest, size, old === null ? null : (old[d] ?? 1));
-    if (next === null) return null;
+    if (next === null)
+      return isSame(rest) && (old === null || sizes.slice(d).every((own, i) => equal(own, old[d + i] ?? 1))) ? withBlock(out, rest, sizes) : null;
     out.push(next.taken);
     rest = next.rest;
   }
   return rest.length === 0 ? out : null;
+}
+
+/** Behind dimensions that are cut where they were, a block that is the same on both sides is cut anew in the same way: [b, s, t] as [b, t, s]. */
+function withBlock(front: readonly Dim[], block: Dim, sizes: readonly Size[]): readonly Dim[] | null {
+  const left = sizes.slice(front.length);
+  return equal(newSize(block), product(left)) ? [...front, ...left.map(sameDim)] : null;
 }
 
 /** Expand: one element for all indices, so any place may be an old one. */
