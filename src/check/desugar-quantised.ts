@@ -16,6 +16,8 @@ import type { Writer } from './desugar.ts';
 
 /** Attribute of a QuantizeLinear whose result is R: the smallest and the largest number of its type. */
 export const STEPS = 'steps';
+/** Attribute of a DequantizeLinear that is R · s, element by element. */
+export const SPELLED = 'spelled';
 /** Attribute of a DequantizeLinear: the zero point where no operand holds it. */
 export const POINT = 'point';
 /** Attribute of a DynamicQuantizeLinear that rounds its operand in blocks of the last dimension, each on a scale of its own. */
@@ -77,19 +79,29 @@ export function quantisedRules(flat: FlatGraph, facts: Facts): ReadonlyMap<strin
     return name;
   };
 
-  /** Values that are a constant, moved to places that depend on the input. */
-  const moved = new Map<string, { readonly node: FlatNode; readonly from: string }>();
-  function movedConstant(name: string): { readonly node: FlatNode; readonly from: string } | undefined {
+  const isRenamed = (node: FlatNode): boolean =>
+    node.op === 'Cast' && facts.values.get(node.inputs[0] ?? '')?.dtype === facts.values.get(node.outputs[0] ?? '')?.dtype;
+  /** True for a constant that operators move to places which depend on the input. */
+  function isMoved(name: string): boolean {
     const node = producers.get(name);
     const [from = ''] = node?.inputs ?? [];
-    return moved.get(name) ?? (node !== undefined && MOVES.has(node.op) && isConstant(from) && !isConstant(name) ? { node, from } : undefined);
+    return node !== undefined && (MOVES.has(node.op) || isRenamed(node)) && (isConstant(from) || isMoved(from));
   }
 
   /** What moves a value, applied to another one. */
   function move(w: Writer, node: FlatNode, from: string, output?: string): string {
-    const name = w.copy(node, [from, ...node.inputs.slice(1)], output === undefined ? {} : { output });
-    if (isConstant(from)) moved.set(name, { node, from });
+    const inputs = [from, ...node.inputs.slice(1)];
+    const name = w.copy(node, inputs, { op: isRenamed(node) ? 'Identity' : node.op, ...(output !== undefined && { output }) });
+    producers.set(name, { ...node, inputs, outputs: [name] });
     return name;
+  }
+
+  /** A function of each element of a moved constant, applied before it is moved. */
+  function beforeMoves(w: Writer, name: string, apply: (constant: string) => string, output?: string): string {
+    const node = producers.get(name);
+    const [from = ''] = node?.inputs ?? [];
+    if (node === undefined) return apply(name);
+    return move(w, node, isConstant(from) ? constant(apply(from)) : beforeMoves(w, from, apply), output);
   }
 
   /** Quantised numbers without their zero point, q − z; null when there is no way to say it. */
@@ -131,9 +143,9 @@ export function quantisedRules(flat: FlatGraph, facts: Facts): ReadonlyMap<strin
     if (range === undefined) return false;
     const plain = isZero(point);
     const rounded = (own: string, output?: string): string => w.put('QuantizeLinear', [own, scale, point], { ...attributes, type, [STEPS]: range }, output);
-    const behind = sizeOf(scale) === 1 && (point === '' || sizeOf(point) === 1) ? movedConstant(x) : undefined;
+    const single = sizeOf(scale) === 1 && (point === '' || sizeOf(point) === 1);
     const output = plain ? q : undefined;
-    const name = behind === undefined ? rounded(x, output) : move(w, behind.node, constant(rounded(behind.from)), output);
+    const name = single && isMoved(x) && !isConstant(x) ? beforeMoves(w, x, (own) => rounded(own), output) : rounded(x, output);
     if (!plain) w.put('Add', [name, point], {}, q);
     steps.set(q, { name, point });
     return true;
@@ -161,18 +173,15 @@ export function quantisedRules(flat: FlatGraph, facts: Facts): ReadonlyMap<strin
     const [q = '', scale = '', point = ''] = node.inputs;
     const { int } = attributesOf(node);
     const [axis, block] = [int('axis', 1), int('block_size', 0)];
-    if (isConstant(q)) {
-      const own = steps.get(q);
-      if (own === undefined || own.name === q || block !== 0 || !isSamePoint(own.point, point)) return false;
-      w.put('DequantizeLinear', [own.name, scale], { axis }, node.outputs[0]);
-      return true;
-    }
+    const rounded = steps.get(q);
+    // stored numbers are computed with all operands, when they are read
+    if (isConstant(q) && (rounded === undefined || !isSamePoint(rounded.point, point))) return false;
     if (block !== 0) return false;
     const [wide, numbers] = [along(w, scale, w.rank(0), axis), centred(w, q, point, axis)];
     if (wide === null || numbers === null) return false;
-    const behind = sizeOf(scale) === 1 ? movedConstant(numbers) : undefined;
-    if (behind !== undefined) move(w, behind.node, constant(w.put('DequantizeLinear', [behind.from, scale])), node.outputs[0]);
-    else w.put('Mul', [wide, numbers], {}, node.outputs[0]);
+    const times = (own: string, output?: string): string => w.put('DequantizeLinear', [own, wide], { axis, [SPELLED]: 1 }, output);
+    if (sizeOf(scale) === 1 && isMoved(numbers) && !isConstant(numbers)) beforeMoves(w, numbers, (own) => times(own), node.outputs[0]);
+    else times(numbers, node.outputs[0]);
     return true;
   };
 

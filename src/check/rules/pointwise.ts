@@ -137,6 +137,13 @@ const TABLE: Readonly<Record<string, Pointwise>> = {
   Clip: { make: clip, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
   Max: { make: ordered, kinds: zeroKinds, unary: keepsNone, family: '', zero: 'never' },
   Min: { make: ordered, kinds: zeroKinds, unary: keepsNone, family: '', zero: 'never' },
+  DequantizeLinear: {
+    make: ({ ctx }, parts, dims) => multiply(ctx.terms, parts, dims),
+    kinds: multiplyKinds,
+    unary: linear,
+    family: 'Product',
+    zero: 'any',
+  },
   QuantizeLinear: { make: steps, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
   Where: { make: opaque, kinds: anyKind, unary: keepsNone, family: '', zero: 'never' },
 };

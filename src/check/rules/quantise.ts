@@ -3,7 +3,7 @@ import { attributesOf } from '../../analysis/relation.ts';
 import { isStatic } from '../../analysis/size.ts';
 import { plain } from '../algebra.ts';
 import type { Rule } from '../context.ts';
-import { BLOCK, STEPS } from '../desugar-quantised.ts';
+import { BLOCK, SPELLED, STEPS } from '../desugar-quantised.ts';
 import { countOther, type Dim, dimText, flat, isZeroBesideOld, Kind, mapKinds, oldSize } from '../dim.ts';
 import { unproved } from '../findings.ts';
 import { exactly, free, related, scaledOf, type Value, zeros } from '../value.ts';
@@ -12,6 +12,9 @@ import { pointwise } from './pointwise.ts';
 
 /** QuantizeLinear: element by element where it is spelled out, see desugar-quantised.ts. */
 export const quantise: Rule = (site) => (attributesOf(site.node).ints(STEPS) === undefined ? general(site) : pointwise(site));
+
+/** DequantizeLinear: a product where it is spelled out; else numbers with a zero point, whose zero is not 0. */
+export const dequantise: Rule = (site) => (attributesOf(site.node).int(SPELLED, 0) === 0 ? general(site) : pointwise(site));
 
 /** DynamicQuantizeLinear, after it was spelled out: scale and zero point of all elements, or elements rounded in blocks. */
 export const dynamicQuantise: Rule = (site) => {

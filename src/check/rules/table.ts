@@ -8,7 +8,7 @@ import { general } from './general.ts';
 import { choice, concat, filled, lookUp, pad } from './joins.ts';
 import { pointwise } from './pointwise.ts';
 import { product } from './product.ts';
-import { dynamicQuantise, quantise } from './quantise.ts';
+import { dequantise, dynamicQuantise, quantise } from './quantise.ts';
 import { reduce } from './reduce.ts';
 import { expand, reorder, reshape, tile } from './views.ts';
 
@@ -42,8 +42,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   If: choice,
   QuantizeLinear: quantise,
   DynamicQuantizeLinear: dynamicQuantise,
-  // what is no constant, or not spelled out: zero quantised numbers are no zeros
-  DequantizeLinear: general,
+  DequantizeLinear: dequantise,
   TensorScatter: general,
   Attention: attention,
   RotaryEmbedding: attention,
