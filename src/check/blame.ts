@@ -1,6 +1,7 @@
 /** Where a proof stopped: the first nodes on the way to an output whose operands are all known and whose result is not. */
 
 import { nodeLabel } from '../onnx/graph.ts';
+import { divergence } from './divergence.ts';
 import { type Finding, unproved } from './findings.ts';
 import type { Side } from './prepare.ts';
 import { isConstant, type Value } from './value.ts';
@@ -8,12 +9,13 @@ import type { Values } from './walk.ts';
 
 const SHOWN = 20;
 
-/** Findings for outputs that are not shown to be the old ones. */
-export function blame(now: Side, after: Values, open: readonly Finding[]): readonly Finding[] {
+/** Findings for outputs that are not shown to be the old ones; `wanted` is the old output for a new one. */
+export function blame(now: Side, after: Values, open: readonly Finding[], wanted: (output: string) => Value | undefined): readonly Finding[] {
   const producers = new Map(now.flat.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   const found = new Map<string, Finding>();
   const seen = new Set<string>();
-  const queue = open.flatMap((finding) => (finding.where.startsWith('output ') ? [finding.where.slice(7)] : []));
+  const outputs = open.flatMap((finding) => (finding.where.startsWith('output ') ? [finding.where.slice(7)] : []));
+  const queue = [...outputs];
   for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
     if (seen.has(name)) continue;
     seen.add(name);
@@ -31,7 +33,8 @@ export function blame(now: Side, after: Values, open: readonly Finding[]): reado
     }
     queue.push(...unknown);
   }
-  const causes = [...found.values()];
+  const partings = found.size > 0 ? [] : outputs.map((name) => divergence(now, after, wanted(name), after.get(name)));
+  const causes = [...found.values(), ...partings.filter((own) => own !== null)];
   return causes.length === 0 ? open : [...open.filter((finding) => finding.kind === 'refuted'), ...causes].slice(0, SHOWN);
 }
 

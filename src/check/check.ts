@@ -64,7 +64,7 @@ function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {
       ...opsetFindings(old, now),
       ...sizeFindings(before, after),
       ...first.findings,
-      ...(open.length === 0 ? [] : blame(after, newValues, open)),
+      ...(open.length === 0 ? [] : blame(after, newValues, open, (name) => oldValues.get(outputs.pairs.find((pair) => pair.now === name)?.old ?? ''))),
     ];
     return {
       proved: all.length === 0 && wishes.size === 0,

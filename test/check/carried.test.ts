@@ -158,6 +158,14 @@ describe('new elements that are zero', () => {
   });
 });
 
+describe('an output that is another old value', () => {
+  test('is blamed on the node where it parts from the old one', () => {
+    const model = (second: string): Model =>
+      modelOf({ x: ['T', 3] }, ['Relu(x) -> a', 'Exp(x) -> b', 'Mul(a, x) -> e', `Mul(${second}, x) -> f`, 'Tanh(e) -> g', 'Tanh(f) -> y'], 17);
+    expect(checkModels(model('b'), model('a')).findings).toMatchObject([{ where: expect.stringContaining('n2') }]);
+  });
+});
+
 function scalar(value: number): NonNullable<Between['weights']>[string] {
   return { dims: () => [], at: () => value };
 }

@@ -177,6 +177,8 @@ export const pointwise: Rule = (site) => {
   const isZero = (operand: Value): boolean => operand.kind === 'zero' || (isConstant(operand) && operand.ref.base.constant?.uniform === 0);
   if (rule.zero === 'any' && operands.some(isZero)) return [zeros(sizes)];
   if (rule.zero === 'first' && operands[0] !== undefined && isZero(operands[0])) return [zeros(sizes)];
+  // Where chooses between zeros
+  if (site.node.op === 'Where' && operands.length === 3 && operands.slice(1).every(isZero)) return [zeros(sizes)];
   if (rule.zero === 'all' && operands.length > 0 && operands.every(isZero)) return [zeros(sizes)];
   if (operands.some((operand) => operand.kind === 'free')) return [free()];
   return [combined(site, rule, operands as readonly (Related | { kind: 'zero'; sizes: readonly Size[] })[], sizes, isZero)];
