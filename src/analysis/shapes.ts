@@ -14,7 +14,22 @@ import { readNumbers } from '../onnx/tensor.ts';
 import { declaredSize } from './declared-size.ts';
 import { ruleOf } from './op-rules.ts';
 import { attributesOf, type Element, type Labels, type Relation, ShapeUnknown, type Site, SMALL, unknown } from './relation.ts';
-import { asSymbol, equal, evaluate, hint, isolate, isStatic, type Size, substitute, subtract, symbol, symbolsOf } from './size.ts';
+import {
+  asSymbol,
+  divideExactly,
+  equal,
+  evaluate,
+  hint,
+  isolate,
+  isStatic,
+  product,
+  type Size,
+  substitute,
+  subtract,
+  symbol,
+  symbolsOf,
+  withoutCommonFactors,
+} from './size.ts';
 
 /** What a value depends on: nothing but the file, also the sizes of inputs, or the contents of inputs. */
 export type Dependence = 'constant' | 'shape' | 'data';
@@ -213,6 +228,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
   function outputDims(node: FlatNode, relation: Relation): (readonly Size[] | null)[] {
     if (relation.kind === 'unknown') return node.outputs.map((output, o) => relation.outputs?.[o] ?? declaredDims(output));
     if (relation.kind !== 'labels') {
+      if (relation.kind === 'reshape') keepCount(node, relation.outputs[0] ?? []);
       if (relation.kind === 'concat') for (const name of node.inputs) agree(node, name, relation.outputs[0] ?? [], relation.axis ?? 0);
       return relation.outputs.map((dims) => dims.map((size) => windowed(node, size)));
     }
@@ -233,6 +249,19 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
       });
     });
     return sizes;
+  }
+
+  /** A reshape keeps the number of elements: sizes that an exporter wrote down as they were decide the one symbol that is left. */
+  function keepCount(node: FlatNode, target: readonly Size[]): void {
+    const dims = values.get(node.inputs[0] ?? '')?.dims;
+    if (dims == null) return;
+    const [a, b] = withoutCommonFactors(product(dims), product(target));
+    const [count, open] = isStatic(a) ? [a, b] : [b, a];
+    const [name] = symbolsOf(open);
+    if (!isStatic(count) || isStatic(open) || name === undefined) return;
+    const size = bind(name);
+    const each = divideExactly(open, size);
+    if (each !== undefined && isStatic(each) && count % each === 0 && count > 0) merge(node, size, count / each);
   }
 
   /** Dimensions other than the joined one must be equal. */

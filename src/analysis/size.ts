@@ -128,6 +128,17 @@ export function divideExactly(a: Size, b: Size): Size | undefined {
   return undefined;
 }
 
+/** Two sizes without the dimensions that are factors of both. */
+export function withoutCommonFactors(a: Size, b: Size): readonly [Size, Size] {
+  if (typeof a === 'number' || typeof b === 'number') return [a, b];
+  for (const [name, atom] of a.atoms) {
+    const factor = single(name, atom);
+    const [left, right] = [divideExactly(a, factor), divideExactly(b, factor)];
+    if (left !== undefined && right !== undefined) return withoutCommonFactors(left, right);
+  }
+  return [a, b];
+}
+
 /**
  * a / b truncated towards zero, as ONNX divides integers.
  *

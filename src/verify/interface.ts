@@ -1,4 +1,8 @@
 /** What a model takes and gives: its inputs with roles, its caches, and what each symbolic size stands for. */
+import { inferFacts } from '../analysis/shapes.ts';
+import { isStatic } from '../analysis/size.ts';
+import { GrowError } from '../errors.ts';
+import type { FlatGraph } from '../onnx/graph.ts';
 import type { Model, ValueInfo } from '../onnx/ir.ts';
 import { pairCaches } from './caches.ts';
 import type { Graph } from './flow.ts';
@@ -38,6 +42,8 @@ export interface ModelInterface {
   readonly caches: readonly CacheSpec[];
   readonly outputs: readonly string[];
   readonly symbols: ReadonlyMap<string, SymbolClass>;
+  /** The only sizes that the nodes of the graph leave for some symbols: exporters declare dimensions free that they wrote down elsewhere. */
+  readonly forced: ReadonlyMap<string, number>;
   /** Inputs of types the runtime cannot be given. */
   readonly unsupported: readonly string[];
 }
@@ -61,7 +67,18 @@ export function describe(model: Model): ModelInterface {
     if (output === undefined) inputs.push({ name: input.name, type, dims, role: roleOf(graph, input) });
     else caches.push({ name: input.name, type, dims, output: output.name, ...timeOf(input, output) });
   }
-  return { graph, inputs, caches, outputs: [...outputs.keys()], symbols: classify(inputs, caches, outputs), unsupported };
+  const forced = forcedSizes(graph.flat);
+  return { graph, inputs, caches, outputs: [...outputs.keys()], symbols: classify(inputs, caches, outputs, forced), forced, unsupported };
+}
+
+function forcedSizes(flat: FlatGraph): ReadonlyMap<string, number> {
+  try {
+    return new Map([...inferFacts(flat).bindings].flatMap(([name, size]) => (isStatic(size) ? [[name, size] as const] : [])));
+  } catch (error) {
+    // a graph whose sizes cannot be followed may still run
+    if (error instanceof GrowError) return new Map();
+    throw error;
+  }
 }
 
 const expressions = (value: ValueInfo): readonly SizeExpression[] => (value.type?.dims ?? []).map((dim, axis) => parseSize(dim, `${value.name}\u001f${axis}`));
@@ -77,7 +94,12 @@ function timeOf(input: ValueInfo, output: ValueInfo): { timeAxis: number; grows:
 }
 
 /** Gives every symbol a class; the surest evidence comes first and stays. */
-function classify(inputs: readonly InputSpec[], caches: readonly CacheSpec[], outputs: ReadonlyMap<string, ValueInfo>): ReadonlyMap<string, SymbolClass> {
+function classify(
+  inputs: readonly InputSpec[],
+  caches: readonly CacheSpec[],
+  outputs: ReadonlyMap<string, ValueInfo>,
+  forced: ReadonlyMap<string, number>,
+): ReadonlyMap<string, SymbolClass> {
   const classes = new Map<string, SymbolClass>();
   const mark = (dim: SizeExpression | undefined, kind: SymbolClass): void => {
     if (dim?.kind === 'symbol' && !classes.has(dim.name)) classes.set(dim.name, kind);
@@ -85,7 +107,12 @@ function classify(inputs: readonly InputSpec[], caches: readonly CacheSpec[], ou
   for (const { role, dims } of inputs) {
     if (role.kind !== 'ids' && role.kind !== 'positions') continue;
     if (dims.length > 1) mark(dims[0], 'batch');
-    mark(dims.at(-1), 'tokens');
+    const last = dims.at(-1);
+    const own = last?.kind === 'symbol' ? forced.get(last.name) : undefined;
+    const tokens = [...classes].find(([, kind]) => kind === 'tokens')?.[0];
+    // two lengths that differ for certain are not both the number of tokens
+    const other = own !== undefined && tokens !== undefined && (forced.get(tokens) ?? own) !== own;
+    mark(last, other ? 'length' : 'tokens');
   }
   for (const { dims, timeAxis, grows, output } of caches) {
     mark(dims[dims.length === 5 ? 1 : 0], 'batch');

@@ -49,7 +49,7 @@ export function* sizeChoices(model: ModelInterface): Generator<SizeChoice> {
   const constants = constantSizes(model);
   // Length 1 comes last: it broadcasts into nearly everything and shows little.
   const batches = fixedSizes(model, 'batch') ?? [2, 1];
-  const tokens = fixedSizes(model, 'tokens') ?? [8, 5, ...constants, 1];
+  const tokens = fixedSizes(model, 'tokens') ?? [...forcedOf(model, 'tokens'), 8, 5, ...constants, 1];
   const pasts = fixedSizes(model, 'past') ?? [0, 1, ...constants];
   const groups = groupsOf(model, constants);
   // Sizes that weights fix come first: they are wrong most often and matter most.
@@ -62,6 +62,10 @@ export function* sizeChoices(model: ModelInterface): Generator<SizeChoice> {
     yield { context, assignment: assignmentOf(model, groups, chosen) };
   }
 }
+
+/** Sizes that the graph's nodes force for symbols of a kind. */
+const forcedOf = (model: ModelInterface, kind: SymbolClass): readonly number[] =>
+  [...model.symbols].flatMap(([symbol, own]) => (own === kind ? (model.forced.get(symbol) ?? []) : []));
 
 /** Tuples below `counts`: all zeros, then those with one other entry, then the rest, smallest sums first. */
 function* likeliestFirst(counts: readonly number[]): Generator<readonly number[]> {
@@ -135,7 +139,8 @@ function groupsOf(model: ModelInterface, constants: readonly number[]): readonly
   const own = symbolsOfClass('tokens').length > 0 || model.inputs.some(({ role }) => role.kind === 'ids');
   const likely = own ? [always(7), (c: Context) => [c.tokens]] : [(c: Context) => [c.tokens], always(7)];
   for (const symbol of symbolsOfClass('length')) {
-    groups.push({ symbols: [symbol], candidates: [...likely, ...constants.map(always), always(1)] });
+    const forced = model.forced.get(symbol);
+    groups.push({ symbols: [symbol], candidates: [...(forced === undefined ? [] : [always(forced)]), ...likely, ...constants.map(always), always(1)] });
   }
   for (const symbol of symbolsOfClass('size')) {
     const known = weightSize(model, symbol);

@@ -28,6 +28,14 @@ function axesText(inputs: Readonly<Record<string, readonly (number | string)[]>>
 
 const X = { x: [2, 3, 12] } as const;
 
+it('a Reshape to a size that was written down decides a dimension declared free', () => {
+  // t must be 6: 24·t·b elements become 6·3·b·8
+  const lines = ['Shape(x) -> s', 'Gather(s, [1]) -> b', 'Mul(b, [3]) -> n', 'Concat([6], n, [8]) axis=0 -> i', 'Reshape(x, i) -> y'];
+  expect(axesText({ x: ['t', 'b', 24] }, lines)).toMatch(/^x\[a b \(c·d\)\] .* y\[a \(b·c\) d\]$/);
+  const { facts } = analyze(modelOf({ x: ['t', 'b', 24] }, lines, 18));
+  expect([...facts.bindings]).toEqual([['t', 6]]);
+});
+
 describe('axes of one operator', () => {
   it.each<[string, Readonly<Record<string, readonly (number | string)[]>>, readonly string[], string, number?]>([
     ['Add broadcasts from the right', { x: [2, 3, 4], w: [4] }, ['Add(x, w) -> y'], 'x[a b c] w[c] y[a b c]'],

@@ -31,6 +31,26 @@ describe('finding inputs', () => {
     expect(cases.map(({ inputs }) => inputs.x)).toContain('float32[2,11,3]');
   });
 
+  it('gives two inputs of ids the lengths that shapes leave them', async () => {
+    const table = (name: string): Record<string, [number[], number[]]> => ({ [name]: [[9, 2], Array.from({ length: 18 }, (_, i) => i - 8)] });
+    const baked: ModelSpec = {
+      inputs: { a: { type: 'int64', dims: ['n', 's'] }, b: { type: 'int64', dims: ['n', 't'] } },
+      outputs: { y: { type: 'float', dims: ['n', 'k'] } },
+      nodes: [
+        { op: 'Gather', inputs: ['left', 'a'], outputs: ['c'] },
+        { op: 'Gather', inputs: ['right', 'b'], outputs: ['d'] },
+        { op: 'Reshape', inputs: ['c', 'six'], outputs: ['e'] },
+        { op: 'Reshape', inputs: ['d', 'four'], outputs: ['f'] },
+        { op: 'Concat', inputs: ['e', 'f'], outputs: ['y'], ints: { axis: 1 } },
+      ],
+      floats: { ...table('left'), ...table('right') },
+      integers: { six: [[2], [0, 12]], four: [[2], [0, 8]] },
+    };
+    const { verdict, cases } = await sameTwice(baked);
+    expect(verdict).toBe('bit-exact');
+    expect(cases.map(({ inputs }) => inputs)).toContainEqual({ a: 'int64[2,6]', b: 'int64[2,4]' });
+  });
+
   it('says so when it finds none', async () => {
     const impossible: ModelSpec = {
       inputs: { x: { type: 'float', dims: [2, 3] } },
