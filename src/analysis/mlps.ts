@@ -78,9 +78,12 @@ export function findMlps(analysis: Analysis, step: Step, exclude: ReadonlySet<Ax
     const relation = facts.relations.get(writer);
     if (relation?.kind !== 'labels') return [];
     const weight = [...factorInputs(writer)].reverse().find((input) => facts.values.get(writer.inputs[input] ?? '')?.dependence === 'constant');
-    const [label] = contractedLabels(writer, relation);
+    const carriers = (label: string): readonly number[] => relation.inputs.flatMap((own, input) => (own?.includes(label) === true ? [input] : []));
+    // an index that a third operand has too weighs several such blocks
+    const labels = contractedLabels(writer, relation);
+    const label = labels.find((own) => carriers(own).length === 2) ?? labels[0];
     if (weight === undefined || label === undefined) return [];
-    const inner = factorInputs(writer).find((input) => input !== weight) ?? 0;
+    const inner = carriers(label).find((input) => input !== weight) ?? 0;
     const axis = axes.ofInput(writer, inner)?.[relation.inputs[inner]?.indexOf(label) ?? -1];
     if (axis === undefined || leavesOf(axis).some((leaf) => exclude.has(leaf))) return [];
     const found = innerPath(analysis, writer.inputs[inner] ?? '', find(axis));
