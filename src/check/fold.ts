@@ -78,6 +78,22 @@ export function fold(node: FlatNode, operands: readonly (Ref | null)[], dims: re
   const apply = node.op === 'Div' ? (a = 0, b = 1) => (integer ? Math.trunc(a / b) : a / b) : FUNCTIONS[node.op];
   if (apply !== undefined) return pointwise(node, given, operands, dims, dtype, apply);
   switch (node.op) {
+    case 'Clip': {
+      const { int } = attributesOf(node);
+      const bound = (input: number, name: string, none: number): number => {
+        const own = operands[input];
+        return own == null ? int(name, none) : (numbersOf(own)?.data[0] ?? none);
+      };
+      const [low, high] = [bound(1, 'min', -Infinity), bound(2, 'max', Infinity)];
+      return numbersConstant(
+        dims,
+        dtype,
+        rounded(
+          dtype,
+          first.data.map((x) => Math.min(Math.max(x, low), high)),
+        ),
+      );
+    }
     case 'Cast':
       return numbersConstant(dims, dtype, rounded(dtype, dtype === DataType.BOOL ? first.data.map((x) => (x === 0 ? 0 : 1)) : first.data));
     case 'Concat':

@@ -42,6 +42,8 @@ export interface Terms {
   constant(constant: Constant): Term;
   /** Terms of the old graph that read a ref as the operand of an operator. */
   users(op: string, ref: Ref): readonly Term[];
+  /** Terms of the old graph that an operator makes of constants alone. */
+  ofConstants(op: string): readonly Term[];
   /** The term of the old graph for an operator on operands; undefined when it computes no such thing. */
   old(op: string, attributes: string, operands: readonly Scaled[]): Term | undefined;
   /** True for a term that the old graph multiplies with something computed, or hands to an attention operator: keys and values. */
@@ -74,10 +76,14 @@ export const scaled = (ref: Ref, scale: Scale = ONE): Scaled => ({ ref, scale })
 /** Operators in which keys and values meet queries. */
 const MULTIPLIES = new Set(['MatMul', 'Einsum', 'Attention', 'com.microsoft.MultiHeadAttention', 'com.microsoft.GroupQueryAttention']);
 
+/** A constant, a missing operand, or sizes. */
+const isFixed = (base: Term): boolean => base.constant !== null || base.op === 'none' || base.op === 'numbers' || base.op === 'sizes';
+
 /** Starts without terms. */
 export function startTerms(): Terms {
   const byKey = new Map<string, Term>();
   const users = new Map<string, Term[]>();
+  const ofConstants = new Map<string, Term[]>();
   const constants = new Map<string, Term[]>();
   const multiplied = new Set<Term>();
   const isKeyOrValue = (base: Term): boolean => multiplied.has(base) || (base.op === 'If' && base.operands.slice(1).some((own) => isKeyOrValue(own.ref.base)));
@@ -94,6 +100,8 @@ export function startTerms(): Terms {
       byKey.set(key, term);
       if (old && MULTIPLIES.has(op) && operands.every((operand) => operand.ref.base.constant === null))
         for (const operand of operands) multiplied.add(operand.ref.base);
+      if (old && operands.some((operand) => operand.ref.base.constant !== null) && operands.every((operand) => isFixed(operand.ref.base)))
+        ofConstants.set(op, [...(ofConstants.get(op) ?? []), term]);
       if (old) {
         for (const ref of new Set(operands.map((operand) => operand.ref.key))) {
           const slot = `${op} ${ref}`;
@@ -112,6 +120,7 @@ export function startTerms(): Terms {
       constants.set(constant.key, [...bucket, term]);
       return term;
     },
+    ofConstants: (op) => ofConstants.get(op) ?? [],
     users: (op, ref) => users.get(`${op} ${ref.key}`) ?? [],
     old: (op, attributes, operands) => {
       const known = byKey.get(keyFor(op, attributes, operands, []));

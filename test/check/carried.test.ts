@@ -25,6 +25,16 @@ const routed = (then: string, gate = 'Relu(f)'): readonly string[] => [
   'ScatterND(zeros, p, q) -> t',
   'Unsqueeze(t, [0]) -> c',
 ];
+/** A table of two numbers for each index of the width, resized to the given sizes (0 stands for the width); the last of them is added to h. */
+const resizedTable = (sizes: string, number: number): Between => ({
+  lines: (width) => [
+    `Resize(wt, '', '', ${sizes.replace('0', String(width))}) -> u`,
+    'Gather(u, [2]) axis=2 -> g',
+    'Transpose(g) perm=[0,2,1] -> t',
+    'Add(h, t) -> c',
+  ],
+  weights: { wt: { dims: (width) => [1, width, 2], at: ([, i = 0, j = 0]) => (i < 0 ? 5 : number * i + j) } },
+});
 const vector = (numbers: readonly number[]): NonNullable<Between['weights']>[string] => ({
   dims: (width) => [width],
   at: ([i = 0]) => numbers[i] ?? 0.7,
@@ -63,6 +73,13 @@ describe('dimensions that an operator carries along', () => {
       'Resize of other dimensions',
       between(['Transpose(h) perm=[0,2,1] -> t', "Resize(t, '', ws) -> u", 'Transpose(u) perm=[0,2,1] -> c'], { ws: list([1, 1, 2]) }),
       between(['Transpose(h) perm=[0,2,1] -> t', "Resize(t, '', ws) -> u", 'Transpose(u) perm=[0,2,1] -> c'], { ws: list([1, 1, 3]) }),
+    ],
+    ['Resize of a table whose width grew', resizedTable('[1, 0, 3]', 0.3), resizedTable('[1, 0, 4]', 0.3)],
+    ['Resize of a table with another number', resizedTable('[1, 0, 3]', 0.3), resizedTable('[1, 0, 3]', 0.3001)],
+    [
+      'Clip of a constant',
+      between(['Clip(wg, wl, wh) -> u', 'Mul(h, u) -> c'], { wg: vector([0.4, 0.9, 0.6]), wl: scalar(0.5), wh: scalar(0.8) }),
+      between(['Clip(wg, wl, wh) -> u', 'Mul(h, u) -> c'], { wg: vector([0.4, 0.9, 0.6]), wl: scalar(0.5), wh: scalar(0.81) }),
     ],
   ])('%s', (_, own, fault) => {
     expect(proved(original(own), widened(own, PLACES))).toBe(true);

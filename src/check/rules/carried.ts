@@ -15,6 +15,7 @@ import type { Scaled } from '../term.ts';
 import { type Free, free, isConstant, isExact, type Related, related, type Value, type Zero } from '../value.ts';
 import { viewSizes } from '../view.ts';
 import { type Operand, termOf, valueInputs } from './operand-terms.ts';
+import { keepsSize, resizedTo } from './resize.ts';
 
 export function carried(site: Site, given: readonly Operand[]): readonly Value[] {
   const { relation, node } = site;
@@ -25,7 +26,7 @@ export function carried(site: Site, given: readonly Operand[]): readonly Value[]
   const found = first instanceof Map && !('kind' in operands) ? labelDims(site, relation, operands, fixed) : first;
   if ('kind' in operands) return site.sizes.map(() => operands);
   if (!(found instanceof Map)) return site.sizes.map(() => found);
-  const refs = operands.map((own, i) => termOf(site, own, own?.kind === 'zero' ? oldSizes(own, relation.inputs[i] ?? [], found) : []));
+  const refs = operands.map((own, i) => resizedTo(site, i) ?? termOf(site, own, own?.kind === 'zero' ? oldSizes(own, relation.inputs[i] ?? [], found) : []));
   const kinds = labelKinds(site, relation, operands);
   return site.sizes.map((sizes, o) => {
     const labels = relation.outputs[o] ?? [];
@@ -79,19 +80,6 @@ function fixedLabels(site: Site, relation: Labels): ReadonlySet<string> {
   }
 }
 
-/** True for a dimension that Resize leaves as it is for sure: by a factor of 1, or by the size that it has. */
-function keepsSize(site: Site, d: number): boolean {
-  const { facts, node } = site;
-  const { text, ints } = attributesOf(node);
-  const late = node.op === 'Resize' && node.inputs.length > 2;
-  const number = (input: number): Size | null | undefined => facts.elements(node.inputs[input] ?? '')?.[d]?.value;
-  const [sizes, scales] = late ? [number(3), number(2)] : [undefined, number(1) ?? ints('scales')?.[d]];
-  if (text('coordinate_transformation_mode', 'half_pixel') === 'tf_crop_and_resize' || ints('axes') !== undefined) return false;
-  if (text('keep_aspect_ratio_policy', 'stretch') !== 'stretch') return false;
-  if (sizes != null) return equal(sizes, facts.values.get(node.inputs[0] ?? '')?.dims?.[d] ?? 0);
-  return scales === 1;
-}
-
 /** Where the old indices of each label stand; a label that is mixed, summed or searched over must not have grown. */
 function labelDims(
   site: Site,
@@ -141,10 +129,14 @@ function matchConstants(
   const isOpen = (own: Operand | undefined, i: number): boolean => isOpenConstant(site, relation, own, i);
   const anchor = operands.findIndex((own, i) => own?.kind === 'related' && !isOpen(own, i) && relation.inputs[i] != null);
   const data = operands[anchor];
-  if (data?.kind !== 'related') return operands;
-  const candidates = site.ctx.terms
-    .users(site.node.op, data.ref)
-    .filter((term) => term.attributes === `${site.attributes}#0` && term.operands[anchor]?.ref.key === data.ref.key);
+  if (data !== undefined && data?.kind !== 'related') return operands;
+  const { terms } = site.ctx;
+  const known = data === undefined ? terms.ofConstants(site.node.op) : terms.users(site.node.op, data.ref);
+  const keys = operands.map((own, i) => (data === undefined ? (isOpen(own ?? undefined, i) ? null : (resizedTo(site, i) ?? termOf(site, own)).ref.key) : null));
+  if (data !== undefined) keys[anchor] = data.ref.key;
+  const candidates = known.filter(
+    (term) => term.attributes === `${site.attributes}#0` && keys.every((key, i) => key === null || term.operands[i]?.ref.key === key),
+  );
   const out = [...operands];
   for (const [input, own] of operands.entries()) {
     if (own?.kind !== 'related' || !isOpen(own, input)) continue;

@@ -6,6 +6,7 @@ import { isRandom } from '../randomness.ts';
 import { exactly, free, isExact, type Value, zeros } from '../value.ts';
 import { carried } from './carried.ts';
 import { operandsOf, termOf, valueInputs } from './operand-terms.ts';
+import { resizedTo } from './resize.ts';
 
 const isOld = (own: Value): boolean => own.kind === 'related' && own.ref.base.old;
 
@@ -17,7 +18,7 @@ export const general: Rule = (site) => {
   // whatever places free operands say
   if (sizes.length === 1 && sizes[0] != null && values.length > 0 && values.every((input) => own[input]?.kind === 'zero')) return [zeros(sizes[0])];
   if (operands.some((operand) => operand?.kind === 'free')) return sizes.map(() => free());
-  const refs = own.map((operand) => termOf(site, operand));
+  const refs = own.map((operand, i) => resizedTo(site, i) ?? termOf(site, operand));
   const isSettled = own.every((operand) => operand?.kind !== 'related' || isExact(operand));
   // a value whose rank nobody knows can still be the same value
   const same = isSettled ? sizes.map((dims, o) => exactly(plain(site.ctx.terms, node.op, `${site.attributes}#${o}`, refs, dims ?? []))) : null;
