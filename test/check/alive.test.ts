@@ -238,6 +238,17 @@ describe('single units', () => {
     ]);
   });
 
+  test('value channels of an operator that is a whole attention block', () => {
+    const fused = fixture('dynamo_operators_op23');
+    const now = grownBy(fused, ['v=+1']).model;
+    const weights = new Map(now.graph.initializers.filter((own) => own.dataType === 1).map((own) => [own.name, readNumbers(own)]));
+    const all = newElements(fused, now, weights);
+    expect(new Set(deadOf(fused, reread(zeroed(now, all))).map(({ tensor }) => tensor))).toEqual(new Set(all.keys()));
+    expect(deadOf(fused, reread(now))).toEqual([]);
+    const [first = ''] = all.keys();
+    expect(deadOf(fused, reread(zeroed(now, new Map([[first, all.get(first) ?? []]]))))).toEqual([]);
+  });
+
   test('a unit in front of a Relu whose input is exactly zero stays so: frameworks take 0 for the derivative there', () => {
     const paper = fixture('torchscript_paper');
     const now = grownBy(paper, ['mlp=+1']).model;

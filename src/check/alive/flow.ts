@@ -9,6 +9,7 @@ import { attributesOf, type Labels, type Relation, type View } from '../../analy
 import { isStatic, type Size } from '../../analysis/size.ts';
 import type { FlatNode } from '../../onnx/graph.ts';
 import { combined, type Labelled } from './combine.ts';
+import { attentionGradient, attentionZeros, isAttention } from './fused.ts';
 import { blurred, isNone, type Mask, not, picked, reshaped, spread, uniform } from './mask.ts';
 
 /** A node with the sizes of what it reads and makes (null where not even the rank is known). */
@@ -36,6 +37,7 @@ export function zerosThrough(step: Step, zeros: Masks): Masks {
     if (sizes === null) return null;
     const none = uniform(sizes, 0);
     if (node.op === 'If') return branchZeros(step, zeros, o) ?? none;
+    if (isAttention(step)) return attentionZeros(step, zeros, o, sizes) ?? none;
     const zero = ruleOf(node.op)?.zero ?? 'never';
     if (!isFollowed(relation) || zero === 'never' || relation.neverZero === true) return none;
     if (relation.kind !== 'labels') return viewZeros(step, relation, zeros, o, sizes) ?? none;
@@ -105,6 +107,7 @@ export function gradientsThrough(step: Step, zeros: Masks, gradients: Masks): Ma
     const all = uniform(sizes, 1);
     if (node.op === 'Shape' || node.op === 'Size') return uniform(sizes, 0);
     if (node.op === 'If') return branchGradient(step, gradients, i) ?? all;
+    if (isAttention(step)) return attentionGradient(step, zeros, gradients, i) ?? all;
     if (!isFollowed(relation)) return all;
     const known = step.outputs.flatMap((out, o): Mask[] => {
       const gradient = gradients[o] ?? null;
