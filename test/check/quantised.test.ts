@@ -122,6 +122,78 @@ describe.each(MODELS)('%s', (name, recipes) => {
   });
 });
 
+describe('faults that a rule for quantised numbers must see', () => {
+  const FAULTS: readonly (readonly [string, string, string, (model: Model) => Model])[] = [
+    ['a new activation that its quantiser takes into its scale', 'ortquant_bert_dynamic', 'mlp=+9', (model) => columnSet(model, [44, 69], 60, 250)],
+    ['a new activation that shares a rounded block with old ones', 'genai_llama_int4', 'mlp=+4', (model) => blockSet(model)],
+    ['another accuracy', 'genai_llama_int4', 'mlp=+32', (model) => withAttribute(model, 'MatMulNBits', 'accuracy_level', 0)],
+    ['blocks of another size', 'ortquant_paper_int4', 'mlp=+16', (model) => withAttribute(model, 'DequantizeLinear', 'block_size', 32)],
+    ['another type of quanta', 'ortquant_vit_static', 'mlp=+8', (model) => withUnsignedPoint(model)],
+  ];
+
+  test.each(FAULTS)('%s', (_, name, step, plant) => {
+    const old = fixture(name);
+    const grown = reread(grownBy(old, [step]).model);
+    expect(checkModels(old, grown).proved).toBe(true);
+    const wrong = plant(grown);
+    expect(wrong).not.toBe(grown);
+    expect(checkModels(old, reread(wrong)).proved).toBe(false);
+  });
+});
+
+const withTensors = (model: Model, change: (tensor: Stored) => Stored): Model => ({
+  ...model,
+  graph: { ...model.graph, initializers: model.graph.initializers.map(change) },
+});
+
+/** Columns from `from` on set to a number, in the first weight of a shape. */
+function columnSet(model: Model, dims: readonly number[], from: number, to: number): Model {
+  const first = model.graph.initializers.find((own) => own.dims.join() === dims.join());
+  return withTensors(model, (own) =>
+    own === first
+      ? tensorFromNumbers(
+          own.name,
+          own.dataType,
+          own.dims,
+          readNumbers(own).map((x, i) => (i % (dims[1] ?? 1) >= from ? to : x)),
+        )
+      : own,
+  );
+}
+
+/** The rows of the new inner elements of a gated block set to what is no zero. */
+function blockSet(model: Model): Model {
+  const rows = 100;
+  return withTensors(model, (own) => {
+    if (own.dataType !== DataType.UINT8 || own.dims[0] !== rows || own.dims.length !== 3) return own;
+    const each = own.data.size / rows;
+    return tensorFromNumbers(
+      own.name,
+      own.dataType,
+      own.dims,
+      readNumbers(own).map((x, i) => (i >= 96 * each ? 0x5c : x)),
+    );
+  });
+}
+
+/** An attribute of the first node of an operator changed. */
+function withAttribute(model: Model, op: string, name: string, value: number): Model {
+  const first = model.graph.nodes.find((own) => own.opType === op);
+  const nodes = model.graph.nodes.map((own) =>
+    own === first ? { ...own, attributes: [...own.attributes.filter((attribute) => attribute.name !== name), { name, kind: 'int' as const, value }] } : own,
+  );
+  return { ...model, graph: { ...model.graph, nodes } };
+}
+
+/** A zero point of activations that is not negative, as an unsigned number of the same value. */
+function withUnsignedPoint(model: Model): Model {
+  const points = new Set(model.graph.nodes.flatMap((own) => (own.opType === 'QuantizeLinear' ? own.inputs.slice(2) : [])));
+  const point = model.graph.initializers.find((own) => points.has(own.name) && own.dataType === DataType.INT8 && (readNumbers(own)[0] ?? -1) >= 0);
+  return point === undefined
+    ? model
+    : withTensors(model, (own) => (own === point ? tensorFromNumbers(own.name, DataType.UINT8, own.dims, readNumbers(own)) : own));
+}
+
 /** Numbers between 0 and 1. */
 function uniforms(seed: number): () => number {
   let state = seed >>> 0;
