@@ -76,3 +76,19 @@ export class GrowError extends Error {
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`bug in onnx-grow: ${message}`);
 }
+
+/** What is said where a graph's nodes stand in a chain longer than recursion reaches: a thousand layers are far from it. */
+export const TOO_DEEP = 'the nodes of this graph stand in a chain that is too long to follow';
+
+/** True for the error of a call stack that is full. */
+export const isTooDeep = (error: unknown): boolean => error instanceof RangeError && error.message.includes('call stack');
+
+/** Runs what walks a graph; a chain too long to follow is no bug. Throws GrowError UNSUPPORTED_AXIS for it. */
+export function followed<T>(walk: () => T): T {
+  try {
+    return walk();
+  } catch (error) {
+    if (isTooDeep(error)) throw new GrowError('UNSUPPORTED_AXIS', TOO_DEEP, { hint: 'fold chains of single operators into one before' });
+    throw error;
+  }
+}

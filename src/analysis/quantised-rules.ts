@@ -27,9 +27,11 @@ const perChannel = (site: Site, input: number, label: string): string[] | null =
 /** Quantize- and DequantizeLinear: one scale, one per index of `axis`, or one per block along it. */
 function linear(site: Site): Relation {
   const labels = range(site.dims(0).length);
-  const axis = at(site.int('axis', 1), labels.length);
-  const along = labels[axis] ?? '';
   const block = site.int('block_size', 0);
+  // one scale for all elements has no axis, whatever the attribute or its default says
+  const single = block === 0 && [1, 2].every((input) => !site.has(input) || site.dims(input).every((size) => size === 1));
+  const axis = single ? 0 : at(site.int('axis', 1), labels.length);
+  const along = labels[axis] ?? '';
   if (block === 0) {
     const scale = (input: number): string[] | null => perChannel(site, input, along);
     return { kind: 'labels', inputs: [labels, scale(1), scale(2)].slice(0, site.flat.inputs.length), outputs: [labels] };

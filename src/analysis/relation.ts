@@ -155,6 +155,9 @@ export function attributesOf({ node }: FlatNode): Pick<Site, 'int' | 'ints' | 't
 /** Thrown by rules whose operands' ranks or shapes are not known; the node's outputs are then unknown too. */
 export class ShapeUnknown extends Error {}
 
+/** A list of sizes is no longer than this: dimensions, or the parts of a Split. */
+const MOST_SIZES = 256;
+
 /** No tensor of a transformer has more dimensions. */
 const MAX_RANK = 16;
 
@@ -164,8 +167,12 @@ export const unknown = (reason: string, outputs?: Unknown['outputs']): Unknown =
 /** Labels d0…dn of a rank. */
 export const range = (rank: number, prefix = 'd'): string[] => Array.from({ length: rank }, (_, i) => `${prefix}${i}`);
 
-/** A possibly negative dimension number as 0…rank-1. */
-export const at = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
+/** A possibly negative dimension number as 0…rank; throws ShapeUnknown for one that a tensor of this rank does not have. */
+export function at(axis: number, rank: number): number {
+  const from = axis < 0 ? axis + rank : axis;
+  if (!Number.isInteger(from) || from < 0 || from > rank) throw new ShapeUnknown(`there is no dimension ${axis}`);
+  return from;
+}
 
 /** Elements of a tensor that are followed: shapes, indices, grids of a head's width. */
 export const SMALL = 1024;
@@ -173,7 +180,11 @@ export const SMALL = 1024;
 /** The elements of a vector of sizes, null where one is computed from data; throws ShapeUnknown if not even their number is known. */
 export function knownSizes(site: Site, input: number): (Size | null)[] {
   const elements = site.elements(input);
-  if (elements !== null) return elements.map(({ value }) => value);
+  if (elements !== null) {
+    if (elements.length > MOST_SIZES || elements.some(({ value }) => typeof value === 'number' && !Number.isSafeInteger(value)))
+      throw new ShapeUnknown(`input ${input} holds no sizes`);
+    return elements.map(({ value }) => value);
+  }
   const [count, ...rest] = site.dims(input);
   if (typeof count !== 'number' || count > MAX_RANK || rest.length > 0) throw new ShapeUnknown(`input ${input} is computed from data`);
   return Array.from({ length: count }, () => null);

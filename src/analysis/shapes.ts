@@ -30,6 +30,7 @@ import {
   symbolsOf,
   withoutCommonFactors,
 } from './size.ts';
+import { LARGEST_SIZE, whyUnsound } from './sound-relation.ts';
 
 /** What a value depends on: nothing but the file, also the sizes of inputs, or the contents of inputs. */
 export type Dependence = 'constant' | 'shape' | 'data';
@@ -111,7 +112,8 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
       if (typeof dim === 'number') return dim;
       return declaredSize(dim ?? `${input.name}.${i}`, (name) => bind(name, image && i > 1 ? IMAGE_HINT : undefined));
     });
-    return { dims: dims ?? null, dtype: input.type?.elemType ?? 0, elements: null, dependence: 'data' };
+    const possible = dims?.every((size) => typeof size !== 'number' || (size >= 0 && size <= LARGEST_SIZE)) === true;
+    return { dims: possible ? dims : null, dtype: input.type?.elemType ?? 0, elements: null, dependence: 'data' };
   }
 
   function bind(name: string, wanted?: number): Size {
@@ -147,9 +149,11 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
       if (!(error instanceof ShapeUnknown)) throw error;
       relation = unknown(error.message);
     }
+    const unsound = whyUnsound(node, relation, (input) => values.get(node.inputs[input] ?? '')?.dims ?? null);
+    if (unsound !== null) relation = unknown(unsound);
     const dtype = (output: number): number => dtypeOf(() => rule?.dtype?.(site, output) ?? site.dtype(0));
     const dims = outputDims(node, relation);
-    const elements = dims[0] === null || dims[0] === undefined ? null : computed(rule?.compute, site, dims[0]);
+    const elements = dims[0] == null || unsound !== null ? null : computed(rule?.compute, site, dims[0]);
     relations.set(node, relation);
     node.outputs.forEach((output, i) => {
       if (output === '') return;

@@ -102,11 +102,7 @@ export function slice(site: Site): Relation {
   const dims = site.dims(0);
   const dynamic = site.opset >= 10;
   const read = (input: number, name: string): readonly (Size | null)[] | undefined =>
-    dynamic
-      ? site.has(input)
-        ? (site.elements(input)?.map((e) => e.value) ?? site.dims(input).flatMap((n) => Array.from({ length: hint(n) }, () => null)))
-        : undefined
-      : site.ints(name);
+    dynamic ? (site.has(input) ? knownSizes(site, input) : undefined) : site.ints(name);
   const starts = read(1, 'starts') ?? [];
   const ends = read(2, 'ends') ?? [];
   const axes = read(3, 'axes') ?? starts.map((_, i) => i);

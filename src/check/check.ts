@@ -7,7 +7,7 @@
  */
 
 import { equal, keyOf } from '../analysis/size.ts';
-import { GrowError } from '../errors.ts';
+import { GrowError, isTooDeep, TOO_DEEP } from '../errors.ts';
 import { opsetVersion } from '../onnx/graph.ts';
 import type { Model } from '../onnx/ir.ts';
 import { aliveness } from './alive/aliveness.ts';
@@ -27,14 +27,8 @@ export function checkModels(old: Model, now: Model): CheckResult {
   } catch (error) {
     if (error instanceof GrowError) throw error;
     // a proof that breaks is no proof; growth itself is not in doubt for that
-    const message = error instanceof Error ? error.message : String(error);
-    return {
-      proved: false,
-      findings: [unproved('check', `the proof broke off: ${message}`)],
-      assumptions: [],
-      alive: null,
-      seconds: (performance.now() - started) / 1000,
-    };
+    const message = isTooDeep(error) ? TOO_DEEP : `the proof broke off: ${error instanceof Error ? error.message : String(error)}`;
+    return { proved: false, findings: [unproved('check', message)], assumptions: [], alive: null, seconds: (performance.now() - started) / 1000 };
   }
 }
 

@@ -5,7 +5,7 @@ import type { Facts } from '../analysis/shapes.ts';
 import { hint, type Size } from '../analysis/size.ts';
 import type { FlatNode } from '../onnx/graph.ts';
 import type { Wish } from './caches.ts';
-import { type Dim, flat, indexMap, Kind, mappedDim } from './dim.ts';
+import { type Dim, flat, forgetMaps, indexMap, Kind, MOST_MAPPED, mappedDim } from './dim.ts';
 import type { Scale } from './scale.ts';
 import { type Scaled, startTerms, type Term, type Terms } from './term.ts';
 import type { Value } from './value.ts';
@@ -68,11 +68,13 @@ export type Rule = (site: Site) => readonly Value[];
 
 /** Starts a proof. */
 export function startContext(): Context {
+  forgetMaps();
   const known = new Map<string, Dim[]>();
   const slot = (old: number, size: number): string => `${old}→${size}`;
   return {
     terms: startTerms(),
     hints(old, size) {
+      if (size > MOST_MAPPED) return [];
       const map = Int32Array.from({ length: size }, (_, i) => (i < old ? i : -1));
       const appended = mappedDim(
         indexMap(map, old),

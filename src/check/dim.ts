@@ -40,6 +40,9 @@ export interface Whole {
   readonly count: number;
 }
 
+/** Dimensions with more elements are not mapped one by one. */
+export const MOST_MAPPED = 2 ** 24;
+
 /** For each new index the old one, or −1. Made by `indexMap`, so that equal maps are one object. */
 export interface IndexMap {
   readonly at: Int32Array;
@@ -49,7 +52,12 @@ export interface IndexMap {
 
 export type Dim = readonly Atom[];
 
-const maps = new Map<string, IndexMap[]>();
+let maps = new Map<string, IndexMap[]>();
+
+/** Begins a proof: maps of earlier ones are not kept. */
+export function forgetMaps(): void {
+  maps = new Map();
+}
 
 /** The one object for a map. */
 export function indexMap(at: Int32Array, old: number): IndexMap {
@@ -148,7 +156,12 @@ function cut(atom: Atom, outer: Size, outerOld: Size | null): [Atom, Atom] | nul
   return null;
 }
 
-const divisorsOf = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1).filter((i) => n % i === 0);
+/** In rising order. */
+function divisorsOf(n: number): number[] {
+  const small: number[] = [];
+  for (let i = 1; i * i <= n; i++) if (n % i === 0) small.push(i);
+  return [...small, ...small.flatMap((i) => (i * i === n ? [] : [n / i])).reverse()];
+}
 
 function separate(map: IndexMap, kinds: Uint8Array, outer: number, inner: number, outerOld: number, innerOld: number): [Atom, Atom] | null {
   const [first, second] = [new Int32Array(outer).fill(-1), new Int32Array(inner).fill(-1)];

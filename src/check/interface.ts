@@ -3,7 +3,7 @@ import { equal, isStatic, type Size } from '../analysis/size.ts';
 import { plain } from './algebra.ts';
 import { cachePairs, isRenumbering, numbered, numberOrder, type Wish } from './caches.ts';
 import type { Context } from './context.ts';
-import { countOther, type Dim, dimText, indexMap, isSame, Kind, mappedDim, meet, sameDim } from './dim.ts';
+import { countOther, type Dim, dimText, indexMap, isSame, Kind, MOST_MAPPED, mappedDim, meet, sameDim } from './dim.ts';
 import { type Finding, refuted, unproved } from './findings.ts';
 import { joinParts } from './join.ts';
 import type { Side } from './prepare.ts';
@@ -57,7 +57,7 @@ export function widerDims(old: Side, now: Side, oldName: string, name: string): 
 
 function widerDim(old: Size, size: Size, oldName: string, name: string): Dim | null {
   if (equal(old, size)) return sameDim(old);
-  if (isStatic(old) && isStatic(size) && size > old) {
+  if (isStatic(old) && isStatic(size) && size > old && size <= MOST_MAPPED) {
     const map = Int32Array.from({ length: size }, (_, i) => (i < old ? i : -1));
     return mappedDim(
       indexMap(map, old),

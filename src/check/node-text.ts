@@ -6,10 +6,7 @@ import { DataType } from '../onnx/ir.ts';
 
 /** All attributes of a node, but those of the names given. Bodies (of `Loop`, `Scan`) are spelled out, names of values included. */
 export function attributesText(node: FlatNode, without: ReadonlySet<string> = new Set()): string {
-  return listText(
-    node.node.attributes.filter((own) => !without.has(own.name)),
-    attributeText,
-  );
+  return JSON.stringify(unordered(node.node.attributes.filter((own) => !without.has(own.name)).map(attributePart)));
 }
 
 /** The content of a tensor. Strings are known by the message that holds them. */
@@ -18,27 +15,40 @@ export function tensorText(tensor: Tensor): string {
   return `${tensor.dataType}[${tensor.dims.join(',')}]${content}`;
 }
 
-const listText = <T>(list: readonly T[], text: (own: T) => string): string => JSON.stringify(list.map(text).sort());
+/** Parts of a text: lists stay lists until the end, so that what is nested deeply is not quoted again at every level. */
+type Part = string | readonly Part[];
 
-function attributeText(own: Attribute): string {
-  if (own.kind === 'tensor') return JSON.stringify([own.name, own.kind, tensorText(own.value)]);
-  if (own.kind === 'graph') return JSON.stringify([own.name, own.kind, graphText(own.value)]);
-  if (own.kind === 'opaque') return JSON.stringify([own.name, own.kind, keptText(own)]);
+/** A list whose order means nothing. */
+const unordered = (list: readonly Part[]): Part =>
+  [...list]
+    .map((own) => [JSON.stringify(own), own] as const)
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .map(([, own]) => own);
+
+function attributePart(own: Attribute): Part {
+  if (own.kind === 'tensor') return [own.name, own.kind, tensorText(own.value)];
+  if (own.kind === 'graph') return [own.name, own.kind, graphPart(own.value)];
+  if (own.kind === 'opaque') return [own.name, own.kind, keptText(own)];
   const values: readonly (string | number)[] = Array.isArray(own.value) ? own.value : [own.value as string | number];
-  return JSON.stringify([own.name, own.kind, values.map(String)]);
+  return [own.name, own.kind, values.map(String)];
 }
 
-const nodeText = (node: Node): string =>
-  JSON.stringify([node.domain, node.opType, node.overload ?? '', node.inputs, node.outputs, listText(node.attributes, attributeText)]);
+const nodePart = (node: Node): Part => [
+  node.domain,
+  node.opType,
+  node.overload ?? '',
+  node.inputs,
+  node.outputs,
+  unordered(node.attributes.map(attributePart)),
+];
 
-const graphText = (graph: Graph): string =>
-  JSON.stringify([
-    graph.nodes.map(nodeText),
-    listText(graph.initializers, (tensor) => JSON.stringify([tensor.name, tensorText(tensor)])),
-    listText(graph.sparseInitializers, keptText),
-    graph.inputs.map((input) => input.name),
-    graph.outputs.map((output) => output.name),
-  ]);
+const graphPart = (graph: Graph): Part => [
+  graph.nodes.map(nodePart),
+  unordered(graph.initializers.map((tensor) => [tensor.name, tensorText(tensor)])),
+  unordered(graph.sparseInitializers.map(keptText)),
+  graph.inputs.map((input) => input.name),
+  graph.outputs.map((output) => output.name),
+];
 
 /** What is carried along without being understood is equal when its bytes are; without bytes it equals nothing, not even itself. */
 const keptText = (kept: { readonly origin?: Origin }): string => (kept.origin === undefined ? `unknown ${made++}` : bytesText(kept.origin.message));

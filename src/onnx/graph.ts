@@ -2,14 +2,15 @@
  * A graph with its `If` branches laid out in one list, the form that analysis and transforms work on.
  *
  * Values get names that are unique over all scopes; an `If` becomes a node that reads its condition and the outputs
- * of all its branches. `unflatten` puts every node back into its own scope; nodes that did not change keep their identity.
+ * of all its branches. `unflatten` (unflatten.ts) puts every node back into its own scope; nodes that did not change keep their identity.
  */
-import { assert, GrowError } from '../errors.ts';
+import { GrowError } from '../errors.ts';
 import { inlineFunctions } from './inline-functions.ts';
-import type { Attribute, Graph, Model, Node, Tensor, ValueInfo } from './ir.ts';
+import type { Graph, Model, Node, Tensor, ValueInfo } from './ir.ts';
 import { DataType } from './ir.ts';
 import { tensorFromNumbers } from './tensor.ts';
 import { unpackSequences } from './unpack-sequences.ts';
+import { refuseFaults } from './validate.ts';
 
 /** A node with flat names, and the scope it stands in. */
 export interface FlatNode {
@@ -55,15 +56,34 @@ export function opsetVersion(model: Model, domain = ''): number {
 /** How a node is called in messages: its name, else its operator and first output. */
 export const nodeLabel = (flat: FlatNode): string => `node ${flat.node.name === '' ? `${flat.op} → ${flat.outputs[0] ?? ''}` : flat.node.name} (${flat.op})`;
 
-const SEPARATOR = '\u001f';
+/** Stands between the scope and the name in a flat name. */
+export const SEPARATOR = '\u001f';
 
-/** Lays out a model's main graph, all `If` branches and the bodies of called functions in one list, in execution order. */
+/** The flat names of what a graph and those around it define. */
+interface Names {
+  readonly own: Map<string, string>;
+  readonly outer: Names | null;
+}
+
+function flatNameOf(names: Names, name: string): string | undefined {
+  for (let at: Names | null = names; at !== null; at = at.outer) {
+    const found = at.own.get(name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/**
+ * Lays out a model's main graph, all `If` branches and the bodies of called functions in one list, in execution order.
+ * Throws GrowError INVALID_MODEL for a graph that no runtime would take.
+ */
 export function flatten(source: Model): FlatGraph {
+  refuseFaults(source);
   const model = unpackSequences(inlineFunctions(source));
   const nodes: FlatNode[] = [];
   const constants = new Map<string, Constant>();
-  const produced = new Set<string>();
-  visit(model.graph, '', new Map());
+  const scopes = new Set<string>();
+  visit(model.graph, '', null);
   const initializers = new Set(model.graph.initializers.map((tensor) => tensor.name));
   return {
     model,
@@ -73,48 +93,43 @@ export function flatten(source: Model): FlatGraph {
     outputs: model.graph.outputs,
   };
 
-  function produce(name: string): void {
-    if (name !== '' && produced.has(name))
-      throw new GrowError('INVALID_MODEL', 'two nodes make the same value', {
-        where: JSON.stringify(name),
-        hint: 'run onnx.checker on the file, and export it again',
-      });
-    produced.add(name);
+  /** The path of a branch; names of nodes need not be unique, paths are. */
+  function scopeOf(outer: string, node: string, branch: string): string {
+    const path = `${outer === '' ? '' : `${outer}/`}${node.replaceAll('/', '.')}.${branch}`;
+    let free = path;
+    for (let i = 1; scopes.has(free); i++) free = `${path}_${i}`;
+    scopes.add(free);
+    return free;
   }
 
-  function visit(graph: Graph, scope: string, outer: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-    const names = new Map(outer);
+  function visit(graph: Graph, scope: string, outer: Names | null): Names {
+    const names: Names = { own: new Map(), outer };
     const define = (name: string): string => {
       refuseSeparator(name);
       const flat = scope === '' ? name : `${scope}${SEPARATOR}${name}`;
-      names.set(name, flat);
+      names.own.set(name, flat);
       return flat;
     };
-    const resolve = (name: string): string => {
-      const known = names.get(name);
-      if (known === undefined) refuseSeparator(name);
-      return name === '' ? '' : (known ?? name);
-    };
+    const resolve = (name: string): string => (name === '' ? '' : (flatNameOf(names, name) ?? name));
     for (const input of graph.inputs) define(input.name);
     for (const tensor of graph.initializers) constants.set(define(tensor.name), { tensor, scope, holder: 'initializer' });
+    // nodes may stand in another order than they run in
+    for (const node of graph.nodes) for (const name of node.outputs) if (name !== '') define(name);
     graph.nodes.forEach((node, index) => {
       const bodies = node.attributes.flatMap((attribute) => (attribute.kind === 'graph' ? [attribute] : []));
       const inputs = node.inputs.map(resolve);
+      const outputs = node.outputs.map(resolve);
       if (bodies.length > 0 && node.opType === 'If' && node.domain === '') {
         const branches = bodies.map((body) => {
-          const branch = `${scope === '' ? '' : `${scope}/`}${node.name === '' ? `If_${index}` : node.name}.${body.name}`;
+          const branch = scopeOf(scope, node.name === '' ? `If_${index}` : node.name, body.name);
           const inner = visit(body.value, branch, names);
-          inputs.push(...body.value.outputs.map((output) => inner.get(output.name) ?? output.name));
+          inputs.push(...body.value.outputs.map((output) => flatNameOf(inner, output.name) ?? output.name));
           return branch;
         });
-        const outputs = node.outputs.map(define);
-        outputs.forEach(produce);
         nodes.push({ op: 'If', node, scope, inputs, outputs, branches });
         return;
       }
       for (const body of bodies) inputs.push(...capturedBy(body.value).map(resolve));
-      const outputs = node.outputs.map((name) => (name === '' ? '' : define(name)));
-      outputs.forEach(produce);
       const value = node.opType === 'Constant' && node.domain === '' ? constantOf(node) : undefined;
       if (value !== undefined && outputs[0] !== undefined) constants.set(outputs[0], { tensor: value, scope, holder: 'node' });
       nodes.push({ op: opName(node), node, scope, inputs, outputs });
@@ -147,124 +162,6 @@ function constantOf(node: Node): Tensor | undefined {
     if (attribute.kind === 'ints') return tensorFromNumbers(name, DataType.INT64, [attribute.value.length], attribute.value);
   }
   return undefined;
-}
-
-/** What `unflatten` builds a model from: a flat graph whose lists may differ from the model's. */
-export interface FlatEdit {
-  readonly nodes: readonly FlatNode[];
-  readonly constants: ReadonlyMap<string, Constant>;
-  readonly inputs: readonly ValueInfo[];
-  readonly outputs: readonly ValueInfo[];
-  /** New declared types by flat value name; null drops the declaration. Others stay. */
-  readonly valueInfos: ReadonlyMap<string, ValueInfo['type']>;
-}
-
-/** Puts an edited flat graph back into nested form. New nodes and constants land in the scope they name. */
-export function unflatten(model: Model, edit: FlatEdit): Model {
-  return { ...model, graph: rebuild(model.graph, '') };
-
-  function local(scope: string, name: string): string {
-    const at = name.lastIndexOf(SEPARATOR);
-    assert(at < 0 || scope === name.slice(0, at) || scope.startsWith(`${name.slice(0, at)}/`), `value ${name} is not visible in scope ${scope}`);
-    return name.slice(at + 1);
-  }
-
-  function rebuild(graph: Graph, scope: string): Graph {
-    const flatName = (name: string): string => (scope === '' ? name : `${scope}${SEPARATOR}${name}`);
-    const nodes = edit.nodes.filter((flat) => flat.scope === scope).map((flat) => rebuildNode(flat, scope));
-    const held = [...edit.constants].filter(([, constant]) => constant.scope === scope && constant.holder === 'initializer');
-    const byName = new Map(held.map(([name, constant]) => [local(scope, name), constant.tensor]));
-    const kept = graph.initializers.flatMap((tensor) => {
-      const now = byName.get(tensor.name);
-      byName.delete(tensor.name);
-      return now === undefined ? [] : [now];
-    });
-    const initializers = [...kept, ...byName.values()];
-    const dims = new Map(initializers.map((tensor) => [tensor.name, tensor.dims]));
-    const redeclare = (info: ValueInfo): ValueInfo[] => {
-      const type = edit.valueInfos.get(flatName(info.name));
-      if (type === undefined) return [info];
-      return type === null ? [] : [{ ...info, type }];
-    };
-    const main = scope === '';
-    const asInput = new Map(main ? edit.inputs.map((input) => [input.name, input]) : []);
-    const inputs = main
-      ? [
-          ...graph.inputs.flatMap((input) => {
-            const now = asInput.get(input.name);
-            asInput.delete(input.name);
-            const shape = dims.get(input.name);
-            if (now === undefined && shape === undefined) return [];
-            return [now ?? sameDims(input, shape)];
-          }),
-          ...asInput.values(),
-        ]
-      : graph.inputs;
-    const orderedInputs = main ? inOrderOf(inputs, edit.inputs) : inputs;
-    const outputs = main ? edit.outputs : graph.outputs.flatMap(redeclare);
-    return {
-      ...graph,
-      nodes: same(graph.nodes, nodes),
-      initializers: same(graph.initializers, initializers),
-      inputs: same(graph.inputs, orderedInputs),
-      outputs: same(graph.outputs, outputs),
-      valueInfos: same(graph.valueInfos, graph.valueInfos.flatMap(redeclare)),
-    };
-  }
-
-  function rebuildNode(flat: FlatNode, scope: string): Node {
-    const { node } = flat;
-    const count = node.inputs.length;
-    const wanted = flat.branches === undefined ? flat.inputs.slice(0, hasBody(node) ? count : undefined) : flat.inputs.slice(0, 1);
-    const inputs = same(
-      node.inputs,
-      wanted.map((name) => (name === '' ? '' : local(scope, name))),
-    );
-    const outputs = same(
-      node.outputs,
-      flat.outputs.map((name) => (name === '' ? '' : local(scope, name))),
-    );
-    const attributes = flat.branches === undefined ? node.attributes : rebuildBranches(flat);
-    const unchanged = inputs === node.inputs && outputs === node.outputs && attributes === node.attributes;
-    return unchanged ? node : { ...node, inputs, outputs, attributes };
-  }
-
-  function rebuildBranches(flat: FlatNode): readonly Attribute[] {
-    let next = 0;
-    const ends = flat.inputs.slice(1);
-    const each = ends.length / (flat.branches?.length ?? 1);
-    const attributes = flat.node.attributes.map((attribute) => {
-      if (attribute.kind !== 'graph') return attribute;
-      const index = next++;
-      const scope = flat.branches?.[index] ?? '';
-      const body = rebuild(attribute.value, scope);
-      const names = ends.slice(index * each, (index + 1) * each).map((name) => local(scope, name));
-      const outputs = same(
-        body.outputs,
-        names.map((name, i) => declareOutput(body.outputs, name, i)),
-      );
-      const value = outputs === body.outputs ? body : { ...body, outputs };
-      return value === attribute.value ? attribute : { ...attribute, value };
-    });
-    return same(flat.node.attributes, attributes);
-  }
-}
-
-const hasBody = (node: Node): boolean => node.attributes.some((attribute) => attribute.kind === 'graph');
-
-const declareOutput = (outputs: readonly ValueInfo[], name: string, index: number): ValueInfo =>
-  outputs.find((output) => output.name === name) ?? { name, type: outputs[index]?.type ?? null };
-
-function sameDims(input: ValueInfo, dims: readonly number[] | undefined): ValueInfo {
-  if (dims === undefined || input.type?.dims == null || input.type.dims.every((dim, i) => dim === dims[i])) return input;
-  return { ...input, type: { ...input.type, dims } };
-}
-
-/** The list with those named in `order` at the places such names have, in that order. */
-function inOrderOf(list: readonly ValueInfo[], order: readonly ValueInfo[]): ValueInfo[] {
-  const names = new Set(order.map((info) => info.name));
-  const queue = [...order];
-  return list.map((info) => (names.has(info.name) ? (queue.shift() ?? info) : info));
 }
 
 /** The old list when the new one has the same elements, so that it counts as unchanged. */

@@ -1,28 +1,50 @@
+import { GrowError } from '../errors.ts';
 import type { Attribute, FunctionDef, Graph, Model, Node } from './ir.ts';
 
 /** Something structurally wrong with a model: where it is and what is wrong. */
 export interface StructureFinding {
   readonly where: string;
   readonly message: string;
+  /** Nodes that stand in another order than they run in: the specification forbids it, runtimes put them in order. */
+  readonly order: boolean;
 }
 
-type Report = (where: string, message: string) => void;
+type Report = (where: string, message: string, order?: boolean) => void;
+
+/** What a node may read: what stands before it in its graph, and in the graphs around that. */
+interface Scope {
+  readonly defined: Set<string>;
+  /** What nodes of this graph make, before or after. */
+  readonly made: ReadonlySet<string>;
+  readonly outer: Scope | null;
+}
 
 /**
  * Checks what every runtime relies on: each value has one producer per scope, each use comes after its producer, graph
- * outputs are produced, attributes and initializers are unique. [] means that nothing is wrong.
- * Source: https://github.com/onnx/onnx/blob/main/docs/IR.md
+ * outputs are produced, attributes, initializers and outputs are unique, branches return what their `If` does. [] means that
+ * nothing is wrong. Source: https://github.com/onnx/onnx/blob/main/docs/IR.md
  */
 export function validateModel(model: Model): readonly StructureFinding[] {
   const findings: StructureFinding[] = [];
-  const report: Report = (where, message) => findings.push({ where, message });
+  checkModel(model, (where, message, order = false) => findings.push({ where, message, order }));
+  return findings;
+}
+
+/** Throws GrowError INVALID_MODEL for a graph that no runtime takes. What only stands in another order is fine. */
+export function refuseFaults(model: Model): void {
+  checkModel(model, (where, message, order = false) => {
+    if (!order) throw new GrowError('INVALID_MODEL', `the graph is broken: ${message}`, { where, hint: 'run onnx.checker on the file, and export it again' });
+  });
+}
+
+function checkModel(model: Model, report: Report): void {
   checkUnique(
     model.opsetImports.map((opset) => opset.domain),
     'model',
     'opset import of domain',
     report,
   );
-  checkGraph(model.graph, new Set(), 'graph', report);
+  checkGraph(model.graph, null, 'graph', report);
   checkUnique(
     model.functions.map((definition) => `${definition.domain}.${definition.name}:${definition.overload}`),
     'model',
@@ -30,63 +52,82 @@ export function validateModel(model: Model): readonly StructureFinding[] {
     report,
   );
   for (const definition of model.functions) checkFunction(definition, report);
-  return findings;
 }
 
-function checkGraph(graph: Graph, outer: ReadonlySet<string>, where: string, report: Report): void {
-  const defined = new Set<string>();
+function checkGraph(graph: Graph, outer: Scope | null, where: string, report: Report): void {
   const inputs = graph.inputs.map((input) => input.name);
   checkUnique(inputs, where, 'input', report);
-  for (const name of inputs) defined.add(name);
   const initializers = [...graph.initializers, ...graph.sparseInitializers].map((tensor) => tensor.name);
   checkUnique(initializers, where, 'initializer', report);
+  checkUnique(
+    graph.outputs.map((output) => output.name),
+    where,
+    'output',
+    report,
+  );
   // An initializer with an input's name is that input's default.
-  for (const name of initializers) defined.add(name);
-  checkNodes(graph.nodes, defined, outer, where, report);
-  for (const output of graph.outputs) {
-    // Outputs of a branch may be outer values in practice, though the specification wants an Identity.
-    if (!defined.has(output.name) && !outer.has(output.name)) report(where, `output ${quote(output.name)} is never produced`);
-  }
+  const scope = scopeOf([...inputs, ...initializers], graph.nodes, outer);
+  checkNodes(graph.nodes, scope, where, report);
+  // Outputs of a branch may be outer values in practice, though the specification wants an Identity.
+  for (const output of graph.outputs) if (find(scope, output.name) === 'never') report(where, `output ${quote(output.name)} is never produced`);
 }
 
 function checkFunction(definition: FunctionDef, report: Report): void {
   const where = `function ${definition.name}`;
   checkUnique(definition.inputs, where, 'input', report);
-  const defined = new Set(definition.inputs);
-  checkNodes(definition.nodes, defined, new Set(), where, report);
-  for (const output of definition.outputs) {
-    if (!defined.has(output)) report(where, `output ${quote(output)} is never produced`);
-  }
+  const scope = scopeOf(definition.inputs, definition.nodes, null);
+  checkNodes(definition.nodes, scope, where, report);
+  for (const output of definition.outputs) if (find(scope, output) === 'never') report(where, `output ${quote(output)} is never produced`);
 }
 
-/** Checks nodes in order and adds what they produce to `defined`. */
-function checkNodes(nodes: readonly Node[], defined: Set<string>, outer: ReadonlySet<string>, where: string, report: Report): void {
-  const later = new Set(nodes.flatMap((node) => node.outputs));
+const scopeOf = (defined: readonly string[], nodes: readonly Node[], outer: Scope | null): Scope => ({
+  defined: new Set(defined),
+  made: new Set(nodes.flatMap((node) => node.outputs)),
+  outer,
+});
+
+/** Whether a name is a value where it is used. */
+function find(scope: Scope, name: string): 'defined' | 'later' | 'never' {
+  let later = false;
+  for (let own: Scope | null = scope; own !== null; own = own.outer) {
+    if (own.defined.has(name)) return 'defined';
+    later ||= own.made.has(name);
+  }
+  return later ? 'later' : 'never';
+}
+
+/** Checks nodes in order and adds what they produce to what is defined. */
+function checkNodes(nodes: readonly Node[], scope: Scope, where: string, report: Report): void {
   nodes.forEach((node, index) => {
-    const here = `${where}, node ${index} (${label(node)})`;
+    const here = (): string => `${where}, node ${index} (${label(node)})`;
     for (const input of node.inputs) {
-      if (input === '' || defined.has(input) || outer.has(input)) continue;
-      report(here, later.has(input) ? `input ${quote(input)} is produced later` : `input ${quote(input)} is not defined`);
+      if (input === '') continue;
+      const found = find(scope, input);
+      if (found === 'later') report(here(), `input ${quote(input)} is produced later`, true);
+      else if (found === 'never') report(here(), `input ${quote(input)} is not defined`);
     }
-    checkAttributes(node, defined, outer, here, report);
+    checkAttributes(node, scope, here, report);
     for (const output of node.outputs) {
       if (output === '') continue;
-      if (defined.has(output)) report(here, `output ${quote(output)} is defined before`);
-      defined.add(output);
+      if (scope.defined.has(output)) report(here(), `output ${quote(output)} is defined before`);
+      scope.defined.add(output);
     }
   });
 }
 
-function checkAttributes(node: Node, defined: ReadonlySet<string>, outer: ReadonlySet<string>, where: string, report: Report): void {
+function checkAttributes(node: Node, scope: Scope, where: () => string, report: Report): void {
+  if (node.attributes.length === 0) return;
   checkUnique(
     node.attributes.map((attribute) => attribute.name),
     where,
     'attribute',
     report,
   );
-  for (const attribute of node.attributes) {
-    if (!isGraph(attribute)) continue;
-    checkGraph(attribute.value, new Set([...outer, ...defined]), `${where}, ${attribute.name}`, report);
+  const bodies = node.attributes.filter(isGraph);
+  for (const { name, value } of bodies) {
+    checkGraph(value, scope, `${where()}, ${name}`, report);
+    if (node.opType === 'If' && node.domain === '' && value.outputs.length !== node.outputs.length)
+      report(where(), `${quote(name)} returns ${value.outputs.length} values, the If has ${node.outputs.length}`);
   }
 }
 
@@ -94,10 +135,10 @@ function isGraph(attribute: Attribute): attribute is Attribute & { readonly kind
   return attribute.kind === 'graph';
 }
 
-function checkUnique(names: readonly string[], where: string, what: string, report: Report): void {
+function checkUnique(names: readonly string[], where: string | (() => string), what: string, report: Report): void {
   const seen = new Set<string>();
   for (const name of names) {
-    if (seen.has(name)) report(where, `${what} ${quote(name)} is there twice`);
+    if (seen.has(name)) report(typeof where === 'string' ? where : where(), `${what} ${quote(name)} is there twice`);
     seen.add(name);
   }
 }

@@ -4,6 +4,7 @@ import { type Axis, find, hintOf } from '../analysis/axis.ts';
 import { analyze } from '../analysis/graph-analysis.ts';
 import type { Layer } from '../analysis/layers.ts';
 import type { Stack } from '../analysis/stacks.ts';
+import { followed } from '../errors.ts';
 import { opsetVersion } from '../onnx/graph.ts';
 import type { Model } from '../onnx/ir.ts';
 import type { AxisName } from '../transforms/recipe.ts';
@@ -66,7 +67,9 @@ export interface Inspection {
 }
 
 /** Inspects a model. Weights are not read, but for a sample where two tables may be copies of each other. */
-export function inspectModel(model: Model, file: string | null = null): Inspection {
+export const inspectModel = (model: Model, file: string | null = null): Inspection => followed(() => inspected(model, file));
+
+function inspected(model: Model, file: string | null): Inspection {
   const analysis = analyze(model);
   const anatomy = findAnatomy(analysis);
   const stacks = distinctStacks(anatomy.stacks);

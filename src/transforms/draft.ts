@@ -4,11 +4,12 @@
  * The only mutable thing in the transforms; it lives inside one transform and ends as a new immutable model.
  */
 import { assert } from '../errors.ts';
-import { type Constant, type FlatGraph, type FlatNode, inExecutionOrder, unflatten } from '../onnx/graph.ts';
+import { type Constant, type FlatGraph, type FlatNode, inExecutionOrder } from '../onnx/graph.ts';
 import type { Attribute, Model, Tensor, ValueInfo } from '../onnx/ir.ts';
 import { namesIn } from '../onnx/names.ts';
 import { pack } from '../onnx/packed-tensor.ts';
 import { tensorFromNumbers } from '../onnx/tensor.ts';
+import { unflatten } from '../onnx/unflatten.ts';
 
 interface Slot {
   readonly before: FlatNode[];

@@ -6,8 +6,11 @@
  */
 import { type Axis, factorsOf, find, hintOf, leavesOf, segmentsOf } from '../analysis/axis.ts';
 import { add, hint, multiply, type Size } from '../analysis/size.ts';
-import { assert } from '../errors.ts';
+import { assert, GrowError } from '../errors.ts';
 import type { IndexMap } from './fill.ts';
+
+/** More elements than any dimension of a model has that grows: masks and maps of dimensions are held in memory. */
+const MOST_ELEMENTS = 2 ** 24;
 
 /** New sizes of leaf axes. */
 export type LeafSizes = ReadonlyMap<Axis, number>;
@@ -59,6 +62,8 @@ export function growAxes(leaves: LeafSizes): AxisGrowth {
 
   function buildNew(root: Axis): Int32Array {
     const old = hintOf(root);
+    if (hint(size(root)) > MOST_ELEMENTS)
+      throw new GrowError('UNSUPPORTED_AXIS', `a dimension of ${hint(size(root))} elements cannot grow: at most ${MOST_ELEMENTS} are followed one by one`);
     if (!grows(root)) return Int32Array.from({ length: old }, (_, i) => i);
     if (root.form !== 'product' && root.form !== 'sum') return Int32Array.from({ length: hint(size(root)) }, (_, i) => (i < old ? i : -1));
     const children = root.children.map((child) => ({ map: build(child), old: hintOf(child) }));

@@ -1,7 +1,7 @@
 /** A whole run: steps in the order given, widths that follow each other planned together, layers between them. */
 import { type Anatomy, findAnatomy } from '../analysis/anatomy.ts';
 import { type Analysis, analyze } from '../analysis/graph-analysis.ts';
-import { assert, GrowError } from '../errors.ts';
+import { assert, followed, GrowError } from '../errors.ts';
 import type { Model } from '../onnx/ir.ts';
 import { validateModel } from '../onnx/validate.ts';
 import { decomposeFor } from './decompose.ts';
@@ -46,7 +46,9 @@ export interface Grown {
 const INLINED = 'the functions of the file were replaced by their bodies where they were called';
 
 /** Applies steps to a model. Pure: the model given is not changed; throws GrowError and returns nothing when a step is impossible. */
-export function growModel(model: Model, steps: readonly Step[], options: GrowOptions): Grown {
+export const growModel = (model: Model, steps: readonly Step[], options: GrowOptions): Grown => followed(() => grow(model, steps, options));
+
+function grow(model: Model, steps: readonly Step[], options: GrowOptions): Grown {
   let grown: Grown = { model, interfaceChanges: [], corrections: [], notes: [], norm: null, unportable: [], inserted: [] };
   if (steps.some((step) => step.axis === 'hidden' || step.axis === 'layers')) {
     const plain = unfuse(model);

@@ -2,7 +2,7 @@
 import type { Region } from './fill.ts';
 
 /** A dimension with more elements than this is damage; nothing is marked in it one by one. */
-const MOST_ELEMENTS = 2 ** 28;
+const MOST_ELEMENTS = 2 ** 26;
 
 /** A mask of everything is no mask. */
 export const simplify = (mask: Uint8Array | null): Uint8Array | null => (mask?.every((x) => x === 1) === true ? null : mask);

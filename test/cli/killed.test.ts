@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { inspect } from '../../src/index.ts';
 import { fixture, MAIN, runGrow, runJson } from '../support/command.ts';
 import { LONG, SEED } from '../support/long.ts';
-import { randomFrom } from '../support/mutations.ts';
+import { randomFrom } from '../support/fuzz/random.ts';
 import { temporaryFolder } from '../support/temp-folder.ts';
 
 const SOURCE = fixture('torchscript_paper');

@@ -1,66 +1,6 @@
-/** Damaged and hostile models: changes of structure first, then of bytes, each a function of a random generator. */
-import type { Attribute, DeclaredDim, Graph, Model, Node, Tensor, ValueInfo } from '../../src/onnx/ir.ts';
-import { encodeModel } from '../../src/onnx/serialize.ts';
-
-/** Numbers from 0 to 1. */
-export type Random = () => number;
-
-/** A generator that is a function of its seed (mulberry32). */
-export function randomFrom(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-const below = (random: Random, count: number): number => Math.floor(random() * count);
-const pick = <T>(random: Random, list: readonly T[]): T | undefined => list[below(random, list.length)];
-
-const NAMES = ['__proto__', 'constructor', 'toString', '', '\u001b[2J\u0007', '../../etc/passwd', 'a\nb', 'x'.repeat(5000), '\u001f', 'If_0.then'];
-const SIZES = [0, -1, 1, 2, 2 ** 31 - 1, 2 ** 31, 2 ** 40, 2 ** 53 - 1, -(2 ** 31), 7];
-const OPERATORS = [
-  'MatMul',
-  'Reshape',
-  'Softmax',
-  'Concat',
-  'Slice',
-  'Gather',
-  'If',
-  'Loop',
-  'Split',
-  'Einsum',
-  'Transpose',
-  'Constant',
-  'Conv',
-  'Expand',
-  'Attention',
-  'Add',
-  'Pow',
-  'Range',
-  'ConstantOfShape',
-  'TopK',
-  'LayerNormalization',
-  'Cast',
-  'Tile',
-  'Gemm',
-  'NoSuch',
-];
-const DOMAINS = ['', 'com.microsoft', 'ai.onnx', '__proto__', 'local'];
-
-const valueNames = (graph: Graph): readonly string[] => [
-  ...graph.inputs.map((own) => own.name),
-  ...graph.initializers.map((own) => own.name),
-  ...graph.nodes.flatMap((node) => node.outputs),
-];
-
-/** One change somewhere in a list. */
-const changeOne = <T>(random: Random, list: readonly T[], change: (item: T) => T): readonly T[] => {
-  const at = below(random, list.length);
-  return list.map((item, i) => (i === at ? change(item) : item));
-};
+/** Damage: changes of structure that mostly make no sense, and changes of bytes. */
+import type { Attribute, DeclaredDim, Graph, Model, Node, Tensor, ValueInfo } from '../../../src/onnx/ir.ts';
+import { below, changeOne, DOMAINS, NAMES, OPERATORS, pick, type Random, SIZES, valueNames } from './random.ts';
 
 function changedAttribute(random: Random, attribute: Attribute): Attribute {
   const { name } = attribute;
@@ -162,7 +102,8 @@ function changedGraph(random: Random, graph: Graph): Graph {
   }
 }
 
-function changedModel(random: Random, model: Model): Model {
+/** One change of structure: names, operands, types, declared shapes, order, functions without end. */
+export function structuralChange(random: Random, model: Model): Model {
   const kind = below(random, 12);
   if (kind === 0)
     return {
@@ -193,7 +134,8 @@ function changedModel(random: Random, model: Model): Model {
   return { ...model, graph: changedGraph(random, model.graph) };
 }
 
-function changedBytes(random: Random, bytes: Uint8Array): Uint8Array {
+/** A file cut off, with a number of any length inside, or with bits flipped. */
+export function changedBytes(random: Random, bytes: Uint8Array): Uint8Array {
   const copy = Uint8Array.from(bytes);
   switch (below(random, 4)) {
     case 0:
@@ -210,12 +152,4 @@ function changedBytes(random: Random, bytes: Uint8Array): Uint8Array {
       }
       return copy;
   }
-}
-
-/** A model file with one to four changes. */
-export function mutated(random: Random, model: Model): Uint8Array {
-  let now = model;
-  for (let i = 1 + below(random, 3); i > 0; i--) now = changedModel(random, now);
-  const bytes = encodeModel(now);
-  return random() < 0.35 ? changedBytes(random, bytes) : bytes;
 }
