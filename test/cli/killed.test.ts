@@ -4,8 +4,8 @@ import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { inspect } from '../../src/index.ts';
 import { fixture, MAIN, runGrow, runJson } from '../support/command.ts';
-import { LONG, SEED } from '../support/long.ts';
 import { randomFrom } from '../support/fuzz/random.ts';
+import { LONG, SEED } from '../support/long.ts';
 import { temporaryFolder } from '../support/temp-folder.ts';
 
 const SOURCE = fixture('torchscript_paper');
