@@ -10,6 +10,7 @@ const between = (lines: readonly string[], weights?: Between['weights']): Betwee
 const FOUR = [0, -1, 1, 2];
 
 const INDICES = ['Cast(h) to=7 -> i', 'Sub(i, i) -> z'];
+const STRETCHED = ['Gather(x, [0]) axis=2 -> f', 'Sign(f) -> g', 'Cast(g) to=7 -> i', 'Shape(h) -> s', 'Expand(i, s) -> z'];
 /** The rows of h whose first number is above the bound, with `then` done to them, back at their places among zeros. */
 const routed = (then: string, gate = 'Relu(f)'): readonly string[] => [
   'Squeeze(h, [0]) -> r',
@@ -46,6 +47,11 @@ describe('dimensions that an operator carries along', () => {
     ['Softmax', between(['Softmax(h) axis=1 -> c']), between(['Softmax(h) axis=2 -> c'])],
     ['CumSum', between(['CumSum(h, [1]) -> c']), between(['CumSum(h, [2]) -> c'])],
     ['TopK', between(['TopK(h, [2]) axis=1 -> c k']), between(['TopK(h, [3]) axis=1 -> c k'])],
+    [
+      'GatherElements of indices that are stretched',
+      between([...STRETCHED, 'GatherElements(h, z) axis=1 -> c']),
+      between([...STRETCHED, 'GatherElements(h, z) axis=2 -> c']),
+    ],
     ['GatherElements', between([...INDICES, 'GatherElements(h, z) axis=1 -> c']), between([...INDICES, 'GatherElements(h, z) axis=2 -> c'])],
     [
       'ScatterElements',

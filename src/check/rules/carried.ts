@@ -11,7 +11,7 @@ import type { Site } from '../context.ts';
 import { type Dim, dimText, isSame, isZeroBesideOld, Kind, mapKinds, meet, newSize, oldSize, sameDim } from '../dim.ts';
 import { refuted, unproved } from '../findings.ts';
 import { joinParts, type Part } from '../join.ts';
-import type { Scaled } from '../term.ts';
+import { type Scaled, scaled, viewed } from '../term.ts';
 import { type Free, free, isConstant, isExact, type Related, related, type Value, type Zero } from '../value.ts';
 import { viewSizes } from '../view.ts';
 import { type Operand, termOf, valueInputs } from './operand-terms.ts';
@@ -26,8 +26,9 @@ export function carried(site: Site, given: readonly Operand[]): readonly Value[]
   const found = first instanceof Map && !('kind' in operands) ? labelDims(site, relation, operands, fixed) : first;
   if ('kind' in operands) return site.sizes.map(() => operands);
   if (!(found instanceof Map)) return site.sizes.map(() => found);
-  const refs = operands.map((own, i) => resizedTo(site, i) ?? termOf(site, own, own?.kind === 'zero' ? oldSizes(own, relation.inputs[i] ?? [], found) : []));
-  const kinds = labelKinds(site, relation, operands);
+  const fitting = operands.map((own, i) => restretched(relation, own, i, found));
+  const refs = fitting.map((own, i) => resizedTo(site, i) ?? termOf(site, own, own?.kind === 'zero' ? oldSizes(own, relation.inputs[i] ?? [], found) : []));
+  const kinds = labelKinds(site, relation, fitting);
   return site.sizes.map((sizes, o) => {
     const labels = relation.outputs[o] ?? [];
     const dims = labels.map((label, d): Size => (found.has(label) ? oldSize(found.get(label) ?? []) : (sizes?.[d] ?? 1)));
@@ -89,6 +90,7 @@ function labelDims(
   isLeftOut: (own: Operand, input: number) => boolean = () => false,
 ): Map<string, Dim> | Free {
   const found = new Map<string, Dim>();
+  const open: (readonly [string, Dim])[] = [];
   for (const [i, own] of operands.entries()) {
     if (own?.kind !== 'related' || isLeftOut(own, i)) continue;
     const labels = relation.inputs[i];
@@ -103,13 +105,40 @@ function labelDims(
         if (isSame(dim)) continue;
         return free(unproved(site.where, `${site.node.op}: mixes elements along a dimension that grew (${dimText(dim)})`));
       }
+      if (isStretched(own, d)) {
+        open.push([label, dim]);
+        continue;
+      }
       const known = found.get(label);
       const joined = known === undefined ? dim : joinParts([known, dim], meet);
       if (joined === null) return free(unproved(site.where, `${site.node.op}: its operands hold old elements at different places`));
       found.set(label, joined);
     }
   }
-  return found;
+  const all = new Map([...open, ...found]);
+  const apart = open.some(([label, dim]) => !equal(newSize(all.get(label) ?? []), newSize(dim)));
+  return apart ? free(unproved(site.where, `${site.node.op}: its operands hold old elements at different places`)) : all;
+}
+
+/** True for a dimension that holds one element for all indices. */
+const isStretched = ({ ref, dims }: Related, d: number): boolean => {
+  const parts = ref.view.dims[d] ?? [];
+  return isSame(dims[d] ?? []) && parts.length > 0 && parts.every((part) => part.step === 0);
+};
+
+/** Where one element stands for all indices of a dimension, any of them may be the old ones: those of the other operands. */
+function restretched(relation: Labels, own: Operand, input: number, found: ReadonlyMap<string, Dim>): Operand {
+  if (own?.kind !== 'related') return own;
+  const wanted = own.dims.map((dim, d): Dim | null => {
+    const other = found.get(relation.inputs[input]?.[d] ?? '');
+    return other !== undefined && !isSame(other) && isStretched(own, d) && equal(newSize(other), newSize(dim)) ? other : null;
+  });
+  if (wanted.every((dim) => dim === null)) return own;
+  const dims = own.ref.view.dims.map((parts, d) => (wanted[d] == null ? parts : [{ size: oldSize(wanted[d]), step: 0 }]));
+  return related(
+    scaled(viewed(own.ref, { offset: own.ref.view.offset, dims }), own.scale),
+    own.dims.map((dim, d) => (wanted[d] == null ? dim : mapKinds(wanted[d], () => Kind.ANY))),
+  );
 }
 
 const passes = (relation: Labels, label: string, fixed: ReadonlySet<string>): boolean =>
