@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { combined } from '../../src/check/alive/combine.ts';
 import { axesOf, blurred, classAt, type Mask, picked, reshaped, spread, stridesOf, tidied } from '../../src/check/alive/mask.ts';
+import { zerosOf } from '../../src/check/alive/zeros.ts';
+import { numbersConstant } from '../../src/check/elements.ts';
 import { SEED } from '../support/long.ts';
 
 /** Which elements have the property, one by one. */
@@ -94,6 +96,22 @@ describe('masks', () => {
           ) as Mask,
         );
       expect(both(apart)).toEqual(both(joined));
+    });
+  });
+
+  test('of zeros say which stored numbers are zero', () => {
+    const stored = fc
+      .array(fc.integer({ min: 1, max: 5 }), { maxLength: 4 })
+      .chain((dims) => fc.tuple(fc.constant(dims), fc.array(fc.constantFrom(0, 0, 1.5), { minLength: 5 ** 4, maxLength: 5 ** 4 })));
+    check(stored, ([dims, all]) => {
+      const numbers = Float64Array.from(
+        all.slice(
+          0,
+          dims.reduce((a, b) => a * b, 1),
+        ),
+      );
+      const mask = zerosOf(numbersConstant(dims, 1, numbers));
+      expect(dense(mask)).toEqual([...numbers].map((x) => (x === 0 ? 1 : 0)));
     });
   });
 
