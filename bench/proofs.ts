@@ -73,5 +73,30 @@ for (const file of files) {
   }
 }
 rmSync(folder, { recursive: true, force: true });
-const count = (outcome: string): number => proofs.filter((own) => own.outcome === outcome).length;
-console.log(['proved', 'unproved', 'refuted', 'refused', 'lacking'].map((outcome) => `${outcome} ${count(outcome)}`).join(', '));
+const OUTCOMES: readonly Proof['outcome'][] = ['proved', 'unproved', 'refuted', 'refused', 'lacking'];
+const row = (list: readonly (string | number)[]): string => `| ${list.join(' | ')} |`;
+const count = (list: readonly Proof[], outcome: string): number => list.filter((own) => own.outcome === outcome).length;
+const median = (list: readonly number[]): number => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)] ?? 0;
+const judged = proofs.filter((own) => own.checkSeconds > 0);
+const open = proofs.filter((own) => own.outcome === 'unproved' || own.outcome === 'refuted');
+
+console.log(row(['', ...tasks.map((task) => task.name), 'all']));
+console.log(row(['---', ...tasks.map(() => '---'), '---']));
+for (const outcome of OUTCOMES)
+  console.log(
+    row([
+      outcome,
+      ...tasks.map((task) =>
+        count(
+          proofs.filter((own) => own.task === task.name),
+          outcome,
+        ),
+      ),
+      count(proofs, outcome),
+    ]),
+  );
+console.log(
+  `\n${files.length} models, ${judged.length} growths judged. Seconds of a proof: median ${median(judged.map((own) => own.checkSeconds)).toFixed(3)}, largest ${Math.max(...judged.map((own) => own.checkSeconds)).toFixed(2)}; beside a copy of the grown file (median ${median(judged.map((own) => own.copySeconds)).toFixed(5)} s): median ratio ${median(judged.map((own) => own.checkSeconds / own.copySeconds)).toFixed(0)}.`,
+);
+for (const own of open) console.log(`- ${own.model} ${own.task} — ${own.findings[0] ?? ''}`);
+if (open.length > 0) process.exitCode = 1;
