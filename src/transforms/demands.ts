@@ -116,6 +116,8 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
     const known = inputs.get(name) ?? [];
     if (known.some((own) => covers(own, region))) return null;
     if (mode === 'granted') return 'not demanded';
+    // a cache holds what the model itself wrote; a matrix or vector that is given, like weights, holds anything
+    if ((facts.values.get(name)?.dims?.length ?? 0) < 3) return `input ${name} would have to hold zeros, and it is no cache`;
     if (mode === 'demand') inputs.set(name, [...known, region]);
     return null;
   }
