@@ -5,7 +5,7 @@
  */
 import { attributesOf } from '../analysis/relation.ts';
 import type { Facts } from '../analysis/shapes.ts';
-import type { Constant, FlatGraph, FlatNode } from '../onnx/graph.ts';
+import { type Constant, type FlatGraph, type FlatNode, opsetVersion } from '../onnx/graph.ts';
 import { type Attribute, DataType, type Tensor } from '../onnx/ir.ts';
 import { tensorFromNumbers } from '../onnx/tensor.ts';
 import { quantisedRules } from './desugar-quantised.ts';
@@ -16,6 +16,8 @@ type Attributes = Readonly<Record<string, number | readonly number[]>>;
 export interface Writer {
   readonly node: FlatNode;
   readonly facts: Facts;
+  /** The version of the standard operators. */
+  readonly opset: number;
   /** A name for a new value. */
   name(): string;
   add(op: string, inputs: readonly string[], outputs: readonly string[], attributes?: Attributes): void;
@@ -49,6 +51,7 @@ export function desugar(flat: FlatGraph, facts: Facts): FlatGraph {
     const done = rule({
       node,
       facts,
+      opset: opsetVersion(flat.model),
       name: fresh,
       add: (op, inputs, outputs, attributes = {}) => add(op, inputs, outputs, attributesFrom(attributes)),
       put(op, inputs, attributes = {}, output = fresh()) {
@@ -176,6 +179,22 @@ function biased(w: Writer, op: string): boolean {
   return true;
 }
 
+/** y = γ · (x − mean) / √(var + ε) + β along dimension 1, with statistics that are given. */
+function batchNorm(w: Writer): boolean {
+  const { int } = attributesOf(w.node);
+  const rank = w.rank(0);
+  // before version 7 a node trains unless it says otherwise; training takes the statistics from the batch
+  const isGiven = w.opset >= 7 && int('training_mode', 0) === 0 && int('spatial', 1) === 1 && w.node.outputs.slice(1).every((name) => name === '');
+  if (rank < 2 || !isGiven) return false;
+  const axes = Array.from({ length: rank - 2 }, (_, i) => i + 1);
+  const [x = '', ...parameters] = w.node.inputs;
+  const [gain = '', bias = '', mean = '', variance = ''] = parameters.map((name) => (rank === 2 ? name : w.put('Unsqueeze', [name], { axes })));
+  const root = w.put('Sqrt', [w.put('Add', [variance, w.float(int('epsilon', 1e-5), DataType.FLOAT)])]);
+  const core = w.put('Div', [w.put('Sub', [x, mean]), root]);
+  w.put('Add', [w.put('Mul', [core, gain]), bias], {}, w.node.outputs[0]);
+  return true;
+}
+
 /** The mean over all dimensions behind the second. */
 function globalMean(w: Writer): boolean {
   const rank = w.rank(0);
@@ -198,6 +217,7 @@ const RULES: ReadonlyMap<string, (w: Writer) => boolean> = new Map([
   ['com.microsoft.SkipLayerNormalization', (w: Writer) => skipNorm(w, true)],
   ['com.microsoft.SkipSimplifiedLayerNormalization', (w: Writer) => skipNorm(w, false)],
   ['com.microsoft.EmbedLayerNormalization', embedNorm],
+  ['BatchNormalization', batchNorm],
   ['com.microsoft.BiasGelu', (w: Writer) => biased(w, 'Gelu')],
   ['com.microsoft.FastGelu', (w: Writer) => biased(w, 'com.microsoft.FastGelu')],
   ['com.microsoft.Gelu', (w: Writer) => biased(w, 'Gelu')],

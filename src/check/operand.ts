@@ -156,20 +156,23 @@ function candidates(site: Site, family: Family, data: readonly Scaled[]): readon
   return out;
 }
 
+/** A difference has one of its operands negated: seen from the other, a constant enters the sum with the opposite sign. */
+const signOf = ({ node }: Site): Scale => (node.op === 'Sub' ? scaleFrom(-1) : ONE);
+
 /** Factors under which a constant operand would make the old value: of its sibling in a sum, the missing one in a product. */
-function scalesFor({ ctx }: Site, family: Family, term: Term, operand: Scaled, parts: readonly Scaled[], own: Scaled): readonly Scale[] {
+function scalesFor(site: Site, family: Family, term: Term, operand: Scaled, parts: readonly Scaled[], own: Scaled): readonly Scale[] {
   const scales = new Map<string, Scale>();
   const sizes = term.dims;
   const put = (scale: Scale): void => void scales.set(scale.key, scale);
   if (family === 'Sum') {
     for (const part of parts) {
       const sibling = term.operands.find((other) => other.ref.key === part.ref.key);
-      if (sibling !== undefined) put(over(times(part.scale, operand.scale), sibling.scale));
+      if (sibling !== undefined) put(times(over(times(part.scale, operand.scale), sibling.scale), signOf(site)));
     }
   } else {
     put(ONE);
-    const made = family === 'Quotient' ? divide(ctx.terms, own, operand, sizes) : multiply(ctx.terms, [own, operand], sizes);
-    for (const use of ctx.uses.get(made.ref.key) ?? []) put(family === 'Quotient' ? over(made.scale, use) : over(use, made.scale));
+    const made = family === 'Quotient' ? divide(site.ctx.terms, own, operand, sizes) : multiply(site.ctx.terms, [own, operand], sizes);
+    for (const use of site.ctx.uses.get(made.ref.key) ?? []) put(family === 'Quotient' ? over(made.scale, use) : over(use, made.scale));
   }
   return [...scales.values()];
 }
@@ -218,7 +221,7 @@ function uniformScale(site: Site, family: Family, data: readonly Scaled[], ref: 
         const one = term.operands.find((other) => other.ref.base.op === '1');
         for (const part of parts) {
           const sibling = term.operands.find((other) => other.ref.key === part.ref.key);
-          if (one !== undefined && sibling !== undefined) wanted.push(over(times(part.scale, one.scale), sibling.scale));
+          if (one !== undefined && sibling !== undefined) wanted.push(times(over(times(part.scale, one.scale), sibling.scale), signOf(site)));
         }
       }
     } else {

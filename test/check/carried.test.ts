@@ -82,6 +82,8 @@ describe('dimensions that an operator carries along', () => {
     ],
     ['Resize of a table whose width grew', resizedTable('[1, 0, 3]', 0.3), resizedTable('[1, 0, 4]', 0.3)],
     ['Resize of a table with another number', resizedTable('[1, 0, 3]', 0.3), resizedTable('[1, 0, 3]', 0.3001)],
+    ['Sub of a vector', between(['Sub(h, wg) -> c'], { wg: vector([0.4, 0.5, 0.6]) }), between(['Sub(h, wg) -> c'], { wg: vector([0.4, 0.5, 0.61]) })],
+    ['Sub from a vector', between(['Sub(wg, h) -> c'], { wg: vector([0.4, 0.5, 0.6]) }), between(['Sub(h, wg) -> c'], { wg: vector([0.4, 0.5, 0.6]) })],
     [
       'Clip of a constant',
       between(['Clip(wg, wl, wh) -> u', 'Mul(h, u) -> c'], { wg: vector([0.4, 0.9, 0.6]), wl: scalar(0.5), wh: scalar(0.8) }),
@@ -226,5 +228,40 @@ describe('sizes that only a run decides', () => {
       ]);
     expect(proved(original(parts('Relu(f)')), widened(parts('Relu(f)'), PLACES))).toBe(true);
     expect(proved(original(parts('Relu(f)')), widened(parts('Exp(f)'), PLACES))).toBe(false);
+  });
+});
+
+describe('BatchNormalization', () => {
+  /** h normed with given statistics; `at` is what a new channel gets. */
+  const normed = (at: { readonly bias: number; readonly mean: number }, gain = 0.4, attributes = ''): Between => {
+    const list = (numbers: readonly number[], added: number): NonNullable<Between['weights']>[string] => ({
+      dims: (width) => [width],
+      at: ([i = 0]) => numbers[i] ?? added,
+    });
+    return between(['Transpose(h) perm=[0,2,1] -> t', `BatchNormalization(t, wg, wo, wm, wv)${attributes} -> u`, 'Transpose(u) perm=[0,2,1] -> c'], {
+      wg: list([gain, 0.5, 0.6], 0.7),
+      wo: list([0.1, 0.2, 0.3], at.bias),
+      wm: list([0.3, 0.1, -0.2], at.mean),
+      wv: list([1.3, 0.9, 0.7], 0.8),
+    });
+  };
+  const none = { bias: 0, mean: 0 };
+
+  test('carries channels along, and channels of zeros stay zeros where nothing is added to them', () => {
+    expect(proved(original(normed(none)), widened(normed({ bias: 0.2, mean: 0.1 }), PLACES))).toBe(true);
+    expect(proved(original(normed(none)), widened(normed(none), PLACES, 0.1, 0))).toBe(true);
+  });
+
+  test('is not proved where a channel may be no zero, or a parameter is another', () => {
+    expect(proved(original(normed(none)), widened(normed({ bias: 0.2, mean: 0 }), PLACES, 0.1, 0))).toBe(false);
+    expect(proved(original(normed(none)), widened(normed({ bias: 0, mean: 0.1 }), PLACES, 0.1, 0))).toBe(false);
+    expect(proved(original(normed(none)), widened(normed(none, 0.41), PLACES))).toBe(false);
+  });
+
+  test('that takes its statistics from the batch is no such norm', () => {
+    expect(proved(original(normed(none, 0.4, ' training_mode=1')), widened(normed({ bias: 0.2, mean: 0 }, 0.4, ' training_mode=1'), PLACES, 0.1, 0))).toBe(
+      false,
+    );
+    expect(proved(original(normed(none)), widened(normed(none, 0.4, ' training_mode=1'), PLACES))).toBe(false);
   });
 });
