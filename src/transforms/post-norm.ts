@@ -4,6 +4,7 @@ import type { Analysis } from '../analysis/graph-analysis.ts';
 import type { Layer } from '../analysis/layers.ts';
 import type { Norm } from '../analysis/norms.ts';
 import { unmoved, unscaled } from '../analysis/streams.ts';
+import { DataType } from '../onnx/ir.ts';
 import { readNumbers } from '../onnx/tensor.ts';
 import { sourceOf } from './norm-forms.ts';
 
@@ -44,6 +45,8 @@ export function mergeNorms(analysis: Analysis, norms: readonly Norm[], layer: La
   const gain = numbersOf(analysis, preceding, 'gain');
   const bias = preceding.bias === null ? null : numbersOf(analysis, preceding, 'bias');
   if (gain === null || (preceding.bias !== null && bias === null)) return 'the gain of the preceding norm is computed';
+  const dtype = analysis.facts.values.get(preceding.gain.node.inputs[preceding.gain.input] ?? '')?.dtype;
+  if (epsilon > 0 && dtype !== DataType.FLOAT && dtype !== DataType.DOUBLE) return 'a gain in half precision cannot hold the correction';
   return {
     preceding: { norm: preceding, epsilon: t, affine: null },
     copies: chain.map((norm, i) => ({ norm, epsilon: t, affine: i === chain.length - 1 ? { gain: gain.map((g) => g * factor), bias } : null })),
