@@ -2,14 +2,15 @@ import { add, divide, multiply, type Size, subtract } from './size.ts';
 
 /**
  * The size a declared dimension name stands for: exporters write expressions such as
- * `past_sequence_length + sequence_length` or `floor(height/16)`; what cannot be read is one symbol.
+ * `past_sequence_length + sequence_length` or `floor(height/16)`; what cannot be read is one symbol, whose name looks like no expression.
  */
 export function declaredSize(text: string, symbolOf: (name: string) => Size): Size {
   const tokens = text.match(/[A-Za-z_][\w.:#]*|\d+|\/\/|[-+*/()]/g);
-  if (tokens === null || tokens.join('') !== text.replaceAll(/\s/g, '')) return symbolOf(text);
+  const name = text.replaceAll(/[\\·(),+*]/g, (sign) => `\\${sign.charCodeAt(0)}`);
+  if (tokens === null || tokens.join('') !== text.replaceAll(/\s/g, '')) return symbolOf(name);
   let next = 0;
   const size = sum();
-  return size === undefined || next !== tokens.length ? symbolOf(text) : size;
+  return size === undefined || next !== tokens.length ? symbolOf(name) : size;
 
   function sum(): Size | undefined {
     let left = term();

@@ -1,8 +1,8 @@
 /** Rules of operators that make tensors from sizes and numbers, and of branch joins. */
 import { DataType } from '../onnx/ir.ts';
 import type { OpRule } from './op-rule.ts';
-import { type Labels, type Relation, range, type Site, sizesOf } from './relation.ts';
-import { equal, isStatic, opaque, type Size, subtract } from './size.ts';
+import { type Labels, type Relation, range, ShapeUnknown, type Site, sizesOf } from './relation.ts';
+import { equal, hint, isStatic, opaque, type Size, subtract } from './size.ts';
 import { indexOf } from './view-rules.ts';
 
 /** A new tensor of the given sizes that no operand shares dimensions with. */
@@ -24,7 +24,7 @@ export function rangeLength(site: Site): Labels {
   const [start, limit, delta] = [0, 1, 2].map((i) => site.elements(i)?.[0]?.value ?? null);
   if (start == null || limit == null || delta == null || !isStatic(delta)) return filled([site.fresh('range', 7)]);
   const length = subtract(limit, start);
-  if (delta === 1) return filled([length]);
+  if (delta === 1 && (!site.exact || site.isLength(length))) return filled([length]);
   return filled([opaque('range', [length, delta], (n, d) => Math.max(0, Math.ceil(n / d)))]);
 }
 
@@ -82,21 +82,30 @@ function nonZeroIndices(site: Site): number[][] | null {
   return elements.flatMap((e, i) => (e.value === 0 ? [] : [indexOf(i, dims)]));
 }
 
-/** The outputs of a branch join: labels shared by every branch. */
+/** The outputs of a branch join: labels shared by every branch. A size that differs between them is the first one's, or one of its own. */
 export function join(site: Site): Relation {
   const count = site.flat.outputs.length;
   const branches = (site.flat.inputs.length - 1) / count;
   const inputs: (readonly string[] | null)[] = [null];
   const outputs: (readonly string[])[] = [];
+  const sizes = new Map<string, Size>();
   for (let b = 0; b < branches; b++) {
     for (let o = 0; o < count; o++) {
       const dims = site.dims(1 + b * count + o);
       const first = site.dims(1 + o);
       inputs.push(dims.length !== first.length ? null : dims.map((size, d) => (equal(size, first[d] ?? 0) ? `${o}.${d}` : `${o}.${d}.${b}`)));
       if (b === 0) outputs.push(first.map((_, d) => `${o}.${d}`));
+      else if (site.exact) {
+        if (dims.length !== first.length) throw new ShapeUnknown('branches of different ranks');
+        outputs[o] = (outputs[o] ?? []).map((label, d) => {
+          if (equal(dims[d] ?? 0, first[d] ?? 0)) return label;
+          sizes.set(`${label}.joined`, site.fresh(`joined${d}`, hint(first[d] ?? 0)));
+          return `${label}.joined`;
+        });
+      }
     }
   }
-  return { kind: 'labels', inputs, outputs };
+  return { kind: 'labels', inputs, outputs, sizes };
 }
 
 /** The sizes ConstantOfShape makes. */

@@ -15,13 +15,20 @@ import {
   clip,
   clipRelation,
   comparison,
+  isAtLeast,
+  isAtMost,
+  isEqual,
+  isGreater,
+  isLess,
   larger,
+  logical,
   pointwise,
   powRelation,
   quotient,
   real,
+  remainder,
+  roundHalfEven,
   smaller,
-  test,
   unary,
 } from './elementwise-rules.ts';
 import { FUSED_RULES } from './fused-rules.ts';
@@ -43,7 +50,7 @@ import { arg, einsum, gemm, matmul, norm, reduction, softmax } from './product-r
 import { QUANTISED_RULES } from './quantised-rules.ts';
 import { RARE_RULES } from './rare-rules.ts';
 import { at, likeInput, range, type Site, sizesOf } from './relation.ts';
-import { add, equal, hint, isStatic, multiply, product, subtract } from './size.ts';
+import { add, hint, isStatic, multiply, product, subtract } from './size.ts';
 import {
   concat,
   expand,
@@ -80,7 +87,7 @@ const RULES: Readonly<Record<string, OpRule>> = {
   Sqrt: unary('keeps', real('sqrt', Math.sqrt)),
   Floor: unary('keeps', real('floor', Math.floor)),
   Ceil: unary('keeps', real('ceil', Math.ceil)),
-  Round: unary('keeps', real('round', Math.round)),
+  Round: unary('keeps', real('round', roundHalfEven)),
   Sign: unary('keeps', real('sign', Math.sign)),
   Identity: unary('keeps', ([a = 0]) => a),
   Cast: { ...unary('keeps'), compute: castElements, dtype: (site) => site.int('to', DataType.FLOAT) },
@@ -103,7 +110,8 @@ const RULES: Readonly<Record<string, OpRule>> = {
   HardSwish: KEEP,
   Swish: KEEP,
   ThresholdedRelu: KEEP,
-  Shrink: KEEP,
+  // zero lies beyond a negative bound
+  Shrink: { ...KEEP, relate: (site) => ({ ...likeInput(site), ...(site.int('lambd', 0.5) < 0 && { neverZero: true }) }) },
   Trilu: KEEP,
   Dropout: { ...KEEP, dtype: (site, output) => (output === 0 ? site.dtype(0) : DataType.BOOL) },
   BitwiseNot: NEVER,
@@ -124,7 +132,10 @@ const RULES: Readonly<Record<string, OpRule>> = {
     'never',
     real('reciprocal', (x) => 1 / x),
   ),
-  Not: unary('never', ([a = 0]) => (hint(a) === 0 ? 1 : 0)),
+  Not: unary(
+    'never',
+    logical('not', (a) => !a),
+  ),
   IsNaN: { ...NEVER, dtype: () => DataType.BOOL },
   IsInf: { ...NEVER, dtype: () => DataType.BOOL },
   // two and more operands
@@ -136,23 +147,20 @@ const RULES: Readonly<Record<string, OpRule>> = {
   Min: pointwise('all', smaller),
   Mul: pointwise('any', ([a = 0, b = 0]) => multiply(a, b)),
   Div: pointwise('first', quotient),
-  Mod: pointwise(
-    'first',
-    real('mod', (a, b) => (b === 0 ? 0 : a - Math.floor(a / b) * b)),
-  ),
+  Mod: pointwise('first', undefined, { compute: remainder }),
   Pow: pointwise(
     'first',
     real('pow', (a, b) => a ** b),
     { relate: powRelation },
   ),
-  And: pointwise('never', ([a = 0, b = 0]) => (hint(a) !== 0 && hint(b) !== 0 ? 1 : 0), { dtype: () => DataType.BOOL }),
-  Or: pointwise('never', ([a = 0, b = 0]) => (hint(a) !== 0 || hint(b) !== 0 ? 1 : 0), { dtype: () => DataType.BOOL }),
+  And: comparison(logical('both', (a, b) => a === true && b === true)),
+  Or: comparison(logical('either', (a, b) => a === true || b === true)),
   Xor: comparison(),
-  Equal: comparison(([a = 0, b = 0]) => (equal(a, b) || hint(a) === hint(b) ? 1 : 0)),
-  Less: comparison(test((a, b) => a < b)),
-  LessOrEqual: comparison(test((a, b) => a <= b)),
-  Greater: comparison(test((a, b) => a > b)),
-  GreaterOrEqual: comparison(test((a, b) => a >= b)),
+  Equal: comparison(isEqual),
+  Less: comparison(isLess),
+  LessOrEqual: comparison(isAtMost),
+  Greater: comparison(isGreater),
+  GreaterOrEqual: comparison(isAtLeast),
   BitwiseAnd: pointwise('never'),
   BitwiseOr: pointwise('never'),
   BitwiseXor: pointwise('never'),
@@ -167,8 +175,8 @@ const RULES: Readonly<Record<string, OpRule>> = {
   ReduceMean: reduction('keeps'),
   ReduceSum: reduction('keeps', 13, (values) => values.reduce(add, 0)),
   ReduceProd: reduction('never', 18, product),
-  ReduceMax: reduction('keeps', 18, (values) => larger(values, false) ?? 0),
-  ReduceMin: reduction('keeps', 18, (values) => smaller(values, false) ?? 0),
+  ReduceMax: reduction('keeps', 18, (values, exact) => larger(values, false, exact) ?? 0),
+  ReduceMin: reduction('keeps', 18, (values, exact) => smaller(values, false, exact) ?? 0),
   ReduceL1: reduction('keeps'),
   ReduceL2: reduction('keeps'),
   ReduceSumSquare: reduction('keeps'),
@@ -265,7 +273,7 @@ const RULES: Readonly<Record<string, OpRule>> = {
     },
   },
   NonZero: nonZero,
-  Unique: dataDependent(() => 1),
+  Unique: { ...dataDependent(() => 1), dtype: (site, output) => (output === 0 ? site.dtype(0) : DataType.INT64) },
   NonMaxSuppression: dataDependent(() => 2),
   OneHot: {
     relate: (site) => {
@@ -282,7 +290,7 @@ const RULES: Readonly<Record<string, OpRule>> = {
     zero: 'never',
     dtype: (site) => site.dtype(2),
   },
-  EyeLike: unary('never'),
+  EyeLike: { ...NEVER, dtype: (site) => site.int('dtype', site.dtype(0)) },
   RandomNormalLike: unary('never'),
   RandomUniformLike: unary('never'),
   Bernoulli: unary('never'),

@@ -54,7 +54,7 @@ function reducedAxes(site: Site, inputSince: number): number[] {
 }
 
 /** A reduction; axes are an operand from opset `inputSince` on. */
-export const reduction = (zero: Zero, inputSince = 18, fn?: (values: readonly Size[]) => Size): OpRule => ({
+export const reduction = (zero: Zero, inputSince = 18, fn?: (values: readonly Size[], exact: boolean) => Size): OpRule => ({
   relate: (site) => {
     const axes = new Set(reducedAxes(site, inputSince));
     const labels = range(site.dims(0).length);
@@ -72,7 +72,7 @@ export const reduction = (zero: Zero, inputSince = 18, fn?: (values: readonly Si
     const elements = site.elements(0);
     if (fn === undefined || elements === null || site.dims(0).length !== 1) return null;
     const values = elements.map((e) => e.value);
-    return [{ value: values.every((v) => v !== null) ? fn(values as Size[]) : null, fromShape: elements.some((e) => e.fromShape) }];
+    return [{ value: values.every((v) => v !== null) ? fn(values as Size[], site.exact) : null, fromShape: elements.some((e) => e.fromShape) }];
   },
 });
 

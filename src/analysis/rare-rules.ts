@@ -146,7 +146,7 @@ export const RARE_RULES: Readonly<Record<string, OpRule>> = {
   },
   RandomNormal: shaped,
   RandomUniform: shaped,
-  Multinomial: mixing((site) => [[site.dims(0)[0] ?? 1, site.int('sample_size', 1)]]),
+  Multinomial: { ...mixing((site) => [[site.dims(0)[0] ?? 1, site.int('sample_size', 1)]]), dtype: (site) => site.int('dtype', DataType.INT32) },
   MeanVarianceNormalization: mixed((site, rank) => (site.ints('axes') ?? [0, 2, 3]).map((axis) => at(axis, rank))),
   ReverseSequence: mixed((site) => [site.int('time_axis', 0)], 'keeps'),
   CumProd: mixed((site, rank) => [at(Number(site.elements(1)?.[0]?.value ?? 0), rank)]),

@@ -120,6 +120,10 @@ export interface Element {
 export interface Site {
   readonly flat: FlatNode;
   readonly opset: number;
+  /** True where nothing may be decided by the small assignment of the input dimensions: sizes hold for all inputs. */
+  readonly exact: boolean;
+  /** True for a size that is never negative: by what it is made of, or since a value has such a dimension. */
+  isLength(size: Size): boolean;
   /** Sizes of an input. Throws a ShapeUnknown when its rank is not known. */
   dims(input: number): readonly Size[];
   has(input: number): boolean;

@@ -15,13 +15,17 @@ import { declaredSize } from './declared-size.ts';
 import { ruleOf } from './op-rules.ts';
 import { attributesOf, type Element, type Labels, type Relation, ShapeUnknown, type Site, SMALL, unknown } from './relation.ts';
 import {
+  asFunction,
   asSymbol,
   divideExactly,
   equal,
   evaluate,
+  functionsOf,
   hint,
+  isNeverNegative,
   isolate,
   isStatic,
+  keyOf,
   product,
   type Size,
   substitute,
@@ -66,14 +70,17 @@ const WINDOWED = new Set(['Conv', 'AveragePool', 'MaxPool']);
 
 class Restart extends Error {}
 
-/** Infers every value's shape. Never throws for a graph it does not understand: such values have `dims: null`. */
-export function inferFacts(flat: FlatGraph, known?: Pick<Facts, 'bindings'>): Facts {
+/**
+ * Infers every value's shape. Never throws for a graph it does not understand: such values have `dims: null`. Where
+ * `exact`, sizes hold for all inputs: nothing is decided by small values.
+ */
+export function inferFacts(flat: FlatGraph, known?: Pick<Facts, 'bindings'>, exact = false): Facts {
   const bindings = new Map<string, Size>(known?.bindings ?? []);
   const hints = new Map<string, number>();
   const refused = new Set<string>();
   for (let attempt = 0; attempt < MAX_RESTARTS; attempt++) {
     try {
-      return inferOnce(flat, bindings, hints, refused);
+      return inferOnce(flat, bindings, hints, refused, exact);
     } catch (error) {
       if (!(error instanceof Restart)) throw error;
     }
@@ -83,13 +90,15 @@ export function inferFacts(flat: FlatGraph, known?: Pick<Facts, 'bindings'>): Fa
 
 const DEPENDENCE_ORDER: readonly Dependence[] = ['constant', 'shape', 'data'];
 
-function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<string, number>, refused: Set<string>): Facts {
+function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<string, number>, refused: Set<string>, exact = false): Facts {
   const values = new Map<string, ValueFacts>();
   const relations = new Map<FlatNode, Relation>();
   const tensors = new Map<string, readonly Element[] | null>();
   const versions = new Map<string, number>();
   const declared = new Map([...flat.model.graph.valueInfos, ...flat.outputs].map((info) => [info.name, info]));
   const runSizes = new Set<string>();
+  /** Dimensions of values that are computed whatever branch is taken. */
+  const lengths = new Set<string>();
   let fresh = 0;
 
   for (const [name, { tensor }] of flat.constants) values.set(name, { dims: tensor.dims, dtype: tensor.dataType, elements: null, dependence: 'constant' });
@@ -118,9 +127,22 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
 
   function bind(name: string, wanted?: number): Size {
     const bound = bindings.get(name);
-    if (bound !== undefined) return symbolsOf(bound).reduce((size, part) => (bindings.has(part) ? substitute(size, part, bind(part)) : size), bound);
+    if (bound !== undefined) return resolved(bound);
     if (!hints.has(name)) hints.set(name, wanted ?? HINTS[hints.size % HINTS.length] ?? 3);
     return symbol(name, hints.get(name) ?? 3);
+  }
+
+  function resolved(bound: Size): Size {
+    return symbolsOf(bound).reduce((size, part) => (bindings.has(part) ? substitute(size, part, bind(part)) : size), bound);
+  }
+
+  /** Functions of sizes that turned out to equal something else. */
+  function settled(size: Size): Size {
+    if (!exact || isStatic(size)) return size;
+    return functionsOf(size).reduce<Size>((out, name) => {
+      const bound = bindings.get(name);
+      return bound === undefined ? out : substitute(out, name, resolved(bound));
+    }, size);
   }
 
   function constantElements(name: string): readonly Element[] | null {
@@ -155,12 +177,13 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
     const dims = outputDims(node, relation);
     const elements = dims[0] == null || unsound !== null ? null : computed(rule?.compute, site, dims[0]);
     relations.set(node, relation);
+    if (exact && node.scope === '') for (const size of dims.flatMap((own) => own ?? [])) lengths.add(keyOf(settled(size)));
     node.outputs.forEach((output, i) => {
       if (output === '') return;
       values.set(output, {
-        dims: dims[i] ?? null,
+        dims: dims[i]?.map(settled) ?? null,
         dtype: dtype(i),
-        elements: i === 0 ? elements : null,
+        elements: i === 0 ? (elements?.map((e) => (e.value === null ? e : { ...e, value: settled(e.value) })) ?? null) : null,
         dependence,
       });
     });
@@ -172,6 +195,8 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
     return {
       flat: node,
       opset,
+      exact,
+      isLength: (size) => isNeverNegative(size) || lengths.has(keyOf(size)),
       has: (i) => (node.inputs[i] ?? '') !== '',
       dims: (i) => {
         const dims = values.get(node.inputs[i] ?? '')?.dims;
@@ -292,7 +317,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
     if (equal(a, b)) return a;
     const key = `${nodeLabel(node)}`;
     if (refused.has(key)) return isStatic(b) ? b : a;
-    const solved = solve(a, b);
+    const solved = solve(a, b) ?? (exact ? solveFunction(a, b) : undefined);
     if (solved === undefined) {
       refused.add(key);
       return isStatic(b) ? b : a;
@@ -357,6 +382,18 @@ function solve(a: Size, b: Size): Map<string, Size> | undefined {
     // a symbol that fits at another value too is not forced to this one
     const forced = new Map([...all(value)].filter(([name]) => !fits(new Map([...all(value), [name, 2 * value + 1]]))));
     if (forced.size > 0 && fits(forced)) return forced;
+  }
+  return undefined;
+}
+
+/** A function of sizes that must equal another size. */
+function solveFunction(a: Size, b: Size): Map<string, Size> | undefined {
+  for (const [own, other] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const name = asFunction(own);
+    if (name !== undefined && !functionsOf(other).includes(name)) return new Map([[name, other]]);
   }
   return undefined;
 }

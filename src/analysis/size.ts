@@ -57,6 +57,18 @@ export function asSymbol(size: Size): string | undefined {
   return atom !== undefined && atom.apply === undefined ? size.key : undefined;
 }
 
+/** The name of a size that is one function of sizes and nothing else. */
+export function asFunction(size: Size): string | undefined {
+  if (typeof size === 'number' || size.terms.size !== 1) return undefined;
+  return size.atoms.get(size.key)?.apply === undefined ? undefined : size.key;
+}
+
+/** The names of the functions in a size, those inside others included. */
+export function functionsOf(size: Size): string[] {
+  if (typeof size === 'number') return [];
+  return [...size.atoms].flatMap(([name, atom]) => (atom.apply === undefined ? [] : [name, ...atom.args.flatMap(functionsOf)]));
+}
+
 /** A size's value under an assignment of input dimensions; those not assigned have their hint. */
 export function evaluate(size: Size, assignment: ReadonlyMap<string, number>): number {
   if (typeof size === 'number') return size;
@@ -274,3 +286,30 @@ export function signOf(size: Size): -1 | 0 | 1 | null {
   if (positive && rest > 0 && rest + constant > 0) return 1;
   return negative && rest < 0 && rest + constant < 0 ? -1 : null;
 }
+
+/** True when a size is at least 0 for all inputs whose dimensions are at least 1. */
+export function isNeverNegative(size: Size): boolean {
+  if (typeof size === 'number') return size >= 0;
+  const constant = size.terms.get('') ?? 0;
+  const others = [...size.terms].flatMap(([monomial, c]) => (monomial === '' ? [] : [c]));
+  const atLeastOne = [...size.atoms.values()].every((atom) => atom.apply === undefined);
+  return others.every((c) => c > 0) && (atLeastOne ? others.reduce((a, b) => a + b, constant) >= 0 : constant >= 0 && [...size.atoms.keys()].every(isLength));
+}
+
+/** Functions whose values are lengths. */
+const isLength = (atom: string): boolean => !atom.includes('(') || LENGTHS.has(atom.slice(0, atom.indexOf('(')));
+const LENGTHS = new Set(['bound', 'cut', 'range', 'div']);
+
+/** True for a polynomial whose values are whole numbers for all inputs. */
+export function isWhole(size: Size): boolean {
+  if (typeof size === 'number') return Number.isInteger(size);
+  const whole = [...size.atoms].every(
+    ([name, { apply, args }]) =>
+      apply === undefined || (WHOLE.has(name.slice(0, name.indexOf('('))) && args.every(isWhole)) || ROUNDED.has(name.slice(0, name.indexOf('('))),
+  );
+  return whole && [...size.terms.values()].every(Number.isInteger);
+}
+
+/** Functions that make whole numbers of whole numbers, and of any. */
+const WHOLE = new Set(['bound', 'cut', 'range', 'least', 'most', 'where', 'relu', 'abs', 'mod', 'fmod']);
+const ROUNDED = new Set(['div', 'truncated', 'floor', 'ceil', 'round', 'sign', 'scale', 'equal', 'less', 'atMost', 'truth', 'both', 'either', 'not', 'joined']);

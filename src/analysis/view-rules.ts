@@ -1,6 +1,6 @@
 /** Rules of operators that only move elements. Source: the operators' pages at https://onnx.ai/onnx/operators/ */
 import { at, knownSizes, type Labels, numbersOf, type Relation, range, ShapeUnknown, type Site, SMALL, sizesOf } from './relation.ts';
-import { add, divide, divideExactly, equal, hint, isStatic, keyOf, multiply, product, type Size, subtract } from './size.ts';
+import { add, divide, divideExactly, equal, hint, isNeverNegative, isStatic, keyOf, multiply, opaque, product, type Size, signOf, subtract } from './size.ts';
 
 /** Reshape: 0 keeps a size (unless allowzero), −1 takes what is left. */
 export function reshape(site: Site): Relation {
@@ -42,6 +42,7 @@ export function squeeze(site: Site): Labels {
   const dims = site.dims(0);
   const labels = range(dims.length);
   const given = site.has(1) ? numbersOf(site, 1) : site.ints('axes');
+  if (given === undefined && site.exact && !dims.every(isStatic)) throw new ShapeUnknown('Squeeze without axes of sizes that depend on the input');
   const axes = new Set(given === undefined ? labels.flatMap((_, i) => (dims[i] === 1 ? [i] : [])) : given.map((axis) => at(axis, dims.length)));
   return { kind: 'labels', inputs: [labels, null].slice(0, site.flat.inputs.length), outputs: [labels.filter((_, i) => !axes.has(i))] };
 }
@@ -65,6 +66,8 @@ export function expand(site: Site): Labels {
   const sizes = new Map<string, Size>();
   const input = dims.map((size, i) => {
     const wanted = shape[i + shape.length - dims.length] ?? 1;
+    // what depends on the input is stretched for one input and not for another, or is what is wanted
+    if (site.exact && !isStatic(size) && wanted !== 1) sizes.set(`d${i + rank - dims.length}`, wanted);
     return size === 1 && wanted !== 1 ? '' : `d${i + rank - dims.length}`;
   });
   range(rank).forEach((label, d) => {
@@ -121,26 +124,43 @@ export function slice(site: Site): Relation {
       ranges[axis] = { start: site.fresh(`start${axis}`, 0), end: site.fresh(`end${axis}`, hint(size)), step };
       return;
     }
-    const clamped = step > 0 ? { start: clampTo(start, size), end: clampTo(end, size) } : null;
+    const clamped = step > 0 ? { start: clampTo(site, start, size), end: clampTo(site, end, size) } : null;
     if (clamped === null) {
+      if (site.exact && ![start, end, size].every(isStatic)) throw new ShapeUnknown('Slice with a negative step');
       const whole = hint(start) <= -1 - 1e9 || hint(start) === -1 || hint(start) >= hint(size) - 1;
       if (!whole || step !== -1 || hint(end) > -hint(size)) throw new ShapeUnknown('Slice with a negative step');
       ranges[axis] = { start: 0, end: size, step };
       return;
     }
-    const length = subtract(clamped.end, clamped.start);
-    const count = step === 1 ? length : divide(add(length, step - 1), step);
-    out[axis] = hint(count) < 0 ? 0 : count;
+    out[axis] = countOf(site, clamped.start, clamped.end, step);
     ranges[axis] = clamped.start === 0 && step === 1 && equal(clamped.end, size) ? null : { ...clamped, step };
   });
   return { kind: 'slice', ranges, outputs: [out] };
 }
 
 /** A Slice bound as 0…size: negative ones count from the end, those beyond are cut. */
-function clampTo(bound: Size, size: Size): Size {
+function clampTo(site: Site, bound: Size, size: Size): Size {
+  if (site.exact && !isStatic(subtract(bound, size)) && !(isStatic(bound) && isStatic(size))) return exactBound(bound, size);
   const from = hint(bound) < 0 ? add(bound, size) : bound;
   if (hint(from) < 0) return 0;
   return hint(from) >= hint(size) && !equal(from, size) ? size : from;
+}
+
+/** The same where the signs do not depend on the input; else a function of its own. */
+function exactBound(bound: Size, size: Size): Size {
+  const isBehind = isNeverNegative(bound);
+  const from = isBehind ? bound : signOf(bound) === -1 ? add(bound, size) : null;
+  if (from !== null && isNeverNegative(from) && isNeverNegative(subtract(size, from))) return from;
+  if (isBehind && isNeverNegative(subtract(bound, size))) return size;
+  return opaque('bound', [bound, size], (x, n) => Math.min(n, Math.max(0, x < 0 ? x + n : x)));
+}
+
+/** How many indices lie between two bounds. */
+function countOf(site: Site, start: Size, end: Size, step: number): Size {
+  const length = subtract(end, start);
+  if (site.exact && start !== 0 && !site.isLength(length)) return opaque('cut', [start, end, step], (a, b, by) => Math.max(0, Math.ceil((b - a) / by)));
+  const count = step === 1 ? length : divide(add(length, step - 1), step);
+  return hint(count) < 0 ? 0 : count;
 }
 
 /** Gather: constant indices cut the dimension, computed ones look rows up. */

@@ -142,9 +142,10 @@ export function divide(terms: Terms, dividend: Scaled, divisor: Scaled, dims: Di
   return scaled(refOf(terms.make('Quotient', '', [scaled(above.ref), scaled(below.ref)], dims)), scale);
 }
 
-/** A square root; of a product of squares, nothing is known of the sign, so it stays. */
+/** A square root; of a product of squares, nothing is known of the sign, so it stays. A negative factor stays inside. */
 export function squareRoot(terms: Terms, { ref, scale }: Scaled, dims: Dims): Scaled {
-  return scaled(refOf(terms.make('Sqrt', '', [scaled(ref)], dims)), power(scale, 0.5));
+  const sign = isNegative(scale) ? scaleFrom(-1) : ONE;
+  return scaled(refOf(terms.make('Sqrt', '', [scaled(ref, sign)], dims)), power(times(scale, sign), 0.5));
 }
 
 /** The sum over dimensions, which stay with size 1; null when it is zero: the mean of what is centred. */
@@ -187,11 +188,11 @@ function isSquare(square: Scaled, { ref }: Scaled): boolean {
 /** Recognises c / √(1 + r·Σc²), where c is a factor of the dividend. */
 function asNorm(terms: Terms, above: Scaled, root: Ref, dims: Dims): Scaled | null {
   const [under] = root.base.operands;
-  if (!isWhole(root, 'Sqrt') || under === undefined || !isWhole(under.ref, 'Sum') || under.ref.base.operands.length !== 2) return null;
+  if (!isWhole(root, 'Sqrt') || under === undefined || under.scale !== ONE || !isWhole(under.ref, 'Sum') || under.ref.base.operands.length !== 2) return null;
   const one = under.ref.base.operands.find((part) => part.ref.base.op === '1');
   const squares = under.ref.base.operands.find((part) => isWhole(part.ref, 'ReduceSum'));
   const [square] = squares?.ref.base.operands ?? [];
-  if (one === undefined || squares === undefined || square === undefined) return null;
+  if (one === undefined || squares === undefined || square === undefined || isNegative(one.scale) || isNegative(squares.scale)) return null;
   const axes = squares.ref.base.attributes;
   const parts = isWhole(above.ref, 'Product') ? above.ref.base.operands : [above];
   const own = [above, ...parts].find((part) => isSquare(square, part));

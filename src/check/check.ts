@@ -15,7 +15,19 @@ import { blame } from './blame.ts';
 import { startContext } from './context.ts';
 import { countOther, dimText, isSame, Kind } from './dim.ts';
 import { type CheckResult, type Finding, refuted, unproved } from './findings.ts';
-import { compareOutputs, corrected, difference, newInputs, type Outputs, oldInputs, pairOutputs, type Supposed, supposeInputs } from './interface.ts';
+import {
+  compareOutputs,
+  corrected,
+  difference,
+  interfaceFindings,
+  newInputs,
+  type Outputs,
+  oldInputs,
+  pairOutputs,
+  type Supposed,
+  supposeInputs,
+} from './interface.ts';
+import { functionText } from './node-text.ts';
 import { prepare, type Side } from './prepare.ts';
 import { walk } from './walk.ts';
 
@@ -56,7 +68,9 @@ function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {
     const open = compared.findings;
     const all: readonly Finding[] = [
       ...opsetFindings(old, now),
+      ...functionFindings(before, after),
       ...sizeFindings(before, after),
+      ...interfaceFindings(ctx, before, after, inputs, supposed, outputs),
       ...first.findings,
       ...(open.length === 0 ? [] : blame(after, newValues, open, (name) => oldValues.get(outputs.pairs.find((pair) => pair.now === name)?.old ?? ''))),
     ];
@@ -77,10 +91,20 @@ function opsetFindings(old: Model, now: Model): Finding[] {
   const imported = (model: Model): Map<string, number> =>
     new Map(model.opsetImports.map(({ domain }) => [domain === 'ai.onnx' ? '' : domain, opsetVersion(model, domain)]));
   const [before, after] = [imported(old), imported(now)];
-  return [...after].flatMap(([domain, version]): Finding[] => {
+  const format = old.irVersion === now.irVersion ? [] : [refuted('model', `IR version ${old.irVersion} became ${now.irVersion}`)];
+  const opsets = [...new Map([['', 0], ...after])].flatMap(([domain, version]): Finding[] => {
     const was = before.get(domain);
     return was === undefined || was === version ? [] : [refuted('model', `opset ${was}${domain === '' ? '' : ` of ${domain}`} became ${version}`)];
   });
+  return [...format, ...opsets];
+}
+
+/** Functions that are called as a whole, since they are written for other versions of operators than the graph, must be the same. */
+function functionFindings({ flat: before }: Side, { flat: after }: Side): Finding[] {
+  const bodies = (flat: Side['flat']): Map<string, string> =>
+    new Map(flat.model.functions.map((own) => [[own.domain, own.name, own.overload].join('.'), functionText(own)]));
+  const old = bodies(before);
+  return [...bodies(after)].flatMap(([name, body]) => (old.has(name) && old.get(name) !== body ? [refuted(`function ${name}`, 'its body changed')] : []));
 }
 
 /** Input sizes that must be equal for the new graph to run must be so for the old one too. */
@@ -90,17 +114,20 @@ function sizeFindings(before: Side, after: Side): Finding[] {
   );
   return [...after.facts.bindings].flatMap(([name, size]): Finding[] => {
     const known = before.facts.bindings.get(name);
-    if (!declared.has(name) || (known !== undefined && equal(known, size))) return [];
+    if ((!declared.has(name) && !isFunction(after, name)) || (known !== undefined && equal(known, size))) return [];
     return [unproved(`size ${name}`, `would have to be ${keyOf(size)} in the new graph`)];
   });
 }
+
+/** A function of sizes of inputs. */
+const isFunction = ({ facts }: Side, name: string): boolean => name.includes('(') && ![...facts.runSizes].some((own) => name.includes(own));
 
 /** What a proof takes for granted. */
 const assumptions = (before: Side): readonly string[] => [
   'values that are computed are finite numbers, and divisors are not zero',
   'dimensions of inputs are at least 1',
   'the new graph runs: shapes of what is new fit each other',
-  ...[...before.facts.bindings].filter(([name]) => !name.includes('#')).map(([name, size]) => `${name} = ${keyOf(size)}, as the old graph needs`),
+  ...[...before.facts.bindings].filter(([name]) => !before.facts.runSizes.has(name)).map(([name, size]) => `${name} = ${keyOf(size)}, as the old graph needs`),
 ];
 
 /** What inputs that became wider are supposed to hold; what a step hands on then fulfils it. */

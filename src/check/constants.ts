@@ -6,6 +6,7 @@ import type { Context } from './context.ts';
 import { type Dim, flat, indexMap, Kind, mappedDim, oldSize, sameDim, withKinds } from './dim.ts';
 import { numbersConstant, SMALL } from './elements.ts';
 import { rounded } from './fold.ts';
+import { isFloatType } from './numbers.ts';
 import { isOne, numberOf, ONE, type Scale } from './scale.ts';
 import { AS_IS, epsilonOf, gridOf, type Stored, scan } from './scan.ts';
 import { fitted, type Ref, refOf, type Scaled, scaled, viewed } from './term.ts';
@@ -26,6 +27,13 @@ export interface NearMiss {
 }
 
 const sizesOf = (ref: Ref): readonly number[] => viewSizes(ref.view).map((size) => (isStatic(size) ? size : 0));
+
+/** True for a view of all elements of a constant. */
+const isAll = (ref: Ref): boolean => {
+  const parts = ref.view.dims.flat().filter((part) => part.step !== 0);
+  const count = parts.reduce((total, part) => total * (isStatic(part.size) ? part.size : NaN), 1);
+  return count === ref.base.constant?.dims.reduce((a, b) => a * b, 1);
+};
 
 /** Dimensions with the kinds that a scan found. */
 const classified = (dims: readonly Dim[], kinds: readonly (Uint8Array | null)[]): readonly Dim[] =>
@@ -62,7 +70,7 @@ export function compare(
   const found = scan(as.now, dims, as.old, as.stored, ignored);
   if (found === null) return null;
   if (found.wrong > 0) return { wrong: found.wrong, compared: found.compared, first: found.firstWrong };
-  if (found.finite) ctx.finite.add(now.base);
+  if (found.finite && isAll(now)) ctx.finite.add(now.base);
   const kinds = as.now === now ? found.kinds : (scan(now, dims, null, AS_IS, ignored)?.kinds ?? found.kinds);
   return { own: scaled(old, scale), dims: classified(dims, kinds), finite: found.finite };
 }
@@ -115,7 +123,7 @@ function restrictedOnce(ctx: Context, now: Ref, dims: readonly Dim[]): Match | n
   }
   const found = scan(now, dims, null);
   if (found === null) return null;
-  if (found.finite) ctx.finite.add(now.base);
+  if (found.finite && isAll(now)) ctx.finite.add(now.base);
   return { own: scaled(knownRef(ctx, old, constant.dtype, data)), dims: classified(dims, found.kinds), finite: found.finite };
 }
 
@@ -172,6 +180,7 @@ function relateOnce(
 ): Match | NearMiss | null {
   const [sizes, oldSizes] = [sizesOf(now), sizesOf(old)];
   if (sizes.length !== oldSizes.length || now.base.constant?.dtype !== old.base.constant?.dtype) return null;
+  if (!isOne(scale) && !isFloatType(now.base.constant?.dtype ?? 0)) return null;
   if (known.some((dim, d) => dim !== null && oldSize(dim) !== oldSizes[d])) return null;
   const options = known.map((dim, d): readonly Dim[] => {
     const [size = 1, before = 1] = [sizes[d], oldSizes[d]];

@@ -55,10 +55,8 @@ export interface Site {
   readonly attributes: string;
   /** The graph input that an operand is, with its dimensions in the order given; null for other operands. */
   inputBehind(operand: number): { readonly name: string; readonly order: readonly number[] } | null;
-  /** False for an operand whose numbers were decided under one assignment of the input sizes. */
+  /** True for an operand whose numbers are known for all inputs, and for one that is missing. */
   isCertain(operand: number): boolean;
-  /** True for an operand whose numbers, as the analysis gives them, hold for all input sizes. */
-  isDecided(operand: number): boolean;
   /** How the node is called in findings. */
   readonly where: string;
 }

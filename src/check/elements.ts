@@ -3,7 +3,7 @@
 import { crc32 } from 'node:zlib';
 import { readInto } from '../onnx/byte-source.ts';
 import { byteCount, elementCount } from '../onnx/data-types.ts';
-import type { ByteSource, Tensor } from '../onnx/ir.ts';
+import { type ByteSource, DataType, type Tensor } from '../onnx/ir.ts';
 import { isNumeric, readNumbers } from '../onnx/tensor.ts';
 
 /** A constant: a stored tensor or one that is computed from stored ones. */
@@ -31,10 +31,14 @@ const BLOCK = 1 << 15;
 /** Constants of more elements are compared, never held. */
 export const SMALL = 1 << 16;
 
-/** A stored tensor as a constant; null for strings and number formats that are not read. */
+/** Types of whole numbers that a double does not always hold exactly. */
+const WIDE: readonly number[] = [DataType.INT64, DataType.UINT64];
+
+/** A stored tensor as a constant; null for strings, number formats that are not read and whole numbers beyond those of a double. */
 export function storedConstant(tensor: Tensor): Constant | null {
   if (!isNumeric(tensor.dataType) || byteCount(tensor.dataType, tensor.dims) !== tensor.data.size) return null;
   const count = elementCount(tensor.dims);
+  if (WIDE.includes(tensor.dataType) && count <= SMALL && !readNumbers(tensor).every((x) => Math.abs(x) < Number.MAX_SAFE_INTEGER)) return null;
   const blocks = blockReader((start, length) => readNumbers(tensor, start, length), count);
   if (count <= SMALL) return { ...numbersConstant(tensor.dims, tensor.dataType, readNumbers(tensor)), stored: tensor };
   return {

@@ -1,5 +1,6 @@
 /** Inputs and outputs of both graphs: which belong together, and what a wider cache holds. */
 import { equal, isStatic, type Size } from '../analysis/size.ts';
+import type { DeclaredDim } from '../onnx/ir.ts';
 import { plain } from './algebra.ts';
 import { cachePairs, isRenumbering, numbered, numberOrder, type Wish } from './caches.ts';
 import type { Context } from './context.ts';
@@ -66,6 +67,37 @@ function widerDim(old: Size, size: Size, oldName: string, name: string): Dim | n
   }
   // sizes without a name of their own are called after their input
   return !isStatic(old) && !isStatic(size) && size.key.replaceAll(name, oldName) === old.key ? sameDim(old) : null;
+}
+
+/**
+ * What a user sees of the new graph beside the numbers: it takes the inputs of the old one, and gives its outputs in their order. Only caches may
+ * be wider, and only caches of new layers be new.
+ */
+export function interfaceFindings(ctx: Context, old: Side, now: Side, inputs: Values, supposed: ReadonlyMap<string, Supposed>, outputs: Outputs): Finding[] {
+  const isCache = (name: string): boolean => {
+    const own = inputs.get(name);
+    return cachePairs(old.flat).has(name) || (own?.kind === 'related' && own.ref.view.dims.length > 2 && ctx.terms.isMultiplied(own.ref.base));
+  };
+  const caches = new Set(old.flat.inputs.flatMap(({ name }) => (isCache(name) ? [numbered(name).pattern] : [])));
+  const fromInputs = now.flat.inputs.flatMap(({ name }): Finding[] => {
+    const own = supposed.get(name);
+    if (own === undefined) return caches.has(numbered(name).pattern) ? [] : [refuted(`input ${name}`, 'is new')];
+    const grown = own.dims?.find((dim) => !isSame(dim));
+    return grown === undefined || isCache(own.old) ? [] : [refuted(`input ${name}`, `grew (${dimText(grown)})`)];
+  });
+  const places = new Map(now.flat.outputs.map(({ name }, i) => [name, i]));
+  const byOld = new Map(outputs.pairs.map((pair) => [pair.old, pair.now]));
+  const order = old.flat.outputs.flatMap(({ name }) => places.get(byOld.get(name) ?? '') ?? []);
+  const moved = order.findIndex((place, i) => i > 0 && place <= (order[i - 1] ?? -1));
+  const known = new Set(outputs.pairs.map((pair) => pair.now));
+  const patterns = new Set(old.flat.outputs.map(({ name }) => numbered(name).pattern));
+  return [
+    ...fromInputs,
+    ...now.flat.outputs.flatMap(({ name }): Finding[] =>
+      known.has(name) || patterns.has(numbered(name).pattern) ? [] : [unproved(`output ${name}`, 'is new')],
+    ),
+    ...(moved < 0 ? [] : [refuted(`output ${old.flat.outputs[moved]?.name}`, 'stands in another place')]),
+  ];
 }
 
 /** What became of cache inputs: which old one each is, and where its elements stand. `found` are those that a walk has found out. */
@@ -156,6 +188,8 @@ export function compareOutputs(
       continue;
     }
     if (was?.type?.elemType !== is.type?.elemType) findings.push(refuted(where, 'its element type changed'));
+    const declared = declaredOtherwise(was?.type?.dims, is.type?.dims, after.get(pair.now));
+    if (declared !== null) findings.push(refuted(where, `declares ${declared}`));
     const [a, b] = [before.get(pair.old), after.get(pair.now)];
     const problem = difference(ctx, where, a, b, pair.cache !== null);
     if (problem !== null) findings.push(problem);
@@ -181,12 +215,26 @@ function handedOn(past: readonly Dim[], present: readonly Dim[]): readonly Dim[]
   return dims.includes(null) ? null : weaker ? (dims as readonly Dim[]) : 'same';
 }
 
+/** A declared size that is another one than before, though the value did not grow there. */
+function declaredOtherwise(was: Declared, is: Declared, value: Value | undefined): string | null {
+  if (was == null || is == null) return null;
+  if (was.length !== is.length) return `${is.length} dimensions instead of ${was.length}`;
+  const d = was.findIndex((size, i) => {
+    const grown = value?.kind === 'related' && !isSame(value.dims[i] ?? []);
+    return !grown && typeof size === 'number' && typeof is[i] === 'number' && size !== is[i];
+  });
+  return d < 0 ? null : `size ${is[d]} instead of ${was[d]} in dimension ${d}`;
+}
+type Declared = readonly DeclaredDim[] | null | undefined;
+
+const isSameShape = (a: readonly Size[], b: readonly Size[]): boolean => a.length === b.length && a.every((size, d) => equal(size, b[d] ?? 0));
+
 /** How an output differs from the old one; null when it does not. */
 export function difference(ctx: Context, where: string, before: Value | undefined, after: Value | undefined, isCache: boolean): Finding | null {
-  if (before?.kind === 'zero' && after?.kind === 'zero') return null;
+  if (before?.kind === 'zero' && after?.kind === 'zero') return isSameShape(before.sizes, after.sizes) ? null : refuted(where, 'has another shape');
   if (before?.kind !== 'related' || after?.kind !== 'related' || before.ref.key !== after.ref.key) return unproved(where, 'is not shown to be the old output');
   if (before.scale.key !== after.scale.key) return refuted(where, `is ${scaleText(after.scale)} where the old output is ${scaleText(before.scale)}`);
   const grown = after.dims.findIndex((dim) => !isSame(dim));
-  if (grown < 0 || isCache || ctx.terms.isMultiplied(after.ref.base)) return null;
+  if (grown < 0 || isCache || (after.dims.length > 3 && ctx.terms.isMultiplied(after.ref.base))) return null;
   return unproved(where, `dimension ${grown} grew (${dimText(after.dims[grown] ?? [])})`);
 }

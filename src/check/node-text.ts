@@ -1,7 +1,7 @@
 /** What a node says besides its operands, as text: two nodes of one operator with one text compute the same of the same operands. */
 import { createHash } from 'node:crypto';
 import type { FlatNode } from '../onnx/graph.ts';
-import type { Attribute, ByteSource, Graph, Node, Origin, Tensor } from '../onnx/ir.ts';
+import type { Attribute, ByteSource, FunctionDef, Graph, Node, Origin, Tensor } from '../onnx/ir.ts';
 import { DataType } from '../onnx/ir.ts';
 
 /** All attributes of a node, but those of the names given. Bodies (of `Loop`, `Scan`) are spelled out, names of values included. */
@@ -41,6 +41,17 @@ const nodePart = (node: Node): Part => [
   node.outputs,
   unordered(node.attributes.map(attributePart)),
 ];
+
+/** The body of a function that is called where it cannot be spelled out. */
+export const functionText = (own: FunctionDef): string =>
+  JSON.stringify([
+    own.inputs,
+    own.outputs,
+    own.attributes,
+    unordered(own.attributeDefaults.map(attributePart)),
+    own.nodes.map(nodePart),
+    unordered(own.opsetImports.map(({ domain, version }) => [domain, String(version)])),
+  ]);
 
 const graphPart = (graph: Graph): Part => [
   graph.nodes.map(nodePart),

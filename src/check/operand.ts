@@ -6,6 +6,7 @@ import type { Site } from './context.ts';
 import { type Dim, indexMap, isSame, Kind, mapKinds, mappedDim, newSize, sameDim } from './dim.ts';
 import { type Finding, refuted, unproved } from './findings.ts';
 import { numbersOf } from './fold.ts';
+import { isFloatType } from './numbers.ts';
 import { numberOf, ONE, over, type Scale, scaleFrom, times } from './scale.ts';
 import { type Ref, type Scaled, scaled, type Term } from './term.ts';
 import { type Free, free, isConstant, type Related, related, scaledOf } from './value.ts';
@@ -232,6 +233,8 @@ function uniformScale(site: Site, family: Family, data: readonly Scaled[], ref: 
   const { dtype = 1, shifted = null } = ref.base.constant ?? {};
   const fits = (scale: Scale): boolean => {
     const number = numberOf(scale);
+    // whole numbers are no rounded corrections
+    if (!isFloatType(dtype)) return false;
     if (shifted !== null) return Math.abs(number - value) <= 2 ** -22 * Math.abs(number);
     return isRounded(dtype, value, number);
   };

@@ -1,5 +1,5 @@
 /** Walking over a graph node by node: what each value is, in terms of the old graph. */
-import { attributesOf, unknown } from '../analysis/relation.ts';
+import { attributesOf, type Element, unknown } from '../analysis/relation.ts';
 import { isStatic, keyOf, type Size } from '../analysis/size.ts';
 import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
 import { plain } from './algebra.ts';
@@ -38,20 +38,14 @@ export function walk(ctx: Context, given: Side, inputs: Values, isNew: boolean):
     return made;
   };
   const behind = new Map<string, Behind>(flat.inputs.map(({ name }) => [name, { name, order: (facts.values.get(name)?.dims ?? []).map((_, d) => d) }]));
-  // numbers that are the same for all inputs, or the old graph's own, also side by side
-  const unsettled = new Set(side.uncertain);
-  const isSettled = (name: string): boolean => !unsettled.has(name);
   for (const node of flat.nodes) {
     if (flat.constants.has(node.outputs[0] ?? '')) continue;
     sizes.enter(node);
     const operands = node.inputs.map(valueOf);
-    const found = evaluate(ctx, side, node, operands, isNew, (name) => behind.get(name) ?? null, isSettled);
+    const found = evaluate(ctx, side, node, operands, isNew, (name) => behind.get(name) ?? null);
     // in the old graph nothing is new: a value is a term or not understood
     const results = isNew ? found : found.map((own) => (own.kind === 'related' && !isExact(own) ? free() : own));
     sizes.learn(node, results);
-    if (isNew)
-      for (const [o, output] of node.outputs.entries())
-        if (isOldNumber(results[o]) || (HANDED_ON.has(node.op) && node.inputs.every(isSettled))) unsettled.delete(output);
     node.outputs.forEach((output, o) => {
       const value = results[o];
       if (output === '' || value === undefined) return;
@@ -96,7 +90,6 @@ function evaluate(
   operands: readonly (Value | null)[],
   isNew: boolean,
   behind: (name: string) => Behind | null,
-  isSettled: (name: string) => boolean,
 ): readonly Value[] {
   const { facts } = side;
   const sizes = node.outputs.map((name) => facts.values.get(name)?.dims ?? null);
@@ -104,7 +97,13 @@ function evaluate(
   if (numbers.every((own) => own !== null)) return numbers as Value[];
   const [x] = operands;
   if (isAlias(node, facts) && x != null && node.outputs.slice(1).every((name) => name === '')) return [x];
-  if (node.op === 'Cast' && x != null && facts.values.get(node.inputs[0] ?? '')?.dtype === facts.values.get(node.outputs[0] ?? '')?.dtype) return [x];
+  if (
+    node.op === 'Cast' &&
+    x != null &&
+    side.isTyped(node.inputs[0] ?? '') &&
+    facts.values.get(node.inputs[0] ?? '')?.dtype === facts.values.get(node.outputs[0] ?? '')?.dtype
+  )
+    return [x];
   const folded = foldedValue(ctx, side, node, operands);
   if (folded !== null) return [folded];
   const site: Site = {
@@ -116,18 +115,16 @@ function evaluate(
     operands,
     sizes,
     attributes: attributesText(node),
-    isCertain: (operand) => isSettled(node.inputs[operand] ?? ''),
-    isDecided: (operand) => !side.uncertain.has(node.inputs[operand] ?? ''),
+    isCertain: (operand) => (node.inputs[operand] ?? '') === '' || facts.elements(node.inputs[operand] ?? '')?.every(isCertain) === true,
     inputBehind: (operand) => behind(node.inputs[operand] ?? ''),
     where: nodeLabel(node),
   };
   // where an operand is unknown already, the cause is there
   const cause = operands.some((own) => own?.kind === 'free');
   const found = ruleFor(node)(site).map((own): Value => (cause && own.kind === 'free' ? free() : own));
-  const results =
-    isNew && !MOVES.has(node.op) && operands.some((own) => isInfinite(ctx, own))
-      ? found.map(() => free(refuted(nodeLabel(node), `${node.op}: a new parameter is not finite`)))
-      : found;
+  const isBroken =
+    isNew && !MOVES.has(node.op) && operands.some((own) => isInfinite(ctx, own) || (isNotFinite(own) && found.some(({ kind }) => kind === 'zero')));
+  const results = isBroken ? found.map(() => free(refuted(nodeLabel(node), `${node.op}: a new parameter is not finite`))) : found;
   return node.outputs.map((name, o) => {
     const value = results[o] ?? free();
     if (name !== '' && numbers[o] != null) return numbers[o];
@@ -144,11 +141,16 @@ function constantValue(ctx: Context, { flat, facts }: Side, name: string): Value
   return exactly(scaled(refOf(ctx.terms.constant(constant))));
 }
 
+/** A number that depends on nothing but the sizes of inputs. */
+const isCertain = ({ value }: Element): boolean => value !== null;
+/** A number that is read exactly: larger ones are cut when a file is read. */
+const isSafe = ({ value }: Element): boolean => value === null || !isStatic(value) || Math.abs(value) < Number.MAX_SAFE_INTEGER;
+
 /** Sizes and indices that a graph computes: known for all inputs, so their content says what they are. */
-function numbersValue(ctx: Context, { facts, uncertain }: Side, name: string): Value | null {
+function numbersValue(ctx: Context, { facts }: Side, name: string): Value | null {
   const own = facts.values.get(name);
   const elements = own?.elements ?? null;
-  if (own?.dims == null || elements === null || isFloatType(own.dtype) || uncertain.has(name) || elements.some((e) => e.value === null)) return null;
+  if (own?.dims == null || elements === null || isFloatType(own.dtype) || !elements.every((e) => isCertain(e) && isSafe(e))) return null;
   const values = elements.map((e) => e.value as Size);
   if (values.every(isStatic) && own.dims.every(isStatic))
     return exactly(scaled(refOf(ctx.terms.constant(numbersConstant(own.dims as readonly number[], own.dtype, Float64Array.from(values as number[]))))));
@@ -168,23 +170,19 @@ function foldedValue(ctx: Context, { facts }: Side, node: FlatNode, operands: re
   return made === null ? null : exactly(scaled(refOf(ctx.terms.constant(made))));
 }
 
-/** Operators that put numbers beside each other or take some of them. */
-const HANDED_ON = new Set(['Concat', 'Gather', 'Slice', 'Unsqueeze', 'Squeeze', 'Reshape', 'Cast', 'Identity']);
-const isOldNumber = (value: Value | undefined): boolean => value?.kind === 'related' && value.ref.base.old && isExact(value);
-
 /** Operators that only hand elements on. */
 const MOVES = new Set(['Reshape', 'Flatten', 'Transpose', 'Squeeze', 'Unsqueeze', 'Expand', 'Slice', 'Split', 'Concat', 'If', 'Shape', 'Size']);
 
 /** Operators behind which the elements of a cut dimension are still those that were cut. */
 const PASSES = new Set(['Reshape', 'Transpose', 'Squeeze', 'Unsqueeze', 'Gather', 'Slice', 'Split']);
 
-/** A new constant with infinite elements that are not shown to be old ones: zero times such a number is no zero. */
+/** A constant with infinite elements: zero times such a number is no zero. */
+const isNotFinite = (value: Value | null): boolean =>
+  isConstant(value ?? undefined) && value?.kind === 'related' && value.ref.base.constant?.isFinite() === false;
+
+/** A new one, whose infinite elements are not shown to be old ones. */
 const isInfinite = (ctx: Context, value: Value | null): boolean =>
-  isConstant(value ?? undefined) &&
-  value?.kind === 'related' &&
-  !value.ref.base.old &&
-  !ctx.finite.has(value.ref.base) &&
-  value.ref.base.constant?.isFinite() === false;
+  value?.kind === 'related' && !value.ref.base.old && !ctx.finite.has(value.ref.base) && isNotFinite(value);
 
 /** A small piece of a constant is a constant of its own: it may be the same everywhere, or zero. */
 function cutConstant(ctx: Context, value: Value): Value {

@@ -41,6 +41,8 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
     return {
       flat: node,
       opset: node.node.domain === '' ? opset : 1,
+      exact: false,
+      isLength: () => false,
       has: (i) => (node.inputs[i] ?? '') !== '',
       dims: (i) => {
         const name = node.inputs[i] ?? '';

@@ -42,8 +42,9 @@ function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | F
   const before = old.facts.relations.get(old.node);
   if (before?.kind !== 'labels') return stop('the old block is not understood');
   if (attributesText(site.node, MEASURED) !== attributesText(old.node, MEASURED)) return stop('its attributes changed');
+  // attributes are float32 numbers
   for (const [name, value] of before.keeps ?? [])
-    if (Math.abs((relation.keeps?.get(name) ?? NaN) / value - 1) > 1e-6)
+    if (Math.fround(relation.keeps?.get(name) ?? NaN) !== Math.fround(value))
       return refuted(site.where, `${site.node.op}: its ${name} changed from ${value} to ${relation.keeps?.get(name)}`);
   const sizes = { now: labelSizes(site.facts, site.node, relation), old: labelSizes(old.facts, old.node, before) };
   const places = new Map<string, Place[]>();
@@ -90,7 +91,16 @@ function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | F
     joined.set(label, dim);
   }
   const caches = readCaches(site, relation, old, joined);
-  for (const [i, value] of caches) for (const [d, dim] of value.dims.entries()) record(places, relation, sizes, relation.inputs[i]?.[d] ?? '', dim, i, d);
+  for (const [i, value] of caches) {
+    const wanted = old.operands[i];
+    if (value.ref.key !== wanted?.ref.key || value.scale.key !== wanted.scale.key) return stop(`operand ${i} is not that of the old block`);
+    const labels = relation.inputs[i];
+    if (labels == null && !isExact(value)) return stop(`operand ${i} grew`);
+    for (const [d, dim] of value.dims.entries()) {
+      const problem = record(places, relation, sizes, labels?.[d] ?? '', dim, i, d);
+      if (problem !== null) return stop(problem);
+    }
+  }
   for (const [label, own] of places) places.set(label, closedUnderRotation(relation, sizes.now, label, own));
   const problem = scoreProblem(site, relation, places);
   if (problem !== null) return problem;

@@ -96,7 +96,7 @@ function cutsOf(site: Site, x: Related): readonly Cut[] {
   const numbers = (input: number, name: string): readonly (Size | null)[] | undefined =>
     input < node.inputs.length ? facts.elements(node.inputs[input] ?? '')?.map((e) => e.value) : own.ints(name);
   const [starts, ends, axes] = [numbers(1, 'starts'), numbers(2, 'ends'), numbers(3, 'axes')];
-  const certain = [1, 2, 3, 4].every((operand) => operand >= node.inputs.length || site.isDecided(operand));
+  const certain = [1, 2, 3, 4].every((operand) => operand >= node.inputs.length || site.isCertain(operand));
   return x.dims.map((dim, d): Cut => {
     const at = axes === undefined ? d : axes.findIndex((axis) => axis === d || axis === d - x.dims.length);
     if (axes !== undefined ? at < 0 && axes.every((axis) => axis !== null) : starts !== undefined && d >= starts.length) return 'whole';

@@ -139,7 +139,10 @@ function isMeanOf(value: Value, data: readonly Related[], axis: number): boolean
   if (value.kind !== 'related') return false;
   const [from] = value.ref.base.operands;
   if (value.ref.base.op !== 'ReduceSum' || from === undefined || value.ref.base.attributes !== String(axis)) return false;
-  return data.some((own) => {
+  // of several joined values the mean of one is not that of all
+  const others = data.filter((own) => own.ref.base.op !== 'ReduceSum' || own.ref.base.operands[0]?.ref.key !== from.ref.key);
+  if (others.length !== 1) return false;
+  return others.some((own) => {
     const count = oldSize(own.dims[axis] ?? []);
     return own.ref.key === from.ref.key && isStatic(count) && over(own.scale, scaleFrom(count)).key === value.scale.key;
   });
@@ -308,10 +311,14 @@ function fittedBranches(site: Site, values: readonly (Value | null)[]): readonly
   });
 }
 
+/** True where the file names the branch that is taken for true first. */
+const thenFirst = (site: Site): boolean => site.node.node.attributes.find((own) => own.kind === 'graph')?.name === 'then_branch';
+
 /** If: both branches must hold the old elements at the same places. */
 export const choice: Rule = (site) => {
-  const [condition, ...values] = site.operands;
+  const [condition, ...listed] = site.operands;
   const count = site.node.outputs.length;
+  const values = thenFirst(site) ? listed : [...listed.slice(count), ...listed.slice(0, count)];
   if (condition?.kind !== 'related' || !isExact(condition)) return site.sizes.map(() => missing(site, 'its condition is not that of the old graph'));
   return site.sizes.map((sizes, o) => {
     const own = fittedBranches(

@@ -223,7 +223,7 @@ function sumProblem(site: Site, parts: readonly Part[], label: string): Finding 
   if (others.some((own) => align(a, own) === null))
     return unproved(site.where, `${site.node.op}: sums over elements that stand at different places (${label})`);
   if (b === undefined) return unproved(site.where, `${site.node.op}: sums one operand over ${countNew(a)} new elements`);
-  const pairs = align(a, b);
+  const pairs = dims.slice(2).every((other) => align(a, other) !== null) ? align(a, b) : null;
   if (pairs === null)
     return unproved(site.where, `${site.node.op}: sums over elements that stand at different places (${dimText(a)} and ${dimText(b)}, ${label})`);
   const open = pairs.reduce((sum, [x, y]) => {

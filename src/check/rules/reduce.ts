@@ -1,12 +1,12 @@
 /** Sums, means and searches over dimensions. */
 import { isStatic, product, type Size } from '../../analysis/size.ts';
-import { multiply, plain, rootOf, squareRoot, sum, sumOver } from '../algebra.ts';
+import { multiply, nothing, plain, rootOf, squareRoot, sum, sumOver } from '../algebra.ts';
 import type { Rule, Site } from '../context.ts';
 import { countNew, countOther, type Dim, isSame, isZeroBesideOld, Kind, mapKinds, newSize, oldSize } from '../dim.ts';
 import { unproved } from '../findings.ts';
 import { isFloat } from '../numbers.ts';
 import { ONE, over, type Scale, scaleFrom, times } from '../scale.ts';
-import { type Scaled, scaled, viewed } from '../term.ts';
+import { fitted, type Scaled, scaled, viewed } from '../term.ts';
 import { free, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
 import { permuted } from '../view.ts';
 
@@ -39,8 +39,8 @@ const zeroKinds = (kind: number): number => (isZeroBesideOld(kind) ? kind : Kind
 function reduced(site: Site, x: Related, axes: readonly number[], keeps: boolean, sizes: readonly Size[]): Value {
   const { terms } = site.ctx;
   const { op } = site.node;
-  // the mean of whole numbers drops what is left over
-  const isSum = op === 'ReduceMean' && !isFloat(site) ? undefined : SUMS[op];
+  // quotients and roots of whole numbers are cut
+  const isSum = isFloat(site) || op === 'ReduceSum' || op === 'ReduceSumSquare' ? SUMS[op] : undefined;
   const kinds = isSum !== undefined && (op === 'ReduceSum' || op === 'ReduceMean') ? linearKinds : zeroKinds;
   const dims = x.dims.map((dim, d): Dim => (axes.includes(d) ? [] : mapKinds(dim, kinds)));
   const inner = dims.map(oldSize);
@@ -52,7 +52,9 @@ function reduced(site: Site, x: Related, axes: readonly number[], keeps: boolean
   else own = sumWithNew(site, x, added, axes, summed, inner);
   if (own === undefined)
     return free(unproved(site.where, `${op}: over ${summed.reduce((total, dim) => total + countNew(dim), 0)} new elements that are not zero`));
-  if (own === null) return zeros(sizes);
+  if (own === null && dims.every((dim) => countOther(dim, Kind.ZERO) === 0)) return zeros(sizes);
+  // at old places the sum over what is centred is zero; at new ones that is not said
+  own ??= scaled(fitted(nothing(terms).ref, inner) ?? nothing(terms).ref);
   if (op === 'ReduceL2') own = squareRoot(terms, own, inner);
   if (keeps) return related(own, dims);
   const left = dims.map((_, d) => d).filter((d) => !axes.includes(d));

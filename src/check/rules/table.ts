@@ -114,5 +114,5 @@ export function ruleFor(node: FlatNode): Rule {
   const own = RULES[node.op];
   if (own !== undefined) return own;
   const zero = ruleOf(node.op)?.zero;
-  return BY_ELEMENT.has(node.op) || (zero !== undefined && POINTWISE.has(zero)) ? pointwise : general;
+  return BY_ELEMENT.has(node.op) || (zero !== undefined && POINTWISE.has(zero) && node.op !== 'TensorScatter') ? pointwise : general;
 }
