@@ -199,15 +199,16 @@ export function opaque(name: string, args: readonly Size[], apply: (...args: num
   return args.every(isStatic) ? value : single(`${name}(${args.map((arg) => keyOf(arg).replaceAll(TIMES, '*')).join(',')})`, { hint: value, args, apply });
 }
 
-/** Replaces an input dimension by another size, inside functions too. */
+/** Replaces an input dimension or a function by another size, inside functions too. */
 export const substitute = (size: Size, name: string, by: Size): Size => replaced(size, (own) => (own === name ? by : undefined));
 
-/** Replaces those input dimensions for which there is another size, inside functions too; `value` is what a dimension is under the small assignment. */
+/** Replaces those input dimensions and functions for which there is another size, inside functions too; `value` is what a dimension is under the small assignment. */
 export function replaced(size: Size, by: (name: string, value: number) => Size | undefined): Size {
   if (typeof size === 'number') return size;
   const valueOf = (atomName: string): Size => {
     const atom = size.atoms.get(atomName);
-    if (atom?.apply === undefined) return by(atomName, atom?.hint ?? 1) ?? single(atomName, atom ?? { hint: 1, args: [] });
+    const other = by(atomName, atom?.hint ?? 1);
+    if (other !== undefined || atom?.apply === undefined) return other ?? single(atomName, atom ?? { hint: 1, args: [] });
     const [of = 0, ...others] = atom.args.map((arg) => replaced(arg, by));
     const kind = atomName.slice(0, atomName.indexOf('('));
     return kind === 'div' ? divide(of, others[0] ?? 1) : opaque(kind, [of, ...others], atom.apply);
