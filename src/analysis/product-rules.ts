@@ -58,7 +58,7 @@ export const reduction = (zero: Zero, inputSince = 18, fn?: (values: readonly Si
   relate: (site) => {
     const axes = new Set(reducedAxes(site, inputSince));
     const labels = range(site.dims(0).length);
-    const keep = site.int('keepdims', 1) !== 0;
+    const keep = site.int('keepdims', 1) === 1;
     const out = labels.flatMap((label, i) => (axes.has(i) ? (keep ? [`one${i}`] : []) : [label]));
     return {
       kind: 'labels',
@@ -81,7 +81,7 @@ export const arg: OpRule = {
   relate: (site) => {
     const labels = range(site.dims(0).length);
     const axis = at(site.int('axis', 0), labels.length);
-    const out = labels.flatMap((label, i) => (i === axis ? (site.int('keepdims', 1) !== 0 ? ['one'] : []) : [label]));
+    const out = labels.flatMap((label, i) => (i === axis ? (site.int('keepdims', 1) === 1 ? ['one'] : []) : [label]));
     return { kind: 'labels', inputs: [labels], outputs: [out], sizes: new Map([['one', 1]]) };
   },
   zero: 'never',

@@ -178,6 +178,12 @@ export function at(axis: number, rank: number): number {
   return from;
 }
 
+/** The same for an operator that the runtime refuses to run over a dimension that is not there. */
+export function axisOf(axis: number, rank: number): number {
+  if (axis < -rank || axis >= rank) throw new ShapeUnknown(`there is no dimension ${axis}`);
+  return at(axis, rank);
+}
+
 /** Elements of a tensor that are followed: shapes, indices, grids of a head's width. */
 export const SMALL = 1024;
 

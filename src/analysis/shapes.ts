@@ -57,6 +57,8 @@ export interface Facts {
   elements(value: string): readonly Element[] | null;
   /** Sizes that only a run decides, such as how many elements are not zero. */
   readonly runSizes: ReadonlySet<string>;
+  /** Nodes whose operands do not fit each other: sizes that must be equal and are not, for any input. */
+  readonly conflicts: readonly string[];
   /** Input dimensions that turned out to equal something else. */
   readonly bindings: ReadonlyMap<string, Size>;
 }
@@ -97,6 +99,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
   const versions = new Map<string, number>();
   const declared = new Map([...flat.model.graph.valueInfos, ...flat.outputs].map((info) => [info.name, info]));
   const runSizes = new Set<string>();
+  const conflicts: string[] = [];
   /** Dimensions of values that are computed whatever branch is taken. */
   const lengths = new Set<string>();
   let fresh = 0;
@@ -106,7 +109,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
   for (const node of flat.nodes) {
     if (node.op !== 'Constant' || !values.has(node.outputs[0] ?? '')) visit(node);
   }
-  return { values, relations, elements: elementsOf, runSizes, bindings: new Map(bindings) };
+  return { values, relations, elements: elementsOf, runSizes, conflicts, bindings: new Map(bindings) };
 
   /** What the file says of a value that no rule knows. */
   function declaredDims(name: string): readonly Size[] | null {
@@ -316,6 +319,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
   function merge(node: FlatNode, a: Size, b: Size): Size {
     if (equal(a, b)) return a;
     const key = `${nodeLabel(node)}`;
+    if (isStatic(a) && isStatic(b)) conflicts.push(`${key}: ${a} and ${b}`);
     if (refused.has(key)) return isStatic(b) ? b : a;
     const solved = solve(a, b) ?? (exact ? solveFunction(a, b) : undefined);
     if (solved === undefined) {

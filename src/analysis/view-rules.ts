@@ -1,5 +1,5 @@
 /** Rules of operators that only move elements. Source: the operators' pages at https://onnx.ai/onnx/operators/ */
-import { at, knownSizes, type Labels, numbersOf, type Relation, range, ShapeUnknown, type Site, SMALL, sizesOf } from './relation.ts';
+import { at, axisOf, knownSizes, type Labels, numbersOf, type Relation, range, ShapeUnknown, type Site, SMALL, sizesOf } from './relation.ts';
 import { add, divide, divideExactly, equal, hint, isNeverNegative, isStatic, keyOf, multiply, opaque, product, type Size, signOf, subtract } from './size.ts';
 
 /** Reshape: 0 keeps a size (unless allowzero), −1 takes what is left. */
@@ -34,6 +34,7 @@ export function flattenTo2d(site: Site): Relation {
 export function transpose(site: Site): Labels {
   const labels = range(site.dims(0).length);
   const perm = site.ints('perm') ?? labels.map((_, i) => labels.length - 1 - i);
+  if (!labels.every((_, d) => perm.includes(d)) || perm.length !== labels.length) throw new ShapeUnknown('Transpose to no order of the dimensions');
   return { kind: 'labels', inputs: [labels], outputs: [perm.map((p) => labels[p] ?? '')] };
 }
 
@@ -53,6 +54,8 @@ export function unsqueeze(site: Site): Labels {
   const given = site.has(1) ? numbersOf(site, 1) : (site.ints('axes') ?? []);
   const rank = labels.length + given.length;
   const axes = new Set(given.map((axis) => at(axis, rank)));
+  if (axes.size !== given.length || [...axes].some((axis) => axis < 0 || axis >= rank))
+    throw new ShapeUnknown('Unsqueeze at dimensions that the result does not have');
   let next = 0;
   const out = Array.from({ length: rank }, (_, i) => (axes.has(i) ? `one${i}` : (labels[next++] ?? '')));
   return { kind: 'labels', inputs: [labels, null].slice(0, site.flat.inputs.length), outputs: [out], sizes: new Map([...axes].map((i) => [`one${i}`, 1])) };
@@ -80,7 +83,7 @@ export function expand(site: Site): Labels {
 /** Concat along `axis`. */
 export function concat(site: Site): Relation {
   const shapes = site.flat.inputs.map((_, i) => site.dims(i));
-  const axis = at(site.int('axis', 0), shapes[0]?.length ?? 0);
+  const axis = axisOf(site.int('axis', 0), shapes[0]?.length ?? 0);
   const out = (shapes[0] ?? []).map((size, d) =>
     d === axis ? shapes.reduce<Size>((sum, dims) => add(sum, dims[d] ?? 0), 0) : (shapes.map((dims) => dims[d] ?? 0).find(isStatic) ?? size),
   );
@@ -90,7 +93,7 @@ export function concat(site: Site): Relation {
 /** Split in given or equal parts. */
 export function split(site: Site): Relation {
   const dims = site.dims(0);
-  const axis = at(site.int('axis', 0), dims.length);
+  const axis = axisOf(site.int('axis', 0), dims.length);
   const total = dims[axis] ?? 1;
   const count = site.flat.outputs.length;
   const given = site.has(1) ? sizesOf(site, 1) : site.ints('split');
@@ -167,7 +170,7 @@ function countOf(site: Site, start: Size, end: Size, step: number): Size {
 export function gather(site: Site): Relation {
   const dims = site.dims(0);
   const indices = site.dims(1);
-  const axis = at(site.int('axis', 0), dims.length);
+  const axis = axisOf(site.int('axis', 0), dims.length);
   const elements = site.elements(1);
   const size = dims[axis] ?? 1;
   const known = elements?.map((e) => e.value);

@@ -69,6 +69,7 @@ function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {
     const all: readonly Finding[] = [
       ...opsetFindings(old, now),
       ...functionFindings(before, after),
+      ...fitFindings(before, after),
       ...sizeFindings(before, after),
       ...interfaceFindings(ctx, before, after, inputs, supposed, outputs),
       ...first.findings,
@@ -106,6 +107,10 @@ function functionFindings({ flat: before }: Side, { flat: after }: Side): Findin
   const old = bodies(before);
   return [...bodies(after)].flatMap(([name, body]) => (old.has(name) && old.get(name) !== body ? [refuted(`function ${name}`, 'its body changed')] : []));
 }
+
+/** A graph whose sizes do not fit each other does not run; where the old one is not understood either, nothing is said. */
+const fitFindings = (before: Side, after: Side): Finding[] =>
+  before.facts.conflicts.length > 0 ? [] : after.facts.conflicts.map((where) => refuted(where, 'sizes do not fit each other'));
 
 /** Input sizes that must be equal for the new graph to run must be so for the old one too. */
 function sizeFindings(before: Side, after: Side): Finding[] {

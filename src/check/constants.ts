@@ -123,8 +123,10 @@ function restrictedOnce(ctx: Context, now: Ref, dims: readonly Dim[]): Match | n
   }
   const found = scan(now, dims, null);
   if (found === null) return null;
-  if (found.finite && isAll(now)) ctx.finite.add(now.base);
-  return { own: scaled(knownRef(ctx, old, constant.dtype, data)), dims: classified(dims, found.kinds), finite: found.finite };
+  const ref = knownRef(ctx, old, constant.dtype, data);
+  const finite = found.finite && (ref.base.old || data.every(Number.isFinite));
+  if (finite && isAll(now)) ctx.finite.add(now.base);
+  return { own: scaled(ref), dims: classified(dims, found.kinds), finite };
 }
 
 /** Numbers as a constant that the old graph has, which may lack dimensions of size 1 in front; else as a constant of their own. */

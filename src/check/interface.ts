@@ -188,7 +188,7 @@ export function compareOutputs(
       continue;
     }
     if (was?.type?.elemType !== is.type?.elemType) findings.push(refuted(where, 'its element type changed'));
-    const declared = declaredOtherwise(was?.type?.dims, is.type?.dims, after.get(pair.now));
+    const declared = declaredOtherwise(was?.type?.dims, is.type?.dims, now.facts.values.get(pair.now)?.dims);
     if (declared !== null) findings.push(refuted(where, `declares ${declared}`));
     const [a, b] = [before.get(pair.old), after.get(pair.now)];
     const problem = difference(ctx, where, a, b, pair.cache !== null);
@@ -215,14 +215,11 @@ function handedOn(past: readonly Dim[], present: readonly Dim[]): readonly Dim[]
   return dims.includes(null) ? null : weaker ? (dims as readonly Dim[]) : 'same';
 }
 
-/** A declared size that is another one than before, though the value did not grow there. */
-function declaredOtherwise(was: Declared, is: Declared, value: Value | undefined): string | null {
+/** A declared size that is another one than before and not the one that is computed. */
+function declaredOtherwise(was: Declared, is: Declared, sizes: readonly Size[] | null | undefined): string | null {
   if (was == null || is == null) return null;
   if (was.length !== is.length) return `${is.length} dimensions instead of ${was.length}`;
-  const d = was.findIndex((size, i) => {
-    const grown = value?.kind === 'related' && !isSame(value.dims[i] ?? []);
-    return !grown && typeof size === 'number' && typeof is[i] === 'number' && size !== is[i];
-  });
+  const d = was.findIndex((size, i) => typeof size === 'number' && typeof is[i] === 'number' && size !== is[i] && is[i] !== sizes?.[i]);
   return d < 0 ? null : `size ${is[d]} instead of ${was[d]} in dimension ${d}`;
 }
 type Declared = readonly DeclaredDim[] | null | undefined;

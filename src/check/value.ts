@@ -24,6 +24,8 @@ export interface Zero {
 export interface Free {
   readonly kind: 'free';
   readonly why: Finding | null;
+  /** True where not even that is known. */
+  readonly isOpen: boolean;
 }
 
 export type Value = Related | Zero | Free;
@@ -36,7 +38,7 @@ export const exactly = (own: Scaled): Related =>
     own.ref.view.dims.map((parts) => parts.flatMap((part) => sameDim(part.size))),
   );
 export const zeros = (sizes: readonly Size[]): Zero => ({ kind: 'zero', sizes });
-export const free = (why: Finding | null = null): Free => ({ kind: 'free', why });
+export const free = (why: Finding | null = null, isOpen = false): Free => ({ kind: 'free', why, isOpen });
 
 /** True for a value that is the old one, element by element, but for a factor. */
 export const isExact = (value: Related): boolean => value.dims.every(isSame);

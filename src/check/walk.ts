@@ -38,11 +38,25 @@ export function walk(ctx: Context, given: Side, inputs: Values, isNew: boolean):
     return made;
   };
   const behind = new Map<string, Behind>(flat.inputs.map(({ name }) => [name, { name, order: (facts.values.get(name)?.dims ?? []).map((_, d) => d) }]));
+  /** Values that may hold minus infinity, as masks do, and those that may hold no numbers at all. */
+  const [open, broken] = [new Set<string>(), new Set<string>()];
   for (const node of flat.nodes) {
     if (flat.constants.has(node.outputs[0] ?? '')) continue;
     sizes.enter(node);
     const operands = node.inputs.map(valueOf);
-    const found = evaluate(ctx, side, node, operands, isNew, (name) => behind.get(name) ?? null);
+    const found = evaluate(
+      ctx,
+      side,
+      node,
+      operands,
+      isNew,
+      (name) => behind.get(name) ?? null,
+      (name) => open.has(name) || broken.has(name),
+    );
+    const isOpen = !CLOSES.has(node.op) && (node.inputs.some((name) => open.has(name)) || (MASKS.has(node.op) && operands.some(isNotFinite)));
+    if (node.inputs.some((name) => broken.has(name)) || found.some((own) => own.kind === 'free' && own.isOpen))
+      for (const name of node.outputs) broken.add(name);
+    if (isOpen) for (const output of node.outputs) open.add(output);
     // in the old graph nothing is new: a value is a term or not understood
     const results = isNew ? found : found.map((own) => (own.kind === 'related' && !isExact(own) ? free() : own));
     sizes.learn(node, results);
@@ -90,6 +104,7 @@ function evaluate(
   operands: readonly (Value | null)[],
   isNew: boolean,
   behind: (name: string) => Behind | null,
+  isOpen: (name: string) => boolean,
 ): readonly Value[] {
   const { facts } = side;
   const sizes = node.outputs.map((name) => facts.values.get(name)?.dims ?? null);
@@ -122,9 +137,13 @@ function evaluate(
   // where an operand is unknown already, the cause is there
   const cause = operands.some((own) => own?.kind === 'free');
   const found = ruleFor(node)(site).map((own): Value => (cause && own.kind === 'free' ? free() : own));
+  const isZero = found.some(({ kind }) => kind === 'zero');
   const isBroken =
-    isNew && !MOVES.has(node.op) && operands.some((own) => isInfinite(ctx, own) || (isNotFinite(own) && found.some(({ kind }) => kind === 'zero')));
-  const results = isBroken ? found.map(() => free(refuted(nodeLabel(node), `${node.op}: a new parameter is not finite`))) : found;
+    isNew &&
+    ((!MOVES.has(node.op) && operands.some((own) => isInfinite(ctx, own) || (isZero && isNotFinite(own)))) ||
+      (isZero && !MOVES.has(node.op) && node.inputs.some(isOpen)) ||
+      dividesByZero(node, operands));
+  const results = isBroken ? found.map(() => free(refuted(nodeLabel(node), `${node.op}: what it computes with is not finite`), true)) : found;
   return node.outputs.map((name, o) => {
     const value = results[o] ?? free();
     if (name !== '' && numbers[o] != null) return numbers[o];
@@ -179,6 +198,22 @@ const PASSES = new Set(['Reshape', 'Transpose', 'Squeeze', 'Unsqueeze', 'Gather'
 /** A constant with infinite elements: zero times such a number is no zero. */
 const isNotFinite = (value: Value | null): boolean =>
   isConstant(value ?? undefined) && value?.kind === 'related' && value.ref.base.constant?.isFinite() === false;
+
+/** Operators in which masks of minus infinity meet other values; weights of products are compared element by element. */
+const MASKS = new Set(['Add', 'Sub', 'Mul', 'Div', 'Where', 'Max', 'Min', 'Concat', 'Expand', 'Slice', 'Gather', 'Cast', 'Pad', 'ConstantOfShape']);
+/** Operators that make finite numbers of minus infinity. */
+const CLOSES = new Set([
+  ...['Softmax', 'Exp', 'Sigmoid', 'Tanh', 'Relu', 'Shape', 'Equal', 'Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual', 'IsNaN', 'IsInf', 'Not'],
+  ...['Attention', 'com.microsoft.Attention', 'com.microsoft.MultiHeadAttention', 'com.microsoft.GroupQueryAttention'],
+]);
+
+/** A new quotient by zero. */
+const dividesByZero = (node: FlatNode, operands: readonly (Value | null)[]): boolean => {
+  const divisor = node.op === 'Div' ? operands[1] : node.op === 'Reciprocal' ? operands[0] : undefined;
+  if (divisor?.kind === 'zero') return true;
+  const numbers = divisor?.kind === 'related' && isConstant(divisor) && !divisor.ref.base.old ? numbersOf(divisor.ref) : null;
+  return numbers?.data.includes(0) === true;
+};
 
 /** A new one, whose infinite elements are not shown to be old ones. */
 const isInfinite = (ctx: Context, value: Value | null): boolean =>

@@ -9,7 +9,8 @@ export interface Fault {
   readonly plant: (grown: Model, old: Model, pick: (count: number) => number) => Model | null;
 }
 
-type Pick = (count: number) => number;
+/** Chooses one of so many places. */
+export type Pick = (count: number) => number;
 const FLOATS: readonly number[] = [DataType.FLOAT, DataType.DOUBLE];
 const isFloat = (tensor: Tensor): boolean => FLOATS.includes(tensor.dataType);
 const sizeOf = (tensor: Tensor): number => tensor.dims.reduce((a, b) => a * b, 1);
@@ -18,13 +19,14 @@ const withTensor = (model: Model, old: Tensor, now: Tensor): Model => ({
   ...model,
   graph: { ...model.graph, initializers: model.graph.initializers.map((own) => (own === old ? now : own)) },
 });
-const withNode = (model: Model, old: Node, now: Node): Model => ({
+/** A model with another node in the place of one. */
+export const withNode = (model: Model, old: Node, now: Node): Model => ({
   ...model,
   graph: { ...model.graph, nodes: model.graph.nodes.map((own) => (own === old ? now : own)) },
 });
 
 /** Nodes that an output depends on. */
-function live(model: Model): readonly Node[] {
+export function live(model: Model): readonly Node[] {
   const needed = new Set(model.graph.outputs.map((output) => output.name));
   const found = model.graph.nodes.toReversed().filter((node) => {
     if (!node.outputs.some((name) => needed.has(name))) return false;
@@ -35,17 +37,18 @@ function live(model: Model): readonly Node[] {
 }
 
 /** Initializers that a node reads, of a kind. */
-function used(model: Model, fits: (tensor: Tensor) => boolean): readonly Tensor[] {
+export function used(model: Model, fits: (tensor: Tensor) => boolean): readonly Tensor[] {
   const names = new Set(live(model).flatMap((node) => node.inputs));
   return model.graph.initializers.filter((tensor) => names.has(tensor.name) && fits(tensor));
 }
 
-function choose<T>(list: readonly T[], pick: Pick): T | undefined {
+/** One of a list. */
+export function choose<T>(list: readonly T[], pick: Pick): T | undefined {
   return list[pick(list.length)];
 }
 
 /** Changes numbers of one tensor; null where there is none, or where nothing changes. */
-function edited(model: Model, tensor: Tensor | undefined, change: (numbers: Float64Array) => void): Model | null {
+export function edited(model: Model, tensor: Tensor | undefined, change: (numbers: Float64Array) => void): Model | null {
   if (tensor === undefined) return null;
   const numbers = readNumbers(tensor);
   const before = numbers.slice();
@@ -54,14 +57,15 @@ function edited(model: Model, tensor: Tensor | undefined, change: (numbers: Floa
   return withTensor(model, tensor, { ...tensor, ...tensorFromNumbers(tensor.name, tensor.dataType, tensor.dims, numbers) });
 }
 
-const oldOf = (old: Model, tensor: Tensor): Tensor | undefined => old.graph.initializers.find((own) => own.name === tensor.name);
+/** The old tensor of a name. */
+export const oldOf = (old: Model, tensor: Tensor): Tensor | undefined => old.graph.initializers.find((own) => own.name === tensor.name);
 const grew = (old: Model, tensor: Tensor): boolean => {
   const before = oldOf(old, tensor);
   return before !== undefined && before.dims.length === tensor.dims.length && sizeOf(before) < sizeOf(tensor);
 };
 
 /** The next larger number of the tensor's type. */
-function nudged(tensor: Tensor, x: number): number {
+export function nudged(tensor: Tensor, x: number): number {
   if (tensor.dataType === DataType.DOUBLE) return x * (1 + 2 ** -52);
   const bits = new DataView(new ArrayBuffer(4));
   bits.setFloat32(0, x);
