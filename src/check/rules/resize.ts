@@ -14,7 +14,7 @@ const isLate = ({ node }: Site): boolean => node.op === 'Resize' && node.inputs.
 export function keepsSize(site: Site, d: number): boolean {
   const { facts, node } = site;
   const { text, ints } = attributesOf(node);
-  const number = (input: number): Size | null | undefined => (site.isDecided(input) ? facts.elements(node.inputs[input] ?? '')?.[d]?.value : null);
+  const number = (input: number): Size | null | undefined => facts.elements(node.inputs[input] ?? '')?.[d]?.value;
   const [sizes, scales] = isLate(site) ? [number(SIZES), number(SCALES)] : [undefined, number(1) ?? ints('scales')?.[d]];
   if (text('coordinate_transformation_mode', 'half_pixel') === 'tf_crop_and_resize' || ints('axes') !== undefined) return false;
   if (text('keep_aspect_ratio_policy', 'stretch') !== 'stretch') return false;
@@ -29,7 +29,7 @@ export function keepsSize(site: Site, d: number): boolean {
 export function resizedTo(site: Site, input: number): Scaled | null {
   const { facts, node, ctx } = site;
   const sizes = facts.elements(node.inputs[SIZES] ?? '')?.map((own) => own.value);
-  if (!isLate(site) || input !== SIZES || sizes === undefined || !site.isDecided(SIZES) || sizes.some((size) => size === null)) return null;
+  if (!isLate(site) || input !== SIZES || sizes === undefined || !site.isCertain(SIZES) || sizes.some((size) => size === null)) return null;
   const texts = (sizes as readonly Size[]).map((size, d) => (keepsSize(site, d) ? '=' : keyOf(size)));
   return plain(ctx.terms, 'sizes', texts.join(','), [], []);
 }
