@@ -231,7 +231,7 @@ export const GRAPH_FAULTS: readonly Fault[] = [
           used(grown, (own) => isFloat(own) && readNumbers(own).some((x) => x < -1e4)),
           pick,
         ),
-        (numbers) => numbers.forEach((x, i) => void (x < -1e4 && (numbers[i] = -1e-3))),
+        (numbers) => numbers.set(numbers.map((x) => (x < -1e4 ? -1e-3 : x))),
       ),
   },
   {
