@@ -1,5 +1,6 @@
 /** config.json and genai_config.json beside a model go with it, with the sizes of the grown model. */
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { lstat, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type ConfigChange, type Json, type UpdatedConfig, updateConfig, updateGenaiConfig } from '../src/index.ts';
 
@@ -34,7 +35,10 @@ export async function carryConfigs(request: Request): Promise<CarriedConfigs> {
   return {
     notes: plans.flatMap((plan) => plan?.notes ?? []),
     prepare: async () => {
-      for (const { temporary, text } of carried) await writeFile(temporary, text, { flag: 'wx' });
+      for (const { temporary, target, text } of carried) {
+        await sweep(target);
+        await writeFile(temporary, text, { flag: 'wx' });
+      }
     },
     publish: async () => {
       for (const { temporary, target } of carried) await rename(temporary, target);
@@ -43,6 +47,20 @@ export async function carryConfigs(request: Request): Promise<CarriedConfigs> {
       for (const { temporary } of carried) await rm(temporary, { force: true });
     },
   };
+}
+
+/** What runs left that were killed is swept when it is this old. Milliseconds. */
+const STALE = 60 * 60 * 1000;
+
+/** Removes temporary configurations that killed runs left here. */
+async function sweep(target: string): Promise<void> {
+  const [folder, start] = [path.dirname(target), `.${path.basename(target)}.`];
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(start) || !/^[0-9]+(\.[0-9a-f]{12})?\.tmp$/.test(name.slice(start.length))) continue;
+    const file = path.join(folder, name);
+    const there = await lstat(file).catch(() => null);
+    if (there?.isFile() && Date.now() - there.mtimeMs > STALE) await rm(file, { force: true });
+  }
 }
 
 async function planConfig(request: Request, name: (typeof NAMES)[number]): Promise<{ readonly carried?: Carried; readonly notes: readonly string[] } | null> {
@@ -58,7 +76,7 @@ async function planConfig(request: Request, name: (typeof NAMES)[number]): Promi
     name === 'config.json'
       ? updateConfig(config, request.change)
       : updateGenaiConfig(config, request.change, { old: path.basename(request.model), now: path.basename(request.output) });
-  const temporary = path.join(path.dirname(target), `.${name}.${process.pid}.tmp`);
+  const temporary = path.join(path.dirname(target), `.${name}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`);
   return {
     carried: { target, temporary, text: `${JSON.stringify(updated.config, null, /^\{\r?\n {4}/.test(text) ? 4 : 2)}\n` },
     notes: [`${name} goes with it, sizes updated`, ...updated.notes.map((note) => `${name}: ${note}`)],

@@ -53,7 +53,8 @@ export function sum(terms: Terms, operands: readonly Scaled[], dims: Dims): Scal
     operands.filter((operand) => operand.ref.base.op !== '0'),
     dims,
   );
-  const all = [...parts.flatMap(summands)].sort(byTerm);
+  const flat = parts.flatMap(summands);
+  const all = [...(flat.length <= MOST_PARTS ? flat : parts)].sort(byTerm);
   const left: Scaled[] = [];
   for (const part of all) {
     const last = left.at(-1);
@@ -120,11 +121,19 @@ function productOf(terms: Terms, parts: readonly Scaled[], dims: Dims): Scaled {
   return parts.length === 1 ? first : scaled(refOf(terms.make('Product', '', sorted(parts), dims)));
 }
 
+/** Products and sums of more parts are not made flat: those of models have a handful. */
+const MOST_PARTS = 256;
+
+/** A value as a factor of its own, whatever it is made of. */
+const asFactor = ({ ref, scale }: Scaled): ReturnType<typeof factors> => ({ above: [scaled(ref)], below: [], scale });
+
 /** The product of values. */
 export function multiply(terms: Terms, operands: readonly Scaled[], dims: Dims): Scaled {
   if (operands.some((operand) => operand.ref.base.op === '0')) return nothing(terms);
   const parts = relaxed(operands, dims);
-  const all = parts.map(factors);
+  const flat = parts.map(factors);
+  // x² of x² of x² … has factors without end: a product that is long stays one factor of the next
+  const all = flat.reduce((count, own) => count + own.above.length + own.below.length, 0) <= MOST_PARTS ? flat : parts.map(asFactor);
   const scale = all.reduce((product, own) => times(product, own.scale), ONE);
   const above = all.flatMap((own) => own.above);
   const below = all.flatMap((own) => own.below);

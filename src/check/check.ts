@@ -29,6 +29,7 @@ import {
 } from './interface.ts';
 import { functionText } from './node-text.ts';
 import { prepare, type Side } from './prepare.ts';
+import { Uncounted } from './scale.ts';
 import { walk } from './walk.ts';
 
 /** Proves that `now` computes what `old` does, or says where the proof stops. */
@@ -39,9 +40,15 @@ export function checkModels(old: Model, now: Model): CheckResult {
   } catch (error) {
     if (error instanceof GrowError) throw error;
     // a proof that breaks is no proof; growth itself is not in doubt for that
-    const message = isTooDeep(error) ? TOO_DEEP : `the proof broke off: ${error instanceof Error ? error.message : String(error)}`;
-    return { proved: false, findings: [unproved('check', message)], assumptions: [], alive: null, seconds: (performance.now() - started) / 1000 };
+    return { proved: false, findings: [unproved('check', whyEnded(error))], assumptions: [], alive: null, seconds: (performance.now() - started) / 1000 };
   }
+}
+
+/** A proof ends at what cannot be followed or counted; anything else that ends it is a bug, which is said. */
+function whyEnded(error: unknown): string {
+  if (isTooDeep(error)) return TOO_DEEP;
+  if (error instanceof Uncounted) return error.message;
+  return `the proof broke off: ${error instanceof Error ? error.message : String(error)}`;
 }
 
 function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {

@@ -15,8 +15,15 @@ const NEGATIVE = '-1';
 /** Values of bases that are no numbers in decimal notation. */
 const named = new Map<string, number>();
 
+/** Powers above are not told apart by their numbers any more. Squares of squares reach them. */
+const LARGEST_POWER = 2 ** 40;
+
+/** Thrown where a factor cannot be had exactly; nothing is proved then. */
+export class Uncounted extends Error {}
+
 function scaleOf(powers: Iterable<readonly [string, number]>): Scale {
   const kept = [...powers].filter(([, power]) => power !== 0).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  if (kept.some(([, power]) => !(Math.abs(power) <= LARGEST_POWER))) throw new Uncounted('a factor is a power too high to be counted');
   return { key: kept.map(([base, power]) => `${base}^${power}`).join('·'), powers: new Map(kept) };
 }
 

@@ -12,8 +12,8 @@ import type { Attribute, FunctionDef, Graph, Model, Node, OpsetImport } from './
 import { mapItems } from './map-tensors.ts';
 import { bodiesOf, namesIn } from './names.ts';
 
-/** More nodes than any real model has: functions that call each other twice can grow without bounds. */
-const MAX_NODES = 300_000;
+/** More nodes than functions of real models stand for (200 layers are 20,000): those that call each other twice can grow without bounds. */
+const MAX_NODES = 50_000;
 
 /** The body of a function where it is called. */
 interface Call {

@@ -4,8 +4,8 @@ import { type FileHandle, link, lstat, open, readdir, rename, unlink } from 'nod
 import path from 'node:path';
 import { GrowError } from '../errors.ts';
 
-/** Temporary files of runs that were killed are swept when they are this old. Milliseconds. */
-const STALE = 60 * 60 * 1000;
+/** What runs left that were killed is swept when it is this old. Milliseconds. */
+export const STALE = 60 * 60 * 1000;
 
 /** A name for a temporary file that no other run has: `.<name>.<process>.<random>.tmp` in the same folder. */
 export function temporaryName(target: string): string {
@@ -75,21 +75,27 @@ export async function removeIfThere(file: string): Promise<void> {
   }
 }
 
+/** The process that a temporary file for this target belongs to; null for any other name. */
+export function ownerOf(target: string, name: string): number | null {
+  const start = `.${path.basename(target)}.`;
+  const owner = name.startsWith(start) ? /^([0-9]+)\.[0-9a-f]{12}\.tmp$/.exec(name.slice(start.length))?.[1] : undefined;
+  return owner === undefined ? null : Number(owner);
+}
+
 /** Removes temporary files that killed runs left for this target: their process is gone and they are an hour old. */
 export async function sweepStale(target: string): Promise<void> {
   const folder = path.dirname(target);
-  const start = `.${path.basename(target)}.`;
   for (const name of await readdir(folder)) {
-    if (!name.startsWith(start)) continue;
-    const owner = /^([0-9]+)\.[0-9a-f]{12}\.tmp$/.exec(name.slice(start.length))?.[1];
-    if (owner === undefined || isRunning(Number(owner))) continue;
+    const owner = ownerOf(target, name);
+    if (owner === null || isRunning(owner)) continue;
     const file = path.join(folder, name);
     const stat = await statOrNull(file);
     if (stat?.isFile() && Date.now() - stat.mtimeMs > STALE) await removeIfThere(file);
   }
 }
 
-function isRunning(processId: number): boolean {
+/** True for a process that exists. */
+export function isRunning(processId: number): boolean {
   try {
     process.kill(processId, 0);
     return true;

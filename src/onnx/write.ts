@@ -9,7 +9,7 @@ import { createNew, outputExists, publish, removeIfThere, statOrNull, sweepStale
 import { type ExternalDataMode, type Placement, placeTensors } from './place-tensors.ts';
 import { piecesSize } from './rewrite-fields.ts';
 import { checkMessageSize } from './serialize.ts';
-import { dataFileName, removeUnused, usedDataFiles } from './stale-data.ts';
+import { dataFileName, removeOrphans, removeUnused, usedDataFiles } from './stale-data.ts';
 import { streamPieces } from './stream.ts';
 
 /** How to write a model. */
@@ -84,6 +84,7 @@ async function writeAll(model: Model, target: string, options: WriteOptions, cle
     target,
     replaced.filter((name) => name !== data),
   ).catch(() => {});
+  await removeOrphans(target).catch(() => {});
   return { bytes: size + placement.dataSize, externalData: data };
 }
 

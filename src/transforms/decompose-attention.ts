@@ -111,6 +111,7 @@ function spellOut({ facts }: Analysis, draft: Draft, node: FlatNode, shared: Map
   const packed = name(AT.key) === '';
   const width = hint(dims(AT.query)[2] ?? 1) / (packed ? E + 2 * G : E);
   const past = name(AT.pastKey) !== '';
+  if (!Number.isSafeInteger(width)) throw new GrowError('UNSUPPORTED_OP', 'its width is no multiple of its heads', { where: nodeLabel(node) });
   const [queries = '', keys = '', values = ''] = packed
     ? write.parts('Split', [name(AT.query), write.vector(E * width, G * width, G * width)], 3, [int('axis', 2)])
     : [name(AT.query), name(AT.key), name(AT.value)];

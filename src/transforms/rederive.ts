@@ -230,11 +230,20 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
 
   function correctRange(node: FlatNode, wanted: Size): void {
     const axis = axes.ofOutput(node, 0)?.[0];
-    if (axis === undefined || !growth.grows(axis)) return;
+    if (axis === undefined || !growth.grows(axis)) return keepNumbers(node);
     const [start, limit, delta] = [0, 1, 2].map((i) => elementsOf(node.inputs[i] ?? '')?.[0]?.value);
     if (typeof start !== 'number' || typeof delta !== 'number' || !isStatic(wanted)) throw unsolved(node, 'its length is computed');
     const end = start + wanted * delta;
     if (limit !== end) replaceElements(node, 1, [limit ?? null], [end]);
+  }
+
+  /** A Range that does not grow counts what it counted, also where it starts or ends at a size that grows: it may be read as numbers. */
+  function keepNumbers(node: FlatNode): void {
+    node.inputs.forEach((name, input) => {
+      const [before, now] = [facts.elements(name)?.[0], elementsOf(name)?.[0]];
+      if (before?.value == null || now === undefined || sameElement(now, before)) return;
+      replaceElements(node, input, [now.value], [before.value]);
+    });
   }
 
   function correctSlice(node: FlatNode, ranges: readonly ({ readonly start: Size; readonly end: Size; readonly step: number } | null)[]): void {

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { appendFileSync, chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { inspect } from '../../src/index.ts';
@@ -62,6 +62,62 @@ describe('apply that is killed', () => {
     }
     if (LONG) console.warn(`seed ${SEED}: ${JSON.stringify(counts)} of ${KILLS}`);
     expect(counts.killed).toBeGreaterThan(KILLS / 4);
+  });
+});
+
+describe('data files that no model names', () => {
+  const HOUR = 60 * 60 * 1000;
+  const dataIn = (folder: string): string[] => readdirSync(folder).filter((name) => name.endsWith('.data'));
+  const aged = (file: string): void => utimesSync(file, new Date(Date.now() - 2 * HOUR), new Date(Date.now() - 2 * HOUR));
+
+  /** A folder whose target was replaced by a run that was killed before it removed the old data, two hours ago. */
+  async function left(): Promise<{ readonly folder: string; readonly orphan: string }> {
+    const folder = await workplace();
+    const [orphan = ''] = dataIn(folder);
+    const kept = path.join(temporaryFolder(), orphan);
+    copyFileSync(path.join(folder, orphan), kept);
+    expect((await runGrow(WORDS, { cwd: folder })).code).toBe(0);
+    expect(dataIn(folder)).not.toContain(orphan);
+    copyFileSync(kept, path.join(folder, orphan));
+    aged(path.join(folder, orphan));
+    return { folder, orphan };
+  }
+  const again = async (folder: string): Promise<void> => {
+    expect((await runGrow(WORDS, { cwd: folder })).code).toBe(0);
+    expect(widthOf(folder)).toBe(2 * OLD_WIDTH);
+  };
+
+  test('are removed by the next run', async () => {
+    const { folder, orphan } = await left();
+    await again(folder);
+    expect(dataIn(folder)).toHaveLength(1);
+    expect(dataIn(folder)).not.toContain(orphan);
+  });
+
+  test.each<[string, (folder: string, orphan: string) => void | Promise<void>]>([
+    ['stay while they are young', (folder, orphan) => utimesSync(path.join(folder, orphan), new Date(), new Date())],
+    [
+      'stay where their content is not what their name says',
+      (folder, orphan) => {
+        appendFileSync(path.join(folder, orphan), 'x');
+        aged(path.join(folder, orphan));
+      },
+    ],
+    ['stay while another run for the target goes on', (folder) => writeFileSync(path.join(folder, `.out.onnx.${process.pid}.0123456789ab.tmp`), '')],
+    ['stay beside a model that cannot be read', (folder) => writeFileSync(path.join(folder, 'other.onnx'), 'x')],
+    [
+      'stay where a model of any name uses them',
+      async (folder, orphan) => {
+        const elsewhere = await workplace();
+        expect(dataIn(elsewhere)).toEqual([orphan]);
+        copyFileSync(path.join(elsewhere, 'out.onnx'), path.join(folder, 'other.bin'));
+      },
+    ],
+  ])('%s', async (_, arrange) => {
+    const { folder, orphan } = await left();
+    await arrange(folder, orphan);
+    await again(folder);
+    expect(dataIn(folder)).toContain(orphan);
   });
 });
 

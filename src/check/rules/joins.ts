@@ -6,7 +6,22 @@ import { plain } from '../algebra.ts';
 import { supposedCache } from '../cache-wish.ts';
 import { restricted } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
-import { type Dim, dimText, flat, indexMap, isSame, isZeroBesideOld, Kind, mapKinds, mappedDim, meet, oldSize, sameDim, withoutMeans } from '../dim.ts';
+import {
+  type Dim,
+  dimText,
+  flat,
+  indexMap,
+  isSame,
+  isZeroBesideOld,
+  Kind,
+  MOST_MAPPED,
+  mapKinds,
+  mappedDim,
+  meet,
+  oldSize,
+  sameDim,
+  withoutMeans,
+} from '../dim.ts';
 import { refuted, unproved } from '../findings.ts';
 import { joinParts } from '../join.ts';
 import { tableOf } from '../operand.ts';
@@ -254,6 +269,8 @@ export const pad: Rule = (site) => {
     if (before === 0 && after === 0) return dim;
     const atom = flat(dim);
     if (atom === null || !isStatic(atom.size) || !isStatic(atom.old) || !isStatic(before) || !isStatic(after)) return null;
+    // a negative pad cuts
+    if (before < 0 || after < 0 || before + after + atom.size > MOST_MAPPED) return null;
     const added = (count: number): number[] => new Array<number>(count).fill(-1);
     const at = [...added(before), ...(atom.map === null ? Array.from({ length: atom.size }, (_, i) => i) : atom.map.at), ...added(after)];
     const kinds = at.map((old, i) =>

@@ -93,6 +93,8 @@ function sumWithNew(site: Site, x: Related, added: Scaled, axes: readonly number
 /** A mean is a sum divided by a number; where that depends on the input, zeros among the elements still make it smaller by a known factor. */
 function meanOver(site: Site, x: Related, added: Scaled, axes: readonly number[], summed: readonly Dim[], sizes: readonly Size[]): Scaled | null | undefined {
   const count = product(summed.map(newSize));
+  // the mean of nothing
+  if (count === 0 || summed.some((dim) => oldSize(dim) === 0)) return undefined;
   if (isStatic(count)) {
     const total = sumWithNew(site, x, added, axes, summed, sizes);
     return total == null ? total : scaled(total.ref, over(total.scale, scaleFrom(count)));
