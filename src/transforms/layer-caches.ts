@@ -216,7 +216,9 @@ function renumberCaches(
   const real = [...moves].filter(([from, to]) => from !== to && from !== '');
   // A name in that order may belong to something that is no cache of these layers; then the new ones keep names of their own.
   const taken = new Set((what === 'input' ? draft.inputs : draft.outputs).map((info) => info.name));
-  if (real.some(([, to]) => taken.has(to) && !moves.has(to))) {
+  // Names without a number cannot be put in that order at all.
+  const unclear = new Set(moves.values()).size !== moves.size;
+  if (unclear || real.some(([, to]) => taken.has(to) && !moves.has(to))) {
     changes.splice(changes.length - slots, slots, ...[...added.values()].map((name) => `${what} ${name} is new`));
     return;
   }
