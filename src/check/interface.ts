@@ -1,6 +1,6 @@
 /** Inputs and outputs of both graphs: which belong together, and what a wider cache holds. */
 import { equal, isStatic, type Size } from '../analysis/size.ts';
-import type { DeclaredDim } from '../onnx/ir.ts';
+import type { DeclaredDim, ValueInfo } from '../onnx/ir.ts';
 import { plain } from './algebra.ts';
 import { cachePairs, isRenumbering, numbered, numberOrder, type Wish } from './caches.ts';
 import type { Context } from './context.ts';
@@ -79,9 +79,10 @@ export function interfaceFindings(ctx: Context, old: Side, now: Side, inputs: Va
     return cachePairs(old.flat).has(name) || (own?.kind === 'related' && own.ref.view.dims.length > 2 && ctx.terms.isMultiplied(own.ref.base));
   };
   const caches = new Set(old.flat.inputs.flatMap(({ name }) => (isCache(name) ? [numbered(name).pattern] : [])));
-  const fromInputs = now.flat.inputs.flatMap(({ name }): Finding[] => {
+  const fromInputs = now.flat.inputs.flatMap((info): Finding[] => {
+    const { name } = info;
     const own = supposed.get(name);
-    if (own === undefined) return caches.has(numbered(name).pattern) ? [] : [refuted(`input ${name}`, 'is new')];
+    if (own === undefined) return caches.has(numbered(name).pattern) ? typeFindings('input', old.flat.inputs, info) : [refuted(`input ${name}`, 'is new')];
     const grown = own.dims?.find((dim) => !isSame(dim));
     return grown === undefined || isCache(own.old) ? [] : [refuted(`input ${name}`, `grew (${dimText(grown)})`)];
   });
@@ -98,6 +99,12 @@ export function interfaceFindings(ctx: Context, old: Side, now: Side, inputs: Va
     ),
     ...(moved < 0 ? [] : [refuted(`output ${old.flat.outputs[moved]?.name}`, 'stands in another place')]),
   ];
+}
+
+/** A new layer's inputs and outputs have the element types of those of other layers. */
+function typeFindings(what: string, others: readonly ValueInfo[], { name, type }: ValueInfo): Finding[] {
+  const same = others.some((own) => numbered(own.name).pattern === numbered(name).pattern && own.type?.elemType === type?.elemType);
+  return same ? [] : [refuted(`${what} ${name}`, 'has another element type than those of other layers')];
 }
 
 /** What became of cache inputs: which old one each is, and where its elements stand. `found` are those that a walk has found out. */
