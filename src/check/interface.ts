@@ -94,9 +94,10 @@ export function interfaceFindings(ctx: Context, old: Side, now: Side, inputs: Va
   const patterns = new Set(old.flat.outputs.map(({ name }) => numbered(name).pattern));
   return [
     ...fromInputs,
-    ...now.flat.outputs.flatMap(({ name }): Finding[] =>
-      known.has(name) || patterns.has(numbered(name).pattern) ? [] : [unproved(`output ${name}`, 'is new')],
-    ),
+    ...now.flat.outputs.flatMap((info): Finding[] => {
+      if (patterns.has(numbered(info.name).pattern)) return typeFindings('output', old.flat.outputs, info);
+      return known.has(info.name) ? [] : [unproved(`output ${info.name}`, 'is new')];
+    }),
     ...(moved < 0 ? [] : [refuted(`output ${old.flat.outputs[moved]?.name}`, 'stands in another place')]),
   ];
 }
