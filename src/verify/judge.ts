@@ -125,6 +125,7 @@ async function attemptAt(request: Request, profile: string | undefined, old: Sid
     using({ ...old, loadable }, level, threads, (session) =>
       runAll(explored, { session, model: old.model, assignment: explored.source.assignment, map: null }),
     ).catch(() => null);
+  const precision = precisionOf(old.model.graph);
   const levels: Level[] = [];
   const comparisons: Comparison[] = [];
   const noise = new Map<string, Map<string, number>>();
@@ -156,11 +157,13 @@ async function attemptAt(request: Request, profile: string | undefined, old: Sid
       for (const level of LEVELS.slice(1, LEVELS.indexOf(request.level))) addNoise(noise, explored, await runOld(level, 1));
       addNoise(noise, explored, await runOld(request.level, 2));
     }
-    const other = permutedModel(old.source) ?? perturbedModel(old.source);
-    if (other !== null) addNoise(noise, explored, await runOld(request.level, 1, other));
+    const permuted = permutedModel(old.source);
+    // what is rounded to 8 bits may not notice another order of sums
+    const others = permuted === null || precision === 'int8' ? [permuted, perturbedModel(old.source)] : [permuted];
+    for (const other of others) if (other !== null) addNoise(noise, explored, await runOld(request.level, 1, other));
   }
   const shadow = await shadowOf(request, explored, old, now, fit, onStage);
-  return conclude(request, explored, levels, comparisons, noise, precisionOf(old.model.graph), shadow);
+  return conclude(request, explored, levels, comparisons, noise, precision, shadow);
 }
 
 /** The comparison in float64, on the CPU wherever the other one ran. */

@@ -3,8 +3,8 @@ import type { Difference } from './compare.ts';
 
 export type Verdict = 'bit-exact' | 'rounding' | 'changed' | 'inconclusive';
 
-/** The precision a model computes in: the coarsest float type its arithmetic uses. */
-export type Precision = 'float64' | 'float32' | 'float16' | 'bfloat16';
+/** The precision a model computes in: the coarsest type its arithmetic uses. */
+export type Precision = 'float64' | 'float32' | 'float16' | 'bfloat16' | 'int8';
 
 /** What counts as rounding in a precision, as max|Δ| / max|y|. */
 interface Limits {
@@ -20,12 +20,15 @@ interface Limits {
  * float32: the floor is 16 units in the last place (2^-24 each). Permuting the hidden units of 45 small real exports moved
  * their outputs by up to 5.6e-7. The ceiling keeps well below the 8e-5 that a forgotten rescale of a norm's epsilon may
  * cost. Half precisions round after every operator: 8 units. float64 models hold float32 parts often enough for 1e-12.
+ * int8: rounding by one of 127 steps where anything in front of it moves at all, so noise decides; a 4-bit model whose matrix products
+ * round to 8 bits moved by 2.4e-3 where float64 shows no difference.
  */
 const LIMITS: Readonly<Record<Precision, Limits>> = {
   float64: { floor: 1e-12, ceiling: 2e-11, unsound: 1e-9 },
   float32: { floor: 2 ** -20, ceiling: 2e-5, unsound: 1e-3 },
   float16: { floor: 2 ** -8, ceiling: 2e-2, unsound: 0.1 },
   bfloat16: { floor: 2 ** -6, ceiling: 5e-2, unsound: 0.3 },
+  int8: { floor: 2 ** -20, ceiling: 2e-2, unsound: 0.1 },
 };
 
 /**

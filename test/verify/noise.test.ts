@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { readModel } from '../../src/onnx/read.ts';
+import { describe as describeModel } from '../../src/verify/interface.ts';
 import { permutedModel } from '../../src/verify/permute.ts';
+import { precisionOf } from '../../src/verify/precision.ts';
 import { verifyModels } from '../../src/verify/verify.ts';
 import { fixture } from '../support/command.ts';
 import { protoModel, saved } from '../support/proto-model.ts';
@@ -25,5 +27,16 @@ describe('hidden units in another order', () => {
       nodes: [{ op: 'Relu', inputs: ['x'], outputs: ['y'] }],
     });
     expect(permutedModel(readModel(model))).toBeNull();
+  });
+});
+
+describe('the precision of a model', () => {
+  it.each([
+    ['ortquant_bert_dynamic', 'int8'],
+    ['ortquant_vit_static', 'int8'],
+    ['ortquant_llama_nbits', 'float32'],
+    ['optimum_bert', 'float32'],
+  ])('of %s is %s', (name, precision) => {
+    expect(precisionOf(describeModel(readModel(fixture(name))).graph)).toBe(precision);
   });
 });
