@@ -23,7 +23,7 @@ export interface Constant {
   readonly computed: { readonly recipe: string; readonly operands: readonly Constant[] } | null;
   /** True when all elements are finite numbers. */
   isFinite(): boolean;
-  /** The number that all elements are, where the constant is small enough to look. */
+  /** The number that all elements are; null when they differ. */
   readonly uniform: number | null;
 }
 
@@ -41,6 +41,7 @@ export function storedConstant(tensor: Tensor): Constant | null {
   if (WIDE.includes(tensor.dataType) && count <= SMALL && !readNumbers(tensor).every((x) => Math.abs(x) < Number.MAX_SAFE_INTEGER)) return null;
   const blocks = blockReader((start, length) => readNumbers(tensor, start, length), count);
   if (count <= SMALL) return { ...numbersConstant(tensor.dims, tensor.dataType, readNumbers(tensor)), stored: tensor };
+  const sameEverywhere = uniformIn(blocks, count);
   return {
     dims: tensor.dims,
     dtype: tensor.dataType,
@@ -51,7 +52,9 @@ export function storedConstant(tensor: Tensor): Constant | null {
     shifted: null,
     computed: null,
     isFinite: () => allFinite(blocks, count),
-    uniform: null,
+    get uniform() {
+      return sameEverywhere();
+    },
   };
 }
 
@@ -69,6 +72,7 @@ export function computedConstant(
   const count = elementCount(dims);
   if (count <= SMALL) return numbersConstant(dims, dtype, compute(0, count));
   const read = blockReader(compute, count);
+  const sameEverywhere = uniformIn(read, count);
   return {
     dims,
     dtype,
@@ -80,7 +84,9 @@ export function computedConstant(
     shifted: null,
     computed: { recipe, operands },
     isFinite: () => allFinite(read, count),
-    uniform: null,
+    get uniform() {
+      return sameEverywhere();
+    },
   };
 }
 
@@ -115,6 +121,21 @@ function allFinite(read: Constant['read'], count: number): boolean {
 function uniformOf(numbers: Float64Array): number | null {
   const [first = NaN] = numbers;
   return numbers.every((x) => x === first) ? first : null;
+}
+
+/** The number that all of many elements are, looked for once and only when it is asked for; the first block settles most matrices. */
+function uniformIn(read: Constant['read'], count: number): () => number | null {
+  let found: number | null | undefined;
+  const look = (): number | null => {
+    const first = uniformOf(read(0, Math.min(BLOCK, count)));
+    if (first === null) return null;
+    for (let at = BLOCK; at < count; at += BLOCK) if (!read(at, Math.min(BLOCK, count - at)).every((x) => x === first)) return null;
+    return first;
+  };
+  return () => {
+    found = found === undefined ? look() : found;
+    return found;
+  };
 }
 
 /** Reads through a block that is kept, since rows of a matrix follow each other. */

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { appendFileSync, chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { inspect } from '../../src/index.ts';
@@ -46,8 +46,10 @@ describe('apply that is killed', () => {
     expect((await runGrow(WORDS, { cwd: folder })).code).toBe(0);
     const whole = performance.now() - started;
     const counts = { killed: 0, old: 0, now: 0 };
+    const template = await workplace();
     for (let i = 0; i < KILLS; i++) {
-      const place = await workplace();
+      const place = temporaryFolder();
+      cpSync(template, place, { recursive: true });
       if (await killedAfter(place, whole * random() * 1.1)) counts.killed++;
       const width = widthOf(place);
       expect([OLD_WIDTH, 2 * OLD_WIDTH]).toContain(width);
@@ -59,6 +61,7 @@ describe('apply that is killed', () => {
       const data = names.filter((name) => /^out-[0-9a-f]+\.data$/.test(name));
       expect([1, 2]).toContain(data.length);
       expect(names).toEqual(['in.onnx', ...data, 'out.onnx']);
+      rmSync(place, { recursive: true });
     }
     if (LONG) console.warn(`seed ${SEED}: ${JSON.stringify(counts)} of ${KILLS}`);
     expect(counts.killed).toBeGreaterThan(KILLS / 4);
