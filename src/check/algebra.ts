@@ -39,9 +39,10 @@ function relaxed(parts: readonly Scaled[], dims: Dims): readonly Scaled[] {
     const own = part.ref.view.dims.map((strides, i) =>
       strides.length > 0 && spanned[i - rank + dims.length] === true && isStretched(part.ref, i - rank + dims.length) ? [] : strides,
     );
-    return own.every((strides, i) => strides === part.ref.view.dims[i])
-      ? part
-      : scaled(viewed(part.ref, { offset: part.ref.view.offset, dims: own }), part.scale);
+    if (own.every((strides, i) => strides === part.ref.view.dims[i])) return part;
+    // leading dimensions of size 1 that it did not have before it was stretched
+    const first = own.findIndex((strides, i) => strides.length > 0 || rank - i <= part.ref.base.dims.length);
+    return scaled(viewed(part.ref, { offset: part.ref.view.offset, dims: first < 0 ? [] : own.slice(first) }), part.scale);
   });
 }
 
@@ -66,12 +67,36 @@ export function sum(terms: Terms, operands: readonly Scaled[], dims: Dims): Scal
   }
   const centre = asCentred(terms, parts, dims);
   if (left.length > 1 && centre !== null) return centre;
-  const whole = withSpreads(terms, left);
+  const whole = withSpreads(terms, withCentred(terms, left, dims));
   const [first] = whole;
   if (first === undefined) return null;
   if (whole.length === 1) return first;
   const inside = whole.map((part) => scaled(part.ref, over(part.scale, first.scale)));
   return scaled(refOf(terms.make('Sum', '', inside, dims)), first.scale);
+}
+
+/** What is multiplied less its mean multiplied alike is what is centred, multiplied: x·f − (Σx/n)·f = (x − Σx/n)·f. */
+function withCentred(terms: Terms, parts: readonly Scaled[], dims: Dims): readonly Scaled[] {
+  for (const less of parts) {
+    const own = factors(less);
+    for (const total of own.above) {
+      const [x] = isWhole(total.ref, 'ReduceSum') ? total.ref.base.operands : [];
+      if (x === undefined || own.above.length + own.below.length < 2) continue;
+      const axes = total.ref.base.attributes.split(',').map(Number);
+      const sizes = viewSizes(x.ref.view);
+      const count = axes.reduce<Size>((product, axis) => multiplySizes(product, sizes[axis] ?? 1), 1);
+      const rest = own.above.filter((part) => part !== total);
+      const multiplied = (first: Scaled): Scaled =>
+        own.below.reduce((all, divisor) => divide(terms, all, divisor, dims), multiply(terms, [first, ...rest], dims));
+      const wanted = multiplied(x);
+      const scale = typeof count === 'number' ? times(own.scale, scaleFrom(-count)) : null;
+      const other = parts.find((part) => part.ref.key === wanted.ref.key && scale !== null && part.scale.key === times(wanted.scale, scale).key);
+      if (other === undefined || scale === null) continue;
+      const made = multiplied(centred(terms, x, axes, sizes));
+      return withCentred(terms, [...parts.filter((part) => part !== less && part !== other), scaled(made.ref, times(made.scale, scale))].sort(byTerm), dims);
+    }
+  }
+  return parts;
 }
 
 /** Sums of squares less the square of the sum are squares of what is centred: Σx² − (Σx)²/n = Σ(x − Σx/n)². */

@@ -62,7 +62,7 @@ function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {
   const found = new Set<string>();
   for (let round = 0; ; round++) {
     ctx.wishes.clear();
-    const newValues = walk(ctx, after, newInputs(after, inputs, supposed), true);
+    const newValues = walk(ctx, after, newInputs(ctx, after, inputs, supposed), true);
     const isEqual = (from: string, to: string): boolean => difference(ctx, '', oldValues.get(from), newValues.get(to), true) === null;
     const outputs = pairOutputs(before, after, supposed, isEqual);
     const compared = compareOutputs(ctx, before, after, outputs, oldValues, newValues, supposed);

@@ -7,7 +7,7 @@ import { type Dim, flat, indexMap, Kind, mappedDim, oldSize, sameDim, withKinds 
 import { numbersConstant, SMALL } from './elements.ts';
 import { rounded } from './fold.ts';
 import { isFloatType } from './numbers.ts';
-import { isOne, numberOf, ONE, type Scale } from './scale.ts';
+import { isOne, numberOf, ONE, partsOf, type Scale } from './scale.ts';
 import { AS_IS, epsilonOf, gridOf, type Stored, scan } from './scan.ts';
 import { fitted, type Ref, refOf, type Scaled, scaled, viewed } from './term.ts';
 import { viewSizes } from './view.ts';
@@ -44,18 +44,28 @@ const classified = (dims: readonly Dim[], kinds: readonly (Uint8Array | null)[])
     return atom === null ? dim : [withKinds(atom, (_, i) => own[i] ?? Kind.ANY)];
   });
 
-/** How an old element times a factor is stored in a new constant; 1 + γ is corrected in γ. */
-function storedAs(now: Ref, old: Ref, scale: Scale): { readonly now: Ref; readonly old: Ref; readonly stored: Stored } {
+/**
+ * How an old element times a factor is stored in a new constant; 1 + γ is corrected in γ. Numbers in float64 are computed with a few
+ * roundings, and so are those whose factor is known up to rounding only.
+ */
+function storedAs(now: Ref, old: Ref, scale: Scale, steps: readonly Scale[]): { readonly now: Ref; readonly old: Ref; readonly stored: Stored } {
   if (isOne(scale)) return { now, old, stored: AS_IS };
   const c = numberOf(scale);
-  const ulps = [...scale.powers.keys()].some((base) => base.startsWith(ROUNDED)) ? 4 : 0;
+  const isLoose = now.base.constant?.dtype === DataType.DOUBLE || [...scale.powers.keys()].some((base) => base.startsWith(ROUNDED));
+  const ulps = isLoose ? 4 : 0;
   const [shift, oldShift] = [now.base.constant?.shifted, old.base.constant?.shifted];
   if (shift != null && oldShift != null && shift.by === oldShift.by)
-    return { now: like(now, shift.from), old: like(old, oldShift.from), stored: { multiply: c, add: (c - 1) * shift.by, ulps } };
-  return { now, old, stored: { multiply: c, add: 0, ulps } };
+    return { now: like(now, shift.from), old: like(old, oldShift.from), stored: { factors: [c], add: (c - 1) * shift.by, ulps } };
+  return { now, old, stored: { factors: steps.map(numberOf), add: 0, ulps } };
 }
 
 const like = (ref: Ref, constant: NonNullable<Ref['base']['constant']>): Ref => ({ ...ref, base: { ...ref.base, constant } });
+
+/** The steps in which a factor may have been applied and rounded: at once, or what follows from sizes before or behind what is a chain of norms. */
+function stepsOf(scale: Scale): readonly (readonly Scale[])[] {
+  const parts = partsOf(scale);
+  return parts === null ? [[scale]] : [[scale], parts, [...parts].reverse()];
+}
 
 /** Compares a new constant with an old one where all dimensions are known. */
 export function compare(
@@ -66,7 +76,25 @@ export function compare(
   scale: Scale,
   ignored: readonly (Uint8Array | null)[] = [],
 ): Match | NearMiss | null {
-  const as = storedAs(now, old, scale);
+  let miss: Match | NearMiss | null = null;
+  for (const steps of stepsOf(scale)) {
+    const found = compareIn(ctx, now, old, dims, scale, steps, ignored);
+    if (found === null || isMatch(found)) return found;
+    miss ??= found;
+  }
+  return miss;
+}
+
+function compareIn(
+  ctx: Context,
+  now: Ref,
+  old: Ref,
+  dims: readonly Dim[],
+  scale: Scale,
+  steps: readonly Scale[],
+  ignored: readonly (Uint8Array | null)[],
+): Match | NearMiss | null {
+  const as = storedAs(now, old, scale, steps);
   const found = scan(as.now, dims, as.old, as.stored, ignored);
   if (found === null) return null;
   if (found.wrong > 0) return { wrong: found.wrong, compared: found.compared, first: found.firstWrong };
@@ -81,17 +109,20 @@ export const isMatch = (result: Match | NearMiss | null): result is Match => res
 export function restricted(ctx: Context, now: Ref, dims: readonly Dim[]): Match | null {
   const repeats = now.view.dims.map((parts) => parts.length > 0 && parts.every((part) => part.step === 0));
   if (!repeats.includes(true)) return restrictedOnce(ctx, now, dims);
-  // what is stretched holds its elements once
-  const once = viewed(now, { offset: now.view.offset, dims: now.view.dims.map((parts, d) => (repeats[d] === true ? [] : parts)) });
+  // what is stretched holds its elements once, and is none of the dimensions in front that it did not have before
+  const kept = now.view.dims.findIndex((_, d) => repeats[d] !== true || now.view.dims.length - d <= now.base.dims.length);
+  const first = kept < 0 ? now.view.dims.length : kept;
+  const left = now.view.dims.slice(first).map((parts, d) => (repeats[first + d] === true ? [] : parts));
+  const once = viewed(now, { offset: now.view.offset, dims: left });
   const found = restrictedOnce(
     ctx,
     once,
-    dims.map((dim, d) => (repeats[d] === true ? [] : dim)),
+    dims.slice(first).map((dim, d) => (repeats[first + d] === true ? [] : dim)),
   );
   const whole = found === null ? null : fitted(found.own.ref, dims.map(oldSize));
   return found === null || whole === null
     ? null
-    : { ...found, own: scaled(whole), dims: found.dims.map((dim, d) => (repeats[d] === true ? (dims[d] ?? dim) : dim)) };
+    : { ...found, own: scaled(whole), dims: dims.map((dim, d) => (repeats[d] === true ? dim : (found.dims[d - first] ?? dim))) };
 }
 
 function restrictedOnce(ctx: Context, now: Ref, dims: readonly Dim[]): Match | null {

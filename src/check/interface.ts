@@ -24,11 +24,14 @@ export function oldInputs(ctx: Context, { flat, facts }: Side): Values {
 }
 
 /** Inputs of the new graph as they are supposed to be. */
-export function newInputs(now: Side, old: Values, supposed: ReadonlyMap<string, Supposed>): Values {
+export function newInputs(ctx: Context, now: Side, old: Values, supposed: ReadonlyMap<string, Supposed>): Values {
   return new Map(
     now.flat.inputs.map(({ name }): [string, Value] => {
       const own = supposed.get(name);
       const before = own === undefined ? undefined : old.get(own.old);
+      // whatever an input of a new layer holds, it is the same wherever it is read
+      const sizes = now.facts.values.get(name)?.dims;
+      if (own === undefined && sizes != null) return [name, exactly(plain(ctx.terms, 'new input', name, [], sizes))];
       if (before?.kind !== 'related' || own === undefined) return [name, free()];
       return [name, own.dims === null ? free() : related(scaledOf(before), own.dims)];
     }),

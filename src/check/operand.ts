@@ -3,7 +3,7 @@ import { equal, isStatic, type Size } from '../analysis/size.ts';
 import { divide, factors, multiply, nothing, summands, unit } from './algebra.ts';
 import { isMatch, isRounded, type Match, type NearMiss, relate, restricted } from './constants.ts';
 import type { Site } from './context.ts';
-import { type Dim, indexMap, isSame, Kind, mapKinds, mappedDim, newSize, sameDim } from './dim.ts';
+import { type Dim, indexMap, isSame, Kind, mappedDim, newSize, sameDim, withKinds } from './dim.ts';
 import { type Finding, refuted, unproved } from './findings.ts';
 import { numbersOf } from './fold.ts';
 import { isFloatType } from './numbers.ts';
@@ -46,7 +46,7 @@ export function matchOperand(site: Site, family: Family, data: readonly Scaled[]
     if (found.own.ref.base.old) return found;
   }
   const mask = dims.some((dim) => dim === null) ? maskOf(ctx, operand, dims) : null;
-  if (mask !== null && family === 'Product') return { own: number(mask.value), dims: mask.dims };
+  if (mask !== null && family === 'Product') return { own: mask.value === 0 ? nothing(ctx.terms) : number(mask.value), dims: mask.dims };
   let miss: NearMiss | null = null;
   for (const candidate of candidates(site, family, data)) {
     for (const scale of candidate.scales) {
@@ -55,7 +55,7 @@ export function matchOperand(site: Site, family: Family, data: readonly Scaled[]
       if (match !== null && (miss === null || match.wrong / match.compared < miss.wrong / miss.compared)) miss = match;
     }
   }
-  const whole = found ?? (miss === null ? inventedOperand(ctx, operand, dims) : null);
+  const whole = found ?? (isOther(miss) ? inventedOperand(ctx, operand, dims) : null);
   if (whole !== null) return whole.finite ? whole : notFinite();
   return free(miss === null ? unproved(site.where, `${site.node.op}: a constant is none of the old ones`) : wrongElements(site, miss));
 }
@@ -63,7 +63,8 @@ export function matchOperand(site: Site, family: Family, data: readonly Scaled[]
 /**
  * A vector m of one number c and zeros, which is multiplied with what has one element x for all indices of its dimension: the product is
  * c · x at the places of c and zero elsewhere. So it is x · c stretched over those places, whichever old indices they are given,
- * and zeros beside them. A map that was seen before fits what it meets later; else the places count in their order.
+ * and zeros beside them; at a place of c that counts as new it is their mean. A map that was seen before fits what it meets later, also
+ * one whose old places have zeros only; else the places count in their order.
  */
 function maskOf(ctx: Site['ctx'], operand: Related, dims: readonly (Dim | null)[]): { readonly value: number; readonly dims: readonly Dim[] } | null {
   const at = dims.indexOf(null);
@@ -71,9 +72,20 @@ function maskOf(ctx: Site['ctx'], operand: Related, dims: readonly (Dim | null)[
   const values = [...(numbers?.data ?? [])];
   const value = values.find((x) => x !== 0);
   if (value === undefined || !values.every((x) => x === 0 || x === value) || !values.includes(0)) return null;
-  const dim = ctx.hintsTo(values.length).find((own) => own[0]?.map?.at.every((old, i) => old < 0 === (values[i] === 0)));
-  const own = dim ?? inOrder(values);
-  return { value, dims: dims.map((other, d) => (d === at ? mapKinds(own, () => Kind.ZERO) : (other ?? []))) };
+  const hints = ctx.hintsTo(values.length);
+  const fits = (own: Dim): boolean => own[0]?.map?.at.every((old, i) => old < 0 === (values[i] === 0)) === true;
+  const holds = (own: Dim): boolean => own[0]?.map?.at.every((old, i) => old < 0 || values[i] !== 0) === true;
+  const isEmpty = (own: Dim): boolean => own[0]?.map?.at.every((old, i) => old < 0 || values[i] === 0) === true;
+  const own = hints.find(fits) ?? hints.find(holds);
+  const empty = own === undefined ? hints.find(isEmpty) : undefined;
+  if (empty !== undefined)
+    return {
+      value: 0,
+      dims: dims.map((other, d) => (d === at ? empty.map((atom) => withKinds(atom, (_, i) => (values[i] === 0 ? Kind.ZERO : Kind.ANY))) : (other ?? []))),
+    };
+  // c · x at a new place is the mean of as many c · x
+  const masked = (own ?? inOrder(values)).map((atom) => withKinds(atom, (_, i) => (values[i] === 0 ? Kind.ZERO : Kind.MEAN)));
+  return { value, dims: dims.map((other, d) => (d === at ? masked : (other ?? []))) };
 }
 
 /**
@@ -121,10 +133,13 @@ export function tableOf(site: Site, op: string, attributes: string, table: Relat
   return miss === null ? table : free(wrongElements(site, miss));
 }
 
+/** True for a constant that is none of the old ones: that of a new layer, and no old one with a few elements changed. */
+export const isOther = (miss: NearMiss | null): boolean => miss === null || miss.wrong * 4 > miss.compared;
+
 /** Old elements that are not what they should be. */
 export function wrongElements(site: Site, miss: NearMiss): Finding {
   const text = `${miss.wrong} of ${miss.compared} old elements of a constant changed, ${miss.first}`;
-  return miss.wrong * 4 <= miss.compared ? refuted(site.where, `${site.node.op}: ${text}`) : unproved(site.where, `${site.node.op}: ${text}`);
+  return !isOther(miss) ? refuted(site.where, `${site.node.op}: ${text}`) : unproved(site.where, `${site.node.op}: ${text}`);
 }
 
 /** Old terms of a family that a value is part of. */

@@ -108,6 +108,13 @@ function wholeScale(value: bigint): Scale {
 
 export const over = (a: Scale, b: Scale): Scale => times(a, power(b, -1));
 
+/** A factor as that of the named numbers in it and of the others; null when it has none, or nothing else. */
+export function partsOf(a: Scale): readonly [Scale, Scale] | null {
+  const own = [...a.powers];
+  const isNamed = ([base]: readonly [string, number]): boolean => named.has(base);
+  return own.some(isNamed) && !own.every(isNamed) ? [scaleOf(own.filter(isNamed)), scaleOf(own.filter((part) => !isNamed(part)))] : null;
+}
+
 export const isNegative = (scale: Scale): boolean => scale.powers.has(NEGATIVE);
 
 /**

@@ -5,14 +5,14 @@ import { rounded } from './fold.ts';
 import type { Ref } from './term.ts';
 import { positions } from './view.ts';
 
-/** How old elements are stored in the new file: RN(old × multiply + add), within some units in the last place. */
+/** How old elements are stored in the new file: times each factor and rounded, plus a number, within some units in the last place. */
 export interface Stored {
-  readonly multiply: number;
+  readonly factors: readonly number[];
   readonly add: number;
   readonly ulps: number;
 }
 
-export const AS_IS: Stored = { multiply: 1, add: 0, ulps: 0 };
+export const AS_IS: Stored = { factors: [], add: 0, ulps: 0 };
 
 /** What a scan found. */
 export interface Scan {
@@ -115,9 +115,13 @@ export function scan(now: Ref, dims: readonly Dim[], old: Ref | null, stored: St
       const wanted =
         stored === AS_IS
           ? before
-          : rounded(
-              grid.dtype,
-              before.map((x) => x * stored.multiply + stored.add),
+          : stored.factors.reduce(
+              (own, factor) =>
+                rounded(
+                  grid.dtype,
+                  own.map((x) => x * factor + stored.add),
+                ),
+              before,
             );
       for (let i = 0; i < width; i++) {
         const from = map[i] ?? -1;

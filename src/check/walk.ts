@@ -2,7 +2,7 @@
 import { attributesOf, type Element, unknown } from '../analysis/relation.ts';
 import { isStatic, keyOf, type Size } from '../analysis/size.ts';
 import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
-import { plain } from './algebra.ts';
+import { plain, summands } from './algebra.ts';
 import type { Context, Site } from './context.ts';
 import { uncut } from './cut-parts.ts';
 import { numbersConstant, storedConstant } from './elements.ts';
@@ -14,7 +14,7 @@ import type { Side } from './prepare.ts';
 import { isInference } from './randomness.ts';
 import { ruleFor } from './rules/table.ts';
 import { runSizes } from './run-sizes.ts';
-import { refOf, scaled } from './term.ts';
+import { refOf, type Scaled, scaled } from './term.ts';
 import { exactly, free, isConstant, isExact, type Related, scaledOf, type Value } from './value.ts';
 import { viewSizes } from './view.ts';
 
@@ -64,7 +64,7 @@ export function walk(ctx: Context, given: Side, inputs: Values, isNew: boolean):
       const value = results[o];
       if (output === '' || value === undefined) return;
       values.set(output, value);
-      if (!isNew && value.kind === 'related') ctx.uses.set(value.ref.key, [...(ctx.uses.get(value.ref.key) ?? []), value.scale]);
+      if (!isNew && value.kind === 'related') for (const own of [scaledOf(value), ...summands(scaledOf(value))]) noteUse(ctx, own);
     });
     const source = node.op === 'Transpose' ? behind.get(node.inputs[0] ?? '') : undefined;
     if (source !== undefined) {
@@ -80,6 +80,12 @@ export function walk(ctx: Context, given: Side, inputs: Values, isNew: boolean):
   }
   for (const { name } of flat.outputs) valueOf(name);
   return values;
+}
+
+/** Notes the factor with which the old graph has a term, as a value or within a sum. */
+function noteUse({ uses }: Context, { ref, scale }: Scaled): void {
+  const known = uses.get(ref.key) ?? [];
+  if (!known.some((own) => own.key === scale.key)) uses.set(ref.key, [...known, scale]);
 }
 
 const FUSED = new Set([

@@ -29,7 +29,39 @@ const CASES: readonly Found[] = [
     steps: ['hidden=x2'],
     faults: /^(gain|epsilon|width_ratio)_/,
   },
+  {
+    name: 'a chain of norms over a width that grew before',
+    a: { layers: 1, norm: 'rms', placement: 'post' },
+    steps: ['hidden=+3', 'layers=+1@before:0'],
+    faults: /^(gain|epsilon)_/,
+  },
+  {
+    name: 'a new last layer whose new channels nobody reads',
+    a: { layers: 1, finalNorm: false },
+    steps: ['layers=+1@end', 'hidden=x1.5'],
+    faults: /^head_/,
+  },
 ];
+
+test('a new layer must add nothing to old channels, even where its new ones may hold anything', () => {
+  const model = reread(buildTransformer({ ...PLAIN, layers: 1, finalNorm: false }));
+  const grown = reread(grownBy(model, ['layers=+1@end', 'hidden=x1.5']).model);
+  const columns = (name: string): number[] => {
+    const { dims } = weightOf(grown, name);
+    const numbers = readNumbers(weightOf(grown, name));
+    return [...Array(dims[1]).keys()].filter((j) => Array.from({ length: dims[0] ?? 0 }, (_, i) => numbers[i * (dims[1] ?? 0) + j]).every((x) => x === 0));
+  };
+  const added = grown.graph.initializers.map((own) => own.name).filter((name) => /^(down|output)_\d+_1$/.test(name));
+  expect(added.length).toBe(2);
+  for (const name of added) {
+    const zero = columns(name);
+    expect(zero.length).toBeGreaterThanOrEqual(8);
+    const faulty = withNumbers(grown, name, (numbers) => {
+      numbers[zero[3] ?? 0] = 0.5;
+    });
+    expect(checkModels(model, faulty).proved).toBe(false);
+  }
+});
 
 /** A fault too small for any tolerance, in the first element that is not zero, and one that moves elements where they differ. */
 const faultsOf = (model: Model, name: string): readonly Model[] => {

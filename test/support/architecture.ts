@@ -154,7 +154,9 @@ function consistent(a: Architecture, coincide: boolean): Architecture {
   };
 }
 
-function fittingForm({ normForm, norm, opset }: Architecture): Architecture['normForm'] {
+function fittingForm({ normForm, norm, opset, placement, float }: Architecture): Architecture['normForm'] {
+  // epsilons of fused norms are float32, so chains of chains of them are no more exact than that
+  if (normForm === 'fused' && placement === 'post' && float === 'float64') return 'div-sqrt';
   if (normForm === 'mul-reciprocal') return normForm;
   if (norm === 'rms') return normForm === 'l2' ? normForm : 'div-sqrt';
   return normForm === 'l2' || (normForm === 'fused' && opset < 17) ? 'div-sqrt' : normForm;

@@ -35,11 +35,16 @@ export function widthSteps(a: Architecture): fc.Arbitrary<readonly string[]> {
     .chain((chosen) => fc.tuple(...chosen.map((i) => steps[i] as fc.Arbitrary<string>)));
 }
 
-/** Width steps with layers added before, between or after them. */
+/** One to eight steps: widths, layers added before, between or behind them, and widths once more. */
 export function recipes(a: Architecture): fc.Arbitrary<readonly string[]> {
   const places = oneOf('', '@end', '@after:0', '@before:0', ...(a.layers > 1 ? ['@after:-1', '@before:1'] : []));
-  const layers = fc.tuple(oneOf('+1', '+1', '+2'), places).map(([size, place]) => `layers=${size}${place}`);
-  return fc
-    .tuple(widthSteps(a), fc.option(layers), fc.nat({ max: 4 }))
-    .map(([widths, step, at]) => (step === null ? widths : [...widths.slice(0, at), step, ...widths.slice(at)]));
+  const layers = fc.tuple(oneOf('+1', '+1', '+1', '+2'), places).map(([size, place]) => `layers=${size}${place}`);
+  const added = oneOf(0, 0, 1, 1, 2).chain((count) => fc.array(fc.tuple(layers, fc.nat({ max: 5 })), { minLength: count, maxLength: count }));
+  const more = fc.option(widthSteps(a), { freq: 2 }).map((steps) => steps ?? []);
+  return fc.tuple(widthSteps(a), added, more).map(([widths, steps, again]) =>
+    steps
+      .reduce<readonly string[]>((all, [step, at]) => [...all.slice(0, at), step, ...all.slice(at)], widths)
+      .concat(again)
+      .slice(0, 8),
+  );
 }

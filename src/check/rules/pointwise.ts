@@ -3,10 +3,11 @@
 import type { Zero } from '../../analysis/op-rule.ts';
 import { ruleOf } from '../../analysis/op-rules.ts';
 import { attributesOf } from '../../analysis/relation.ts';
-import type { Size } from '../../analysis/size.ts';
+import { isStatic, type Size } from '../../analysis/size.ts';
 import { divide, homogeneous, multiply, nothing, plain, squareRoot, sum, unit } from '../algebra.ts';
+import { restricted } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
-import { countOther, type Dim, dimText, isSame, isZeroBesideOld, Kind, mapKinds, oldSize, sameDim } from '../dim.ts';
+import { countOther, type Dim, dimText, isSame, isZeroBesideOld, Kind, mapKinds, newSize, oldSize, sameDim } from '../dim.ts';
 import { unproved } from '../findings.ts';
 import {
   addKinds,
@@ -180,7 +181,7 @@ export const pointwise: Rule = (site) => {
   // Where chooses between zeros
   if (site.node.op === 'Where' && operands.length === 3 && operands.slice(1).every(isZero)) return [zeros(sizes)];
   if (rule.zero === 'all' && operands.length > 0 && operands.every(isZero)) return [zeros(sizes)];
-  if (operands.some((operand) => operand.kind === 'free')) return [free()];
+  if (operands.some((operand) => operand.kind === 'free')) return [(site.node.op === 'Mul' ? nothingAtOldPlaces(site, sizes) : null) ?? free()];
   return [combined(site, rule, operands as readonly (Related | { kind: 'zero'; sizes: readonly Size[] })[], sizes, isZero)];
 };
 
@@ -265,6 +266,29 @@ function partOf(
   });
   const found = matchOperand(site, rule.family, data.map(scaledOf), operand, dims);
   return 'kind' in found ? found : { ...found, zero: false };
+}
+
+/**
+ * A vector that is zero wherever a map that was seen before has old indices: whatever it is multiplied with, the product is zero at the
+ * old places, and at the new ones finite. Null for any other.
+ */
+function nothingAtOldPlaces(site: Site, sizes: readonly Size[]): Value | null {
+  const own = site.operands.find((operand): operand is Related => isConstant(operand ?? undefined));
+  const long = own?.dims.flatMap((dim, d) => (dim.length > 0 ? [d] : [])) ?? [];
+  const [at = 0] = long;
+  const size = newSize(own?.dims[at] ?? []);
+  if (!site.isNew || own === undefined || long.length !== 1 || !isStatic(size)) return null;
+  for (const dim of site.ctx.hintsTo(size)) {
+    const zero = restricted(
+      site.ctx,
+      own.ref,
+      own.dims.map((other, d) => (d === at ? dim : other)),
+    );
+    if (zero?.own.ref.base.constant?.uniform !== 0 || !zero.finite) continue;
+    const dims = sizes.map((whole, d): Dim => (d - sizes.length === at - own.dims.length ? (zero.dims[at] ?? dim) : sameDim(whole)));
+    return nothingLeft(site, dims, sizes);
+  }
+  return null;
 }
 
 /** Zero at all old places; where new elements may be something, that is all that is known. */

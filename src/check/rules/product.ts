@@ -1,7 +1,7 @@
 /** Sums of products: MatMul, Einsum and Conv, by the labels of the op table. */
 import type { Labels } from '../../analysis/relation.ts';
 import { isStatic, type Size } from '../../analysis/size.ts';
-import { plain } from '../algebra.ts';
+import { nothing, plain } from '../algebra.ts';
 import { supposedCache } from '../cache-wish.ts';
 import { isMatch, type NearMiss, relate, restricted } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
@@ -9,13 +9,48 @@ import { align, countNew, type Dim, dimText, flat, isSame, isZeroBesideOld, Kind
 import { type Finding, refuted, unproved } from '../findings.ts';
 import { addKinds, joinParts, multiplyKinds, type Part } from '../join.ts';
 import { attributesText } from '../node-text.ts';
-import { wrongElements } from '../operand.ts';
+import { isOther, wrongElements } from '../operand.ts';
 import { ONE, over, type Scale, times } from '../scale.ts';
 import { fitted, scaled, viewed } from '../term.ts';
 import { free, isConstant, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
 import { permuted } from '../view.ts';
 
 export const product: Rule = (site) => {
+  const found = multiplied(site);
+  const [own] = found;
+  const isOld = own?.kind === 'zero' || (own?.kind === 'related' && own.ref.base.old);
+  return isOld || !site.isNew ? found : [nothingAtOldPlaces(site) ?? own ?? free()];
+};
+
+/**
+ * A product with a matrix whose columns are zero wherever a map that was seen before has old indices: whatever it is multiplied with, it
+ * is zero at the old places, and at the new ones finite. Null for any other.
+ */
+function nothingAtOldPlaces(site: Site): Value | null {
+  const { ctx, relation, operands } = site;
+  const [sizes = null] = site.sizes;
+  const at = operands.findIndex((own) => isConstant(own ?? undefined));
+  const weight = operands[at];
+  if (relation.kind !== 'labels' || sizes === null || operands.length !== 2 || weight?.kind !== 'related') return null;
+  const [outputs = []] = relation.outputs;
+  const labels = relation.inputs[at] ?? [];
+  const column = labels.findIndex((label) => label !== '' && outputs.includes(label));
+  const size = newSize(weight.dims[column] ?? []);
+  for (const dim of isStatic(size) ? ctx.hintsTo(size) : []) {
+    const zero = restricted(
+      ctx,
+      weight.ref,
+      weight.dims.map((own, d) => (d === column ? dim : own)),
+    );
+    if (zero?.own.ref.base.constant?.uniform !== 0 || !zero.finite) continue;
+    const dims = outputs.map((label, d): Dim => (label === labels[column] ? (zero.dims[column] ?? dim) : sameDim(sizes[d] ?? 1)));
+    const none = fitted(nothing(ctx.terms).ref, dims.map(oldSize));
+    if (none !== null) return related(scaled(none), dims);
+  }
+  return null;
+}
+
+const multiplied: Rule = (site) => {
   const { relation, operands } = site;
   const [sizes = null] = site.sizes;
   const [a, b, ...rest] = operands;
@@ -110,7 +145,7 @@ function matchWeights(site: Site, relation: Labels, all: readonly (Related | nul
       if (found !== null) break;
     }
     if (found !== null) operands[input] = found;
-    else if (miss === null && !isExactly(all) && inventedWeights(site, own, fixed) !== null) operands[input] = inventedWeights(site, own, fixed);
+    else if (isOther(miss) && !isExactly(all) && inventedWeights(site, own, fixed) !== null) operands[input] = inventedWeights(site, own, fixed);
     else if (fixed.every((dim) => dim === null || isSame(dim)) && isExactly(all)) {
       operands[input] = (miss === null ? inventedWeights(site, own, fixed) : null) ?? own;
     } else
