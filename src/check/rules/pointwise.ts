@@ -3,7 +3,7 @@
 import type { Zero } from '../../analysis/op-rule.ts';
 import { ruleOf } from '../../analysis/op-rules.ts';
 import { attributesOf } from '../../analysis/relation.ts';
-import { isStatic, type Size } from '../../analysis/size.ts';
+import { equal, isStatic, type Size } from '../../analysis/size.ts';
 import { divide, homogeneous, multiply, nothing, plain, squareRoot, sum, unit } from '../algebra.ts';
 import { restricted } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
@@ -28,6 +28,7 @@ import { matchOperand, settledConstant } from '../operand.ts';
 import { scaleFrom, times } from '../scale.ts';
 import { fitted, isWhole, type Ref, type Scaled, scaled, scaledKey } from '../term.ts';
 import { type Free, free, isConstant, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
+import { picked } from './cuts.ts';
 
 /** Makes the term of a result; null when it is zero. */
 type Make = (site: Site, operands: readonly Scaled[], dims: readonly Size[]) => Scaled | null;
@@ -217,6 +218,8 @@ function combined(site: Site, rule: Pointwise, operands: readonly Known[], sizes
   );
   const clash = known.indexOf(null);
   if (clash >= 0) {
+    const again = realigned(site, operands, clash, sizes);
+    if (again !== null) return combined(site, rule, again, sizes, isZero);
     const texts = data.map((own) => dimText(own.dims[clash - sizes.length + own.dims.length] ?? []));
     return free(unproved(site.where, `${site.node.op}: its operands hold old elements at different places of dimension ${clash} (${texts.join(', ')})`));
   }
@@ -243,6 +246,32 @@ function combined(site: Site, rule: Pointwise, operands: readonly Known[], sizes
   const fit = fitted(own.ref, oldSizes);
   if (fit === null) return free(unproved(site.where, `${site.node.op}: the old value has another shape`));
   return related(scaled(fit, own.scale), isWhole(own.ref, 'Centred') && shown.length === 2 && rule.family === 'Sum' ? centredDims(own, dims) : dims);
+}
+
+/**
+ * Values of a new layer whose elements were all taken for old ones of a dimension, where another operand says which of them are: those
+ * are a cut of the value, and of the others nothing is said. Null where there is no such operand.
+ */
+function realigned(site: Site, operands: readonly Known[], clash: number, sizes: readonly Size[]): readonly Known[] | null {
+  const dimOf = (own: Known): Dim => (own.kind === 'related' ? (own.dims[clash - sizes.length + own.dims.length] ?? []) : []);
+  const mapped = operands.map(dimOf).find((dim) => dim.length === 1 && dim[0]?.map != null);
+  const map = mapped?.[0]?.map;
+  if (!site.isNew || mapped === undefined || map == null) return null;
+  const olds = Array.from({ length: map.old }, (_, old) => map.at.indexOf(old));
+  const moved = operands.map((own): Known => {
+    if (own.kind !== 'related' || own.ref.base.constant !== null || own.ref.base.old || !isSame(dimOf(own)) || !equal(newSize(dimOf(own)), newSize(mapped)))
+      return own;
+    const at = clash - sizes.length + own.dims.length;
+    const cut = picked(site, own, at, olds);
+    const dim = mapKinds(mapped, keepsNone);
+    return cut.kind === 'related'
+      ? related(
+          scaledOf(cut),
+          cut.dims.map((other, d) => (d === at ? dim : other)),
+        )
+      : own;
+  });
+  return moved.some((own, i) => own !== operands[i]) ? moved : null;
 }
 
 function partOf(

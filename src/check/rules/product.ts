@@ -12,7 +12,7 @@ import { attributesText } from '../node-text.ts';
 import { isOther, wrongElements } from '../operand.ts';
 import { ONE, over, type Scale, times } from '../scale.ts';
 import { fitted, scaled, viewed } from '../term.ts';
-import { free, isConstant, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
+import { exactly, free, isConstant, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
 import { permuted } from '../view.ts';
 
 export const product: Rule = (site) => {
@@ -50,8 +50,22 @@ function nothingAtOldPlaces(site: Site): Value | null {
   return null;
 }
 
+/**
+ * Values of which nothing is known as terms of their own, beside a constant: whatever they are, new columns of the constant that are the
+ * mean of its old ones, or zero, are so in the product.
+ */
+function withUnknowns(site: Site): readonly (Value | null)[] {
+  const { operands, facts, node, ctx } = site;
+  if (!site.isNew || operands.length !== 2 || !operands.some((own) => isConstant(own ?? undefined))) return operands;
+  return operands.map((own, i) => {
+    const sizes = facts.values.get(node.inputs[i] ?? '')?.dims;
+    return own?.kind !== 'free' || sizes == null ? own : exactly(plain(ctx.terms, 'unknown', `new ${node.inputs[i]}`, [], sizes));
+  });
+}
+
 const multiplied: Rule = (site) => {
-  const { relation, operands } = site;
+  const { relation } = site;
+  const operands = withUnknowns(site);
   const [sizes = null] = site.sizes;
   const [a, b, ...rest] = operands;
   if (relation.kind !== 'labels' || sizes === null || a == null) return [free(unproved(site.where, `${site.node.op}: its shape is not known`))];
