@@ -1,7 +1,7 @@
 /** Random cases that were not proved once, made as small as they go, each with faults in what its proof looks at. */
 import { describe, expect, test } from 'vitest';
 import { checkModels } from '../../src/check/check.ts';
-import type { Model } from '../../src/onnx/ir.ts';
+import { DataType, type Model } from '../../src/onnx/ir.ts';
 import { readNumbers } from '../../src/onnx/tensor.ts';
 import { type Architecture, buildTransformer, PLAIN } from '../support/architecture.ts';
 import { grownBy, reread, weightOf, withNumbers } from '../support/grown-model.ts';
@@ -41,7 +41,32 @@ const CASES: readonly Found[] = [
     steps: ['layers=+1@end', 'hidden=x1.5'],
     faults: /^head_/,
   },
+  {
+    name: 'a chain of norms that scale x and its mean apart',
+    a: { layers: 1, normForm: 'keras', placement: 'post' },
+    steps: ['layers=+1'],
+    faults: /^(gain|epsilon|norm_bias)_\d+(_merged)?$/,
+  },
+  {
+    name: 'a new layer with a cache of its own whose gain is zero at old channels',
+    a: { layers: 1, placement: 'both', cache: true },
+    steps: ['layers=+1@after:0', 'hidden=+3'],
+    faults: /^head_/,
+  },
 ];
+
+test('a new parameter that is infinite is no new parameter of a proof, though it is multiplied with zeros', () => {
+  const model = reread(buildTransformer({ ...PLAIN, layers: 1 }));
+  const grown = reread(grownBy(model, ['layers=+1']).model);
+  const added = grown.graph.initializers.filter((own) => own.dataType !== DataType.INT64 && own.name.endsWith('_1') && own.dims.length === 2);
+  expect(added.length).toBeGreaterThan(3);
+  for (const { name } of added) {
+    const faulty = withNumbers(grown, name, (numbers) => {
+      numbers[0] = Number.POSITIVE_INFINITY;
+    });
+    expect({ name, proved: checkModels(model, faulty).proved }).toEqual({ name, proved: false });
+  }
+});
 
 test('a new layer must add nothing to old channels, even where its new ones may hold anything', () => {
   const model = reread(buildTransformer({ ...PLAIN, layers: 1, finalNorm: false }));
@@ -68,7 +93,7 @@ const faultsOf = (model: Model, name: string): readonly Model[] => {
   const own = readNumbers(weightOf(model, name));
   const at = own.findIndex((x) => x !== 0);
   const scaled = withNumbers(model, name, (numbers) => {
-    numbers[at] = (numbers[at] ?? 0) * (1 + 2 ** -40);
+    numbers[Math.max(at, 0)] = at < 0 ? 0.25 : (numbers[at] ?? 0) * (1 + 2 ** -40);
   });
   const turned = withNumbers(model, name, (numbers) => void numbers.set([...numbers.slice(1), numbers[0] ?? 0]));
   return own.some((x) => x !== own[0]) ? [scaled, turned] : [scaled];
