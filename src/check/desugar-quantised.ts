@@ -67,7 +67,7 @@ export function quantisedRules(flat: FlatGraph, facts: Facts): ReadonlyMap<strin
     if (name === '' || sizeOf(name) === 1) return name;
     const dims = facts.values.get(name)?.dims ?? [];
     if (dims.length > 1 && dims.length === rank && dims.every((size, d) => size === 1 || d === at)) return name;
-    if (dims.length !== 1 || at >= rank) return null;
+    if (dims.length !== 1 || !Number.isInteger(at) || at < 0 || at >= rank) return null;
     if (at === rank - 1) return name;
     const tensor = tensorOf(name);
     return tensor === undefined ? null : w.hold({ ...tensor, dims: [...tensor.dims, ...Array.from({ length: rank - 1 - at }, () => 1)] });

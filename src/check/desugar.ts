@@ -104,6 +104,7 @@ function normOperator(w: Writer, centre: boolean): boolean {
   const { int } = attributesOf(w.node);
   const axis = int('axis', -1);
   const first = axis < 0 ? axis + rank : axis;
+  if (!Number.isInteger(first) || first < 0 || first >= rank) return false;
   norm(w, w.node.inputs[0] ?? '', {
     centre,
     gain: w.node.inputs[1] ?? '',

@@ -130,6 +130,16 @@ describe('what it found', () => {
       /ok|UNSUPPORTED|ILLEGAL/,
     ],
     [
+      'a norm along a dimension 2^31 before the first',
+      onEdge(
+        inner,
+        'normed',
+        node('LayerNormalization', [inner, paper.graph.initializers[0]?.name ?? ''], ['normed'], [{ name: 'axis', kind: 'int', value: -(2 ** 31) }]),
+      ),
+      'mlp=x2',
+      /ok|UNSUPPORTED|ILLEGAL/,
+    ],
+    [
       'a chain of nodes longer than recursion reaches',
       onEdge(inner, 'chain3999', ...Array.from({ length: 4000 }, (_, i) => node('Neg', [i === 0 ? inner : `chain${i - 1}`], [`chain${i}`]))),
       'hidden=+4',
