@@ -29,6 +29,7 @@ import {
 } from './interface.ts';
 import { functionText } from './node-text.ts';
 import { prepare, type Side } from './prepare.ts';
+import { explainRuns } from './runs.ts';
 import { Uncounted } from './scale.ts';
 import { walk } from './walk.ts';
 
@@ -62,6 +63,7 @@ function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {
   const found = new Set<string>();
   for (let round = 0; ; round++) {
     ctx.wishes.clear();
+    ctx.corrections.length = 0;
     const newValues = walk(ctx, after, newInputs(ctx, after, inputs, supposed), true);
     const isEqual = (from: string, to: string): boolean => difference(ctx, '', oldValues.get(from), newValues.get(to), true) === null;
     const outputs = pairOutputs(before, after, supposed, isEqual);
@@ -73,6 +75,7 @@ function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {
       continue;
     }
     const open = compared.findings;
+    const runs = explainRuns(ctx.corrections);
     const all: readonly Finding[] = [
       ...opsetFindings(old, now),
       ...functionFindings(before, after),
@@ -80,12 +83,13 @@ function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {
       ...sizeFindings(before, after),
       ...interfaceFindings(ctx, before, after, inputs, supposed, outputs),
       ...first.findings,
+      ...runs.findings,
       ...(open.length === 0 ? [] : blame(after, newValues, open, (name) => oldValues.get(outputs.pairs.find((pair) => pair.now === name)?.old ?? ''))),
     ];
     return {
       proved: all.length === 0 && wishes.size === 0,
       findings: all,
-      assumptions: [...assumptions(before), ...cacheAssumptions(supposed, outputs)],
+      assumptions: [...assumptions(before), ...cacheAssumptions(supposed, outputs), ...runs.notes],
       alive: aliveness(ctx, before, after, newValues, outputs),
     };
   }

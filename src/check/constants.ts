@@ -7,6 +7,7 @@ import { type Dim, flat, indexMap, Kind, mappedDim, oldSize, sameDim, withKinds 
 import { numbersConstant, SMALL } from './elements.ts';
 import { rounded } from './fold.ts';
 import { isFloatType } from './numbers.ts';
+import { exponentOf, factorsThrough, widthsBetween } from './runs.ts';
 import { isOne, numberOf, ONE, partsOf, type Scale } from './scale.ts';
 import { AS_IS, epsilonOf, gridOf, type Stored, scan } from './scan.ts';
 import { fitted, type Ref, refOf, type Scaled, scaled, viewed } from './term.ts';
@@ -50,13 +51,12 @@ const classified = (dims: readonly Dim[], kinds: readonly (Uint8Array | null)[])
  */
 function storedAs(now: Ref, old: Ref, scale: Scale, steps: readonly Scale[]): { readonly now: Ref; readonly old: Ref; readonly stored: Stored } {
   if (isOne(scale)) return { now, old, stored: AS_IS };
-  const c = numberOf(scale);
   const isLoose = now.base.constant?.dtype === DataType.DOUBLE || [...scale.powers.keys()].some((base) => base.startsWith(ROUNDED));
   const ulps = isLoose ? 4 : 0;
   const [shift, oldShift] = [now.base.constant?.shifted, old.base.constant?.shifted];
   if (shift != null && oldShift != null && shift.by === oldShift.by)
-    return { now: like(now, shift.from), old: like(old, oldShift.from), stored: { factors: [c], add: (c - 1) * shift.by, ulps } };
-  return { now, old, stored: { factors: steps.map(numberOf), add: 0, ulps } };
+    return { now: like(now, shift.from), old: like(old, oldShift.from), stored: { factors: steps.map(numberOf), shift: shift.by, ulps } };
+  return { now, old, stored: { factors: steps.map(numberOf), shift: 0, ulps } };
 }
 
 const like = (ref: Ref, constant: NonNullable<Ref['base']['constant']>): Ref => ({ ...ref, base: { ...ref.base, constant } });
@@ -76,13 +76,43 @@ export function compare(
   scale: Scale,
   ignored: readonly (Uint8Array | null)[] = [],
 ): Match | NearMiss | null {
+  const attempt = (steps: readonly Scale[]): Match | NearMiss | null => compareIn(ctx, now, old, dims, scale, steps, ignored);
   let miss: Match | NearMiss | null = null;
   for (const steps of stepsOf(scale)) {
-    const found = compareIn(ctx, now, old, dims, scale, steps, ignored);
-    if (found === null || isMatch(found)) return found;
+    const found = attempt(steps);
+    if (found === null) return found;
+    if (isMatch(found)) {
+      noteCorrection(ctx, dims, scale, attempt, true);
+      return found;
+    }
     miss ??= found;
   }
-  return miss;
+  return noteCorrection(ctx, dims, scale, attempt, false) ?? miss;
+}
+
+/** Remembers a correction that follows from the growth of one of its dimensions. One that is not that of one run must be that of two: null if not. */
+function noteCorrection(
+  ctx: Context,
+  dims: readonly Dim[],
+  scale: Scale,
+  attempt: (steps: readonly Scale[]) => Match | NearMiss | null,
+  once: boolean,
+): Match | null {
+  if (isOne(scale)) return null;
+  for (const map of dims.flatMap((dim) => flat(dim)?.map ?? [])) {
+    const growth = { old: map.old, size: map.at.length };
+    const exponent = exponentOf(scale, growth);
+    if (exponent === null) continue;
+    const inTwo = (width: number): Match | null => {
+      const found = attempt(factorsThrough(growth, width, exponent));
+      return isMatch(found) ? found : null;
+    };
+    const width = once ? undefined : widthsBetween(growth).find((m) => inTwo(m) !== null);
+    if (!once && width === undefined) continue;
+    ctx.corrections.push({ ...growth, where: 'stored weights', once, through: (m) => inTwo(m) !== null });
+    return width === undefined ? null : inTwo(width);
+  }
+  return null;
 }
 
 function compareIn(

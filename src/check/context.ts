@@ -6,6 +6,7 @@ import { hint, type Size } from '../analysis/size.ts';
 import type { FlatNode } from '../onnx/graph.ts';
 import type { Wish } from './caches.ts';
 import { type Dim, flat, forgetMaps, indexMap, Kind, MOST_MAPPED, mappedDim } from './dim.ts';
+import type { Correction, Growth } from './runs.ts';
 import type { Scale } from './scale.ts';
 import { type Scaled, startTerms, type Term, type Terms } from './term.ts';
 import type { Value } from './value.ts';
@@ -28,7 +29,10 @@ export interface Context {
   readonly wishes: Map<string, Wish>;
   /** Constants of the new graph whose infinite elements, if any, are old ones. */
   readonly finite: Set<Term>;
-  readonly notes: Set<string>;
+  /** Stored corrections of the new graph that follow from a width that grew. */
+  readonly corrections: Correction[];
+  /** Widths that are known to have grown. */
+  growths(): readonly Growth[];
 }
 
 /** A node of the old graph with what its operands and results are. */
@@ -94,6 +98,7 @@ export function startContext(): Context {
     fused: new Map(),
     wishes: new Map(),
     finite: new Set(),
-    notes: new Set(),
+    corrections: [],
+    growths: () => [...known.values()].flatMap(([dim]) => (dim?.[0]?.map == null ? [] : [{ old: dim[0].map.old, size: dim[0].map.at.length }])),
   };
 }

@@ -5,9 +5,10 @@ import { isMatch, isRounded, type Match, type NearMiss, relate, restricted } fro
 import type { Site } from './context.ts';
 import { type Dim, indexMap, isSame, Kind, mappedDim, newSize, sameDim, withKinds } from './dim.ts';
 import { type Finding, refuted, unproved } from './findings.ts';
-import { numbersOf } from './fold.ts';
+import { numbersOf, rounded } from './fold.ts';
 import { isFloatType } from './numbers.ts';
-import { numberOf, ONE, over, type Scale, scaleFrom, times } from './scale.ts';
+import { type Correction, EXPONENTS, factorsThrough, widthsBetween } from './runs.ts';
+import { numberOf, ONE, over, power, type Scale, scaleFrom, times } from './scale.ts';
 import { type Ref, type Scaled, scaled, type Term } from './term.ts';
 import { type Free, free, isConstant, type Related, related, scaledOf } from './value.ts';
 
@@ -253,5 +254,38 @@ function uniformScale(site: Site, family: Family, data: readonly Scaled[], ref: 
     if (shifted !== null) return Math.abs(number - value) <= 2 ** -22 * Math.abs(number);
     return isRounded(dtype, value, number);
   };
-  return wanted.find(fits) ?? exact;
+  const fitting = wanted.find(fits);
+  if (shifted === null && isFloatType(dtype)) {
+    const found = correctionOf(ctx, dtype, value, fitting === undefined ? wanted : [fitting], fitting !== undefined);
+    if (found !== null) {
+      ctx.corrections.push({ ...found, where: site.where });
+      return found.scale;
+    }
+  }
+  return fitting ?? exact;
+}
+
+/** The growth that a number was corrected for: what it was before is a number of its type. Null when there is none. */
+function correctionOf(
+  ctx: Site['ctx'],
+  dtype: number,
+  value: number,
+  wanted: readonly Scale[],
+  once: boolean,
+): (Omit<Correction, 'where'> & { readonly scale: Scale }) | null {
+  for (const scale of wanted) {
+    for (const growth of ctx.growths()) {
+      for (const exponent of EXPONENTS) {
+        const before = numberOf(over(scale, power(over(scaleFrom(growth.old), scaleFrom(growth.size)), exponent)));
+        if (rounded(dtype, Float64Array.of(before))[0] !== before) continue;
+        const through = (width: number): boolean => {
+          const [first, second] = factorsThrough(growth, width, exponent).map(numberOf);
+          const [middle = 0] = rounded(dtype, Float64Array.of(before * (first ?? 1)));
+          return isRounded(dtype, value, middle * (second ?? 1));
+        };
+        if (once || widthsBetween(growth).some(through)) return { ...growth, once, through, scale };
+      }
+    }
+  }
+  return null;
 }

@@ -5,14 +5,15 @@ import { rounded } from './fold.ts';
 import type { Ref } from './term.ts';
 import { positions } from './view.ts';
 
-/** How old elements are stored in the new file: times each factor and rounded, plus a number, within some units in the last place. */
+/** How old elements are stored in the new file: (old + shift) · factor − shift, rounded after each factor, within some units in the last place. */
 export interface Stored {
   readonly factors: readonly number[];
-  readonly add: number;
+  /** What stands beside the elements in the graph: 1 + γ is corrected in γ. */
+  readonly shift: number;
   readonly ulps: number;
 }
 
-export const AS_IS: Stored = { factors: [], add: 0, ulps: 0 };
+export const AS_IS: Stored = { factors: [], shift: 0, ulps: 0 };
 
 /** What a scan found. */
 export interface Scan {
@@ -119,7 +120,7 @@ export function scan(now: Ref, dims: readonly Dim[], old: Ref | null, stored: St
               (own, factor) =>
                 rounded(
                   grid.dtype,
-                  own.map((x) => x * factor + stored.add),
+                  own.map((x) => x * factor + (factor - 1) * stored.shift),
                 ),
               before,
             );
