@@ -90,6 +90,8 @@ export function scan(now: Ref, dims: readonly Dim[], old: Ref | null, stored: St
   const oldWidth = inner < 0 ? 1 : (all[inner]?.old ?? 1);
   const [rowBuffer, oldBuffer] = [new Float64Array(width), new Float64Array(oldWidth)];
   const nonZero = all.map((own) => new Uint8Array(own.at.length));
+  // new indices with a number other than zero where all other indices are old ones
+  const besideOld = all.map((own) => new Uint8Array(own.at.length));
   const noMean = new Uint8Array(width);
   const index = new Array<number>(rank).fill(0);
   const total = outer.reduce((product, d) => product * (all[d]?.at.length ?? 1), 1);
@@ -98,6 +100,7 @@ export function scan(now: Ref, dims: readonly Dim[], old: Ref | null, stored: St
   let [compared, wrong, firstWrong, finite] = [0, 0, '', true];
   for (let count = 0; count < total; count++) {
     let [rest, place, oldPlace, isOld, skipped] = [count, grid.offset, oldGrid?.offset ?? 0, true, false];
+    let [added, lastAdded] = [0, 0];
     for (let i = outer.length - 1; i >= 0; i--) {
       const d = outer[i] ?? 0;
       const size = all[d]?.at.length ?? 1;
@@ -106,8 +109,11 @@ export function scan(now: Ref, dims: readonly Dim[], old: Ref | null, stored: St
       index[d] = own;
       place += grid.steps[d]?.[own] ?? 0;
       const oldIndex = all[d]?.at[own] ?? -1;
-      if (oldIndex < 0) isOld = false;
-      else oldPlace += oldGrid?.steps[d]?.[oldIndex] ?? 0;
+      if (oldIndex < 0) {
+        isOld = false;
+        added++;
+        lastAdded = d;
+      } else oldPlace += oldGrid?.steps[d]?.[oldIndex] ?? 0;
       if (ignored[d]?.[own] === 1) skipped = true;
     }
     const values = inner < 0 ? grid.read(place, 1) : row(grid, place, inner, rowBuffer);
@@ -145,13 +151,17 @@ export function scan(now: Ref, dims: readonly Dim[], old: Ref | null, stored: St
       if (x === 0 || skipped || ignored[inner]?.[i] === 1) continue;
       if (inner >= 0) (nonZero[inner] as Uint8Array)[i] = 1;
       for (const d of outer) (nonZero[d] as Uint8Array)[index[d] ?? 0] = 1;
+      const isOldInner = (map[i] ?? -1) >= 0;
+      if (isOld && !isOldInner) (besideOld[inner] as Uint8Array)[i] = 1;
+      else if (added === 1 && isOldInner) (besideOld[lastAdded] as Uint8Array)[index[lastAdded] ?? 0] = 1;
     }
     if (!skipped && newInner.length > 0) markMeans(values, map, newInner, noMean, tolerance);
   }
   const kinds = all.map((own, d) => {
     if (!own.at.some((i) => i < 0)) return null;
     const mean = d === inner ? (i: number) => noMean[i] === 0 : outerMeans(grid, all, d, ignored, tolerance, nonZero[d] as Uint8Array);
-    return Uint8Array.from(own.at, (old, i) => (old >= 0 ? Kind.OLD : nonZero[d]?.[i] === 0 ? Kind.ZERO : mean(i) ? Kind.MEAN : Kind.ANY));
+    const kind = (i: number): number => (nonZero[d]?.[i] === 0 ? Kind.ZERO : mean(i) ? Kind.MEAN : besideOld[d]?.[i] === 0 ? Kind.WEAK : Kind.ANY);
+    return Uint8Array.from(own.at, (old, i) => (old >= 0 ? Kind.OLD : kind(i)));
   });
   return { compared, wrong, firstWrong, kinds, finite };
 }

@@ -53,6 +53,12 @@ const CASES: readonly Found[] = [
     steps: ['layers=+1@after:0', 'hidden=+3'],
     faults: /^head_/,
   },
+  {
+    name: 'new rows of a weight that are zero beside old columns only',
+    a: { normForm: 'div-sqrt', placement: 'pre', finalNorm: false },
+    steps: ['mlp=+5', 'layers=+1@after:0', 'hidden=+3'],
+    faults: /^down_/,
+  },
 ];
 
 test('a new parameter that is infinite is no new parameter of a proof, though it is multiplied with zeros', () => {
