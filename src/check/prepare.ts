@@ -5,6 +5,7 @@ import { unpackConstants } from '../analysis/unpacked.ts';
 import { type FlatGraph, flatten } from '../onnx/graph.ts';
 import type { Model } from '../onnx/ir.ts';
 import { desugar } from './desugar.ts';
+import { joinMeans } from './means-apart.ts';
 
 /** A graph ready to be proved about. */
 export interface Side {
@@ -17,7 +18,8 @@ export interface Side {
 /** Prepares a model. */
 export function prepare(model: Model): Side {
   const before = unpackConstants(flatten(model));
-  const flat = desugar(before, inferFacts(before));
+  const spelled = desugar(before, inferFacts(before));
+  const flat = joinMeans(spelled, inferFacts(spelled));
   const untyped = new Set(flat.nodes.flatMap((node) => (ruleOf(node.op) === undefined ? node.outputs : [])));
   return { flat, facts: inferFacts(flat, undefined, true), isTyped: (value) => !untyped.has(value) };
 }

@@ -54,6 +54,12 @@ const CASES: readonly Found[] = [
     faults: /^head_/,
   },
   {
+    name: 'x and its mean that are scaled apart, of which nothing is left at new places',
+    a: { layers: 1, normForm: 'keras' },
+    steps: ['hidden=+3'],
+    faults: /^(table|gain|norm_bias|epsilon|head)_/,
+  },
+  {
     name: 'new rows of a weight that are zero beside old columns only',
     a: { normForm: 'div-sqrt', placement: 'pre', finalNorm: false },
     steps: ['mlp=+5', 'layers=+1@after:0', 'hidden=+3'],

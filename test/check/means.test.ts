@@ -59,6 +59,59 @@ describe('new columns that are the mean of the old ones', () => {
     expect(proved(was, now(varied(scaled(1.5))))).toBe(false);
   });
 
+  describe('are nothing where the mean is multiplied alike and taken away', () => {
+    const apart = (own: { product?: string; less?: string; sum?: string; mean?: string } = {}): string[] => [
+      own.mean ?? 'ReduceMean(h) axes=[1] keepdims=1 -> m',
+      own.product ?? 'Mul(h, f) -> a',
+      own.less ?? 'Mul(m, f) -> d',
+      own.sum ?? 'Sub(wc, d) -> e\nAdd(a, e) -> c',
+      'MatMul(c, wu) -> y',
+    ];
+    const model = (width: number, lines: readonly string[], numbers: Numbers): Model => {
+      const dims = { x: ['b', 3], wa: [3, width], wf: [3, width], wg: [1, width], wc: [1, width], wu: [width, 5] };
+      const all = ['MatMul(x, wa) -> h', 'MatMul(x, wf) -> r', 'Mul(r, wg) -> f', ...lines].flatMap((line) => line.split('\n'));
+      return weighted(dims, all, numbers);
+    };
+    // whatever f and the weights behind it are at new places, as long as nothing is added there
+    const offset =
+      (fill: number, numbers = meanFilled): Numbers =>
+      (name, place) =>
+        name === 'wc' && (place[1] ?? 0) >= 8 ? fill : numbers(name, place);
+    const orders: Readonly<Record<string, readonly string[]>> = {
+      'x·f + (b − m·f)': apart(),
+      '(b − f·m) + f·x': apart({ product: 'Mul(f, h) -> a', less: 'Mul(f, m) -> d', sum: 'Sub(wc, d) -> e\nAdd(e, a) -> c' }),
+      '(x·f + b) − m·f': apart({ sum: 'Add(wc, a) -> e\nSub(e, d) -> c' }),
+      'b − (m·f − x·f)': apart({ sum: 'Sub(d, a) -> e\nSub(wc, e) -> c' }),
+      'x·r·g + (b − m·r·g)': apart({ product: 'Mul(h, r) -> q\nMul(q, wg) -> a' }),
+      'x·g/r + (b − m·g/r)': apart({ product: 'Mul(h, wg) -> q\nDiv(q, r) -> a', less: 'Mul(m, wg) -> p\nDiv(p, r) -> d' }),
+    };
+
+    test.each(Object.keys(orders))('%s', (name) => {
+      const lines = orders[name] ?? [];
+      expect(checkModels(model(8, lines, old), model(12, lines, offset(0))).findings).toEqual([]);
+      expect(proved(model(8, lines, old), model(12, lines, offset(0.25)))).toBe(false);
+      expect(proved(model(8, lines, old), model(12, lines, offset(0, varied(meanFilled))))).toBe(false);
+    });
+
+    test('but not where it is another mean, or multiplied with something else', () => {
+      const was = model(8, apart(), old);
+      const others = [
+        apart({ less: 'Mul(m, r) -> d' }),
+        apart({ less: 'Mul(m, wg) -> d' }),
+        apart({ less: 'Mul(f, f) -> d' }),
+        apart({ mean: 'ReduceMean(f) axes=[1] keepdims=1 -> m' }),
+        apart({ mean: 'ReduceMean(h) axes=[0] keepdims=1 -> m' }),
+        apart({ mean: 'ReduceMax(h) axes=[1] keepdims=1 -> m' }),
+        apart({ sum: 'Sub(wc, d) -> e\nSub(a, e) -> c' }),
+        apart({ sum: 'Add(wc, d) -> e\nAdd(a, e) -> c' }),
+      ];
+      for (const lines of others) expect({ lines, proved: proved(was, model(12, lines, offset(0))) }).toEqual({ lines, proved: false });
+      // the same on both sides, and so no old element at fault: at new ones something is left
+      for (const lines of [apart({ less: 'Mul(m, r) -> d' }), apart({ mean: 'ReduceMean(f) axes=[1] keepdims=1 -> m' })])
+        expect({ lines, proved: proved(model(8, lines, old), model(12, lines, offset(0))) }).toEqual({ lines, proved: false });
+    });
+  });
+
   test('are no mean of a part of the line', () => {
     const part = (list: string): string[] => [`Gather(h, ${list}) axis=1 -> g`, 'ReduceMean(g) axes=[1] keepdims=1 -> y'];
     expect(proved(small(part('[0,1,2,3]')), grown(part('[0,1,2,3]')))).toBe(true);
