@@ -17,7 +17,7 @@ function elementwise(fn: Fn, operands?: number): (site: Site) => readonly Elemen
     const shapes = inputs.map((_, i) => site.dims(i).map(hint));
     const rank = Math.max(0, ...shapes.map((dims) => dims.length));
     const out = range(rank).map((_, d) => Math.max(...shapes.map((dims) => dims[d - rank + dims.length] ?? 1)));
-    if (inputs.some((elements) => elements === null)) return null;
+    if (count === 0 || inputs.some((elements) => elements === null)) return null;
     const float = isFloat(site.dtype(count - 1));
     return Array.from({ length: out.reduce((a, b) => a * b, 1) }, (_, flat) => {
       const args = inputs.map((elements, i) => elements?.[broadcastIndex(flat, out, shapes[i] ?? [])]);

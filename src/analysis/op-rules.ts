@@ -89,7 +89,7 @@ const RULES: Readonly<Record<string, OpRule>> = {
   Ceil: unary('keeps', real('ceil', Math.ceil)),
   Round: unary('keeps', real('round', roundHalfEven)),
   Sign: unary('keeps', real('sign', Math.sign)),
-  Identity: unary('keeps', ([a = 0]) => a),
+  Identity: { ...unary('keeps'), compute: (site) => site.elements(0) },
   Cast: { ...unary('keeps'), compute: castElements, dtype: (site) => site.int('to', DataType.FLOAT) },
   CastLike: { ...unary('keeps'), compute: (site) => site.elements(0), dtype: (site) => site.dtype(1) },
   Tanh: KEEP,

@@ -10,6 +10,7 @@ import { GrowError } from '../errors.ts';
 import { type FlatGraph, type FlatNode, nodeLabel, opsetVersion } from '../onnx/graph.ts';
 import { whyNotInlined } from '../onnx/inline-functions.ts';
 import { DataType, type Tensor } from '../onnx/ir.ts';
+import { mapItems } from '../onnx/map-tensors.ts';
 import { readNumbers } from '../onnx/tensor.ts';
 import { declaredSize } from './declared-size.ts';
 import { ruleOf } from './op-rules.ts';
@@ -148,6 +149,13 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
     }, size);
   }
 
+  function settledElements(elements: readonly Element[]): readonly Element[] {
+    return mapItems(elements, (own) => {
+      const value = own.value === null ? null : settled(own.value);
+      return value === own.value ? own : { ...own, value };
+    });
+  }
+
   function constantElements(name: string): readonly Element[] | null {
     const cached = tensors.get(name);
     if (cached !== undefined) return cached;
@@ -186,7 +194,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
       values.set(output, {
         dims: dims[i]?.map(settled) ?? null,
         dtype: dtype(i),
-        elements: i === 0 ? (elements?.map((e) => (e.value === null ? e : { ...e, value: settled(e.value) })) ?? null) : null,
+        elements: i === 0 && elements !== null ? settledElements(elements) : null,
         dependence,
       });
     });

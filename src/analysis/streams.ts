@@ -41,13 +41,22 @@ export function findChains(analysis: Analysis, norms: readonly Norm[]): Chain[] 
     const step: Step = { add, skip, branch: skip === a ? b : a, sum };
     steps.set(sum, step);
     const before = previousSum(skip, axis);
-    const known = before === undefined ? undefined : chainOf.get(before);
+    const known = before === undefined ? chainWithin(step, axis) : chainOf.get(before);
     const chain = known !== undefined && sameAxis(known.axis, axis) ? known : { axis, adds: [] };
     if (chain.adds.length === 0) chains.push(chain);
     chain.adds.push(step);
     chainOf.set(sum, chain);
   }
   return chains;
+
+  /** The chain that a step adds as a whole to what that chain started from: a gated layer in front of all others. */
+  function chainWithin(step: Step, axis: Axis): Chain | undefined {
+    const last = previousSum(step.branch, axis);
+    const chain = last === undefined ? undefined : chainOf.get(last);
+    const [first] = chain?.adds ?? [];
+    const start = (skip: string): string => unmoved(analysis, unscaled(analysis, skip).value);
+    return first !== undefined && start(first.skip) === start(step.skip) ? chain : undefined;
+  }
 
   /** The last dimension (or channels) of a stream is the one that weights read. */
   function streamAxis(value: string): Axis | undefined {

@@ -138,7 +138,8 @@ function cut(atom: Atom, outer: Size, outerOld: Size | null): [Atom, Atom] | nul
       { size: inner, old: inner, map: null, kinds: null },
     ];
   }
-  if (!isStatic(outer) || !isStatic(inner)) return null;
+  // a damaged file computes sizes below zero
+  if (!isStatic(outer) || !isStatic(inner) || outer < 1 || inner < 1) return null;
   const guesses = outerOld === null ? divisorsOf(map.old) : isStatic(outerOld) ? [outerOld] : [];
   // without further knowledge as much as possible stays the same
   const ordered = [...guesses].sort(

@@ -1,12 +1,14 @@
 /** Constants that are computed from constants, evaluated in the stored type as the runtime would, so that they can be compared. */
 import { attributesOf } from '../analysis/relation.ts';
 import { bytesSource } from '../onnx/byte-source.ts';
+import { elementBits } from '../onnx/data-types.ts';
 import type { FlatNode } from '../onnx/graph.ts';
 import { DataType } from '../onnx/ir.ts';
 import { encodeNumbers, readNumbers } from '../onnx/tensor.ts';
 import { dequantised, gathered, heldConstant, quantised } from './computed-constants.ts';
 import { POINT, STEPS } from './desugar-quantised.ts';
 import { type Constant, numbersConstant, SMALL } from './elements.ts';
+import { isFloatType } from './numbers.ts';
 import type { Ref } from './term.ts';
 import { positions, viewSizes } from './view.ts';
 
@@ -36,6 +38,23 @@ export function rounded(dtype: number, data: Float64Array): Float64Array {
   const bytes = encodeNumbers(dtype, dtype === DataType.FLOAT16 || dtype === DataType.BFLOAT16 ? data : data.map(Math.trunc));
   return readNumbers({ name: '', dataType: dtype, dims: [data.length], data: bytesSource(bytes) });
 }
+
+/** A constant of computed numbers, rounded to its type; null where whole numbers leave their range or are none, of which runtimes differ. */
+function computed(dims: readonly number[], dtype: number, data: Float64Array, shifted: Constant['shifted'] = null): Constant | null {
+  const range = wholeRange(dtype);
+  if (range !== null && !data.every((x) => Math.trunc(x) >= range[0] && Math.trunc(x) <= range[1])) return null;
+  return numbersConstant(dims, dtype, rounded(dtype, data), shifted);
+}
+
+/** The numbers of an integer type that are exact in float64; null for other types. */
+function wholeRange(dtype: number): readonly [number, number] | null {
+  if (isFloatType(dtype) || dtype === DataType.BOOL) return null;
+  const most = Number.MAX_SAFE_INTEGER - 1;
+  const values = 2 ** (elementBits(dtype) ?? 8);
+  return UNSIGNED.has(dtype) ? [0, Math.min(values - 1, most)] : [Math.max(-values / 2, -most), Math.min(values / 2 - 1, most)];
+}
+
+const UNSIGNED: ReadonlySet<number> = new Set([DataType.UINT4, DataType.UINT8, DataType.UINT16, DataType.UINT32, DataType.UINT64]);
 
 type Apply = (...args: number[]) => number;
 const FUNCTIONS: Readonly<Record<string, Apply>> = {
@@ -85,17 +104,14 @@ export function fold(node: FlatNode, operands: readonly (Ref | null)[], dims: re
         return own == null ? int(name, none) : (numbersOf(own)?.data[0] ?? none);
       };
       const [low, high] = [bound(1, 'min', -Infinity), bound(2, 'max', Infinity)];
-      return numbersConstant(
+      return computed(
         dims,
         dtype,
-        rounded(
-          dtype,
-          first.data.map((x) => Math.min(Math.max(x, low), high)),
-        ),
+        first.data.map((x) => Math.min(Math.max(x, low), high)),
       );
     }
     case 'Cast':
-      return numbersConstant(dims, dtype, rounded(dtype, dtype === DataType.BOOL ? first.data.map((x) => (x === 0 ? 0 : 1)) : first.data));
+      return computed(dims, dtype, dtype === DataType.BOOL ? first.data.map((x) => (x === 0 ? 0 : 1)) : first.data);
     case 'Concat':
       return numbersConstant(dims, dtype, concatenated(given, attributesOf(node).int('axis', 0), dims));
     case 'MatMul':
@@ -119,7 +135,7 @@ function matrixProduct(a: Numbers, b: Numbers, dims: readonly number[], dtype: n
     for (let l = 0; l < k; l++) sum += (a.data[((as[one] ?? 0) * m + i) * k + l] ?? 0) * (b.data[((bs[one] ?? 0) * k + l) * n + j] ?? 0);
     out[at] = sum;
   });
-  return numbersConstant(dims, dtype, rounded(dtype, out));
+  return computed(dims, dtype, out);
 }
 
 /** Larger products are compared, never computed. */
@@ -149,7 +165,7 @@ function pointwise(
   dims: readonly number[],
   dtype: number,
   apply: Apply,
-): Constant {
+): Constant | null {
   const indices = args.map((arg) => broadcastIndices(arg.dims, dims));
   const count = dims.reduce((a, b) => a * b, 1);
   const out = new Float64Array(count);
@@ -158,7 +174,7 @@ function pointwise(
     for (let a = 0; a < args.length; a++) values[a] = args[a]?.data[indices[a]?.[i] ?? 0] ?? 0;
     out[i] = apply(...values);
   }
-  return numbersConstant(dims, dtype, rounded(dtype, out), shiftOf(node, args, operands));
+  return computed(dims, dtype, out, shiftOf(node, args, operands));
 }
 
 /** γ = 1 + w: a correction of γ is stored in w. */

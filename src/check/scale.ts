@@ -3,8 +3,6 @@
  * √(h/ĥ), h/ĥ and 1/√k cancel symbolically, so "equal" never means "close".
  */
 
-import { assert } from '../errors.ts';
-
 /** A non-zero real number as a product of powers. Equal keys mean equal numbers. */
 export interface Scale {
   readonly key: string;
@@ -32,9 +30,10 @@ export const ONE: Scale = scaleOf([]);
 
 export const isOne = (scale: Scale): boolean => scale.key === '';
 
-/** A finite non-zero number, exactly. */
+/** A finite non-zero number, exactly. Throws Uncounted for any other. */
 export function scaleFrom(value: number): Scale {
-  assert(Number.isFinite(value) && value !== 0, `a factor of ${value}`);
+  // sums over no elements at all stand in damaged files
+  if (!Number.isFinite(value) || value === 0) throw new Uncounted(`a factor of ${value} has no inverse`);
   const powers = new Map<string, number>();
   if (value < 0) powers.set(NEGATIVE, 1);
   let mantissa = Math.abs(value);

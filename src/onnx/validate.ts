@@ -21,7 +21,7 @@ interface Scope {
 
 /**
  * Checks what every runtime relies on: each value has one producer per scope, each use comes after its producer, graph
- * outputs are produced, attributes, initializers and outputs are unique, branches return what their `If` does. [] means that
+ * outputs are produced, attributes, initializers and outputs are unique, branches return what their `If` does, which reads its condition alone. [] means that
  * nothing is wrong. Source: https://github.com/onnx/onnx/blob/main/docs/IR.md
  */
 export function validateModel(model: Model): readonly StructureFinding[] {
@@ -123,6 +123,8 @@ function checkAttributes(node: Node, scope: Scope, where: () => string, report: 
     'attribute',
     report,
   );
+  if (node.opType === 'If' && node.domain === '' && node.inputs.length !== 1)
+    report(where(), `an If reads its condition, this one ${node.inputs.length} values`);
   const bodies = node.attributes.filter(isGraph);
   for (const { name, value } of bodies) {
     checkGraph(value, scope, `${where()}, ${name}`, report);

@@ -217,6 +217,8 @@ const WHOLE = new Map<number, readonly [number, number]>([
   [DataType.UINT16, [0, 65535]],
   [DataType.INT32, [-(2 ** 31), 2 ** 31 - 1]],
   [DataType.UINT32, [0, 2 ** 32 - 1]],
+  [DataType.INT64, [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]],
+  [DataType.UINT64, [0, Number.MAX_SAFE_INTEGER]],
 ]);
 
 /** Largest finite numbers of the float types. */

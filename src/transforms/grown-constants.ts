@@ -2,10 +2,13 @@
 import type { Axis } from '../analysis/axis.ts';
 import type { Analysis } from '../analysis/graph-analysis.ts';
 import type { Operand } from '../analysis/norms.ts';
+import { isFloat } from '../analysis/op-rule.ts';
 import { ruleOf } from '../analysis/op-rules.ts';
 import { hint } from '../analysis/size.ts';
 import { GrowError } from '../errors.ts';
 import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
+import type { Tensor } from '../onnx/ir.ts';
+import { readNumbers } from '../onnx/tensor.ts';
 import type { Demands } from './demands.ts';
 import { addTensor, type Draft, setConstant, setInput } from './draft.ts';
 import { type Fill, type Growth, growTensor } from './fill.ts';
@@ -50,6 +53,7 @@ export function growConstants(
           where: nodeLabel(node),
           hint: 'use --scale keep and --norm old-block',
         });
+      if (correction !== undefined) refuseFractions(flat.constants.get(name)?.tensor, correction, node);
       const plan: Growth | null =
         grows || correction !== undefined
           ? {
@@ -89,6 +93,12 @@ export function growConstants(
       }
     }
   }
+}
+
+/** Whole numbers can only be corrected to whole numbers. */
+function refuseFractions(tensor: Tensor | undefined, { multiply, add }: { readonly multiply: number; readonly add: number }, node: FlatNode): void {
+  if (tensor === undefined || isFloat(tensor.dataType) || readNumbers(tensor).every((x) => Number.isInteger(x * multiply + add))) return;
+  throw new GrowError('UNSUPPORTED_AXIS', `${tensor.name} holds whole numbers, and what it must become is none`, { where: nodeLabel(node) });
 }
 
 /** The old elements that a new score scale multiplies. */

@@ -4,7 +4,7 @@ import type { Analysis } from '../analysis/graph-analysis.ts';
 import { isProduct, type Operand } from '../analysis/norms.ts';
 import { ruleOf } from '../analysis/op-rules.ts';
 import { GrowError } from '../errors.ts';
-import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
+import { type FlatNode, nodeLabel, SEPARATOR } from '../onnx/graph.ts';
 import { type Attribute, DataType, type Model, type Tensor } from '../onnx/ir.ts';
 import { tensorFromNumbers } from '../onnx/tensor.ts';
 import {
@@ -93,6 +93,11 @@ function copyPart(
   const scopeOf = (scope: string): string =>
     [...scopes].reduce((own, [from, to]) => (own === from || own.startsWith(`${from}/`) ? `${to}${own.slice(from.length)}` : own), scope);
   const clones: FlatNode[] = [];
+  const blind = ordered.find((node) => node.inputs.slice(0, node.branches && 1).includes(part.from) && !sees(scopeOf(node.scope), part.at));
+  if (blind !== undefined || !sees(scopeIn(part.at), part.to))
+    throw new GrowError('UNSUPPORTED_AXIS', 'a layer cannot be inserted here exactly: one of its ends stands in a branch of an If, and the other outside', {
+      where: blind === undefined ? `value ${part.to}` : nodeLabel(blind),
+    });
   for (const node of ordered) {
     for (const output of node.outputs) {
       if (output === '' || flat.constants.has(output)) continue;
@@ -266,6 +271,14 @@ function copyPart(
   }
 }
 
+const scopeIn = (value: string): string => value.slice(0, Math.max(0, value.lastIndexOf(SEPARATOR)));
+
+/** Whether nodes of a graph can read a value: it is made there or in a graph around it. */
+function sees(scope: string, value: string): boolean {
+  const own = scopeIn(value);
+  return own === '' || scope === own || scope.startsWith(`${own}/`);
+}
+
 /** The constants of a norm that an edit changes, by operand. */
 function normOperands(analysis: Analysis, edit: NormEdit): [string, { operand: Operand; label: string; numbers: (tensor: Tensor) => number[] }][] {
   const { norm } = edit;
@@ -279,10 +292,18 @@ function normOperands(analysis: Analysis, edit: NormEdit): [string, { operand: O
       });
     for (const own of readersWithin(analysis, norm, source.operand)) entries.push([operandName(own), { operand: own, label, numbers }]);
   };
-  const size = (tensor: Tensor): number => tensor.dims.reduce((a, b) => a * b, 1);
-  put(norm.gain, `gain${edit.affine === null ? 1 : norm.output}`, (tensor) => [...(edit.affine?.gain ?? new Array<number>(size(tensor)).fill(1))]);
-  put(norm.bias, `bias${edit.affine === null ? 0 : norm.output}`, (tensor) => [...(edit.affine?.bias ?? new Array<number>(size(tensor)).fill(0))]);
-  if (norm.epsilon !== null && norm.epsilon !== 'attribute') put(norm.epsilon, 'epsilon', (tensor) => new Array<number>(size(tensor)).fill(edit.epsilon));
+  const numbersOf = (tensor: Tensor, given: readonly number[] | null | undefined, otherwise: number): number[] => {
+    const size = tensor.dims.reduce((a, b) => a * b, 1);
+    if (given != null && given.length !== size)
+      throw new GrowError(
+        'UNSUPPORTED_AXIS',
+        `a layer cannot be inserted here exactly: ${tensor.name} holds ${size} numbers, the norm before it ${given.length}`,
+      );
+    return [...(given ?? new Array<number>(size).fill(otherwise))];
+  };
+  put(norm.gain, `gain${edit.affine === null ? 1 : norm.output}`, (tensor) => numbersOf(tensor, edit.affine?.gain, 1));
+  put(norm.bias, `bias${edit.affine === null ? 0 : norm.output}`, (tensor) => numbersOf(tensor, edit.affine?.bias, 0));
+  if (norm.epsilon !== null && norm.epsilon !== 'attribute') put(norm.epsilon, 'epsilon', (tensor) => numbersOf(tensor, undefined, edit.epsilon));
   return entries;
 }
 

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { grow, inspect, verify } from '../../src/index.ts';
 import { readModel } from '../../src/onnx/read.ts';
+import { encodeModel } from '../../src/onnx/serialize.ts';
 import { readNumbers } from '../../src/onnx/tensor.ts';
+import { buildTransformer, PLAIN } from '../support/architecture.ts';
 import { fixture } from '../support/command.ts';
 
 /** Layers where the plain forms do not fit, and what the result says of it. */
@@ -14,6 +16,17 @@ const PLACES: readonly (readonly [string, string, boolean])[] = [
 ];
 
 describe('a new layer', () => {
+  it('with a gain of its own in front of all others is one of the layers: another one goes before or behind it', async () => {
+    const old = encodeModel(buildTransformer({ ...PLAIN, norm: 'rms', normForm: 'l2', placement: 'post', residual: 0.8, cache: true, layers: 2 }));
+    for (const place of [0, 1]) {
+      const grown = grow(old, ['layers=+1@before:0', `layers=+1@before:${place}`], { seed: 3 });
+      expect(inspect(grown.model).layers).toHaveLength(4);
+      const caches = grown.model.graph.inputs.flatMap(({ name }) => /^past_key_values\.(\d+)\.key$/.exec(name)?.[1] ?? []);
+      expect(caches).toEqual(['0', '1', '2', '3']);
+      expect(['bit-exact', 'rounding']).toContain((await verify(old, grown.bytes())).verdict);
+    }
+  });
+
   it.each(PLACES)('of %s at %s keeps the function', { timeout: 60_000 }, async (name, step, gated) => {
     const old = fixture(name);
     const grown = grow(old, [step], { seed: 3 });

@@ -4,7 +4,7 @@ import { equal, isStatic, type Size } from '../../analysis/size.ts';
 import { plain } from '../algebra.ts';
 import type { Rule, Site } from '../context.ts';
 import { selected, uncut } from '../cut-parts.ts';
-import { type Dim, dimText, flat, indexMap, isSame, Kind, mappedDim, newSize, oldSize, sameDim, withoutMeans } from '../dim.ts';
+import { type Dim, dimText, flat, indexMap, isSame, Kind, MOST_MAPPED, mappedDim, newSize, oldSize, sameDim, withoutMeans } from '../dim.ts';
 import { tableOf } from '../operand.ts';
 import { times } from '../scale.ts';
 import { isWhole, refOf, scaled, viewed } from '../term.ts';
@@ -107,7 +107,8 @@ function cutsOf(site: Site, x: Related): readonly Cut[] {
     if (!isStatic(size) || !isStatic(start) || !isStatic(end)) return 'open';
     if (range === null) return 'whole';
     if (!isStatic(range.start) || !isStatic(range.end) || range.step < 0) return 'open';
-    return span(range.start, Math.ceil((range.end - range.start) / range.step), range.step);
+    const count = Math.ceil((range.end - range.start) / range.step);
+    return count > MOST_MAPPED ? 'open' : span(range.start, count, range.step);
   });
 }
 
@@ -149,7 +150,7 @@ export const split: Rule = moving((site, x, sizes) => {
   const axis = relation.kind === 'split' ? (relation.axis ?? 0) : -1;
   const parts = relation.kind === 'split' ? (relation.parts ?? []) : [];
   const isRead = node.inputs.length < 2 || (site.isCertain(1) && facts.elements(node.inputs[1] ?? '')?.every((own) => own.value !== null) === true);
-  if (axis >= 0 && isRead && parts.every(isStatic) && isStatic(flat(x.dims[axis] ?? [])?.size ?? NaN)) {
+  if (axis >= 0 && isRead && parts.every((part) => isStatic(part) && part <= MOST_MAPPED) && isStatic(flat(x.dims[axis] ?? [])?.size ?? NaN)) {
     let start = 0;
     return parts.map((part, i) => {
       const value = picked(site, x, axis, span(start, part as number));

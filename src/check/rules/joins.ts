@@ -177,7 +177,7 @@ function axisDim(parts: readonly Value[], values: readonly Value[], axis: number
     const mean = isMeanOf(own, data, axis);
     if (own.kind === 'related' && !mean) {
       const atom = flat(own.dims[axis] ?? []);
-      if (atom === null || !isStatic(atom.size) || !isStatic(atom.old)) return null;
+      if (atom === null || !isStatic(atom.size) || !isStatic(atom.old) || atom.size > MOST_MAPPED) return null;
       for (let j = 0; j < atom.size; j++) {
         const old = atom.map === null ? j : (atom.map.at[j] ?? -1);
         at.push(old < 0 ? -1 : start + old);
@@ -188,7 +188,7 @@ function axisDim(parts: readonly Value[], values: readonly Value[], axis: number
       continue;
     }
     const count = site.facts.values.get(site.node.inputs[i] ?? '')?.dims?.[axis];
-    if (count === undefined || !isStatic(count)) return null;
+    if (count === undefined || !isStatic(count) || count > MOST_MAPPED) return null;
     for (let j = 0; j < count; j++) {
       at.push(-1);
       kinds.push(mean && isOneLine ? Kind.MEAN : mean ? Kind.ANY : isZero(values[i]) ? Kind.ZERO : Kind.ANY);
