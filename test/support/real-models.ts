@@ -8,7 +8,7 @@ export function realModels(): readonly string[] {
 }
 
 function onnxFiles(folder: string): readonly string[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  return readdirSync(folder, 'utf8')
     .filter((name) => name.endsWith('.onnx'))
     .sort()
     .map((name) => path.join(folder, name));

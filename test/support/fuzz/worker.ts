@@ -18,6 +18,9 @@ export type Message =
 
 const tell = (message: Message): Promise<void> => new Promise((resolve) => process.send?.(message, () => resolve()));
 
+// a parent that is killed leaves no worker behind
+process.once('disconnect', () => process.exit());
+
 const [first = 0, last = 0] = process.argv.slice(2).map(Number);
 const from = bases();
 for (let seed = first; seed < last; seed++) {
