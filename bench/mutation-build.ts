@@ -1,5 +1,6 @@
 /** What `npm run mutation` works on: sources with their mutants built in, and the pairs and unit tests they are held against. */
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Instrumenter } from '@stryker-mutator/instrumenter';
@@ -83,6 +84,14 @@ export default { plugins: [mutants], test: { include: ['test/**/*.test.ts'], tes
     const original = start.line === end.line ? (lines[start.line]?.slice(start.column, end.column) ?? '') : `${lines[start.line]?.slice(start.column) ?? ''} …`;
     return { id: own.id, file, line: start.line + 1, kind: own.mutatorName, original, replacement: own.replacement };
   });
+}
+
+/** The same for the same instrumented sources and recorded pairs. */
+export function contentKey(judge: JudgeName): string {
+  const hash = createHash('sha256');
+  for (const file of filesIn(compiledFolder(judge), '.js')) hash.update(readFileSync(file));
+  for (const file of filesIn(pairsFolder(judge), '.json')) hash.update(file);
+  return hash.digest('hex');
 }
 
 /** Runs the judge's tests and keeps the pairs that they judge. Of random cases a few are enough. */

@@ -13,7 +13,7 @@ export type Question = { readonly kind: 'baseline' } | { readonly kind: 'mutant'
 
 export interface Baseline {
   readonly kind: 'baseline';
-  readonly results: Readonly<Record<string, string>>;
+  readonly results: Readonly<Record<string, Result>>;
   readonly covered: readonly {
     readonly name: string;
     readonly test: string;
@@ -24,7 +24,14 @@ export interface Baseline {
   /** Mutants that act while modules load. */
   readonly static: readonly string[];
 }
-export type Answer = Baseline | { readonly kind: 'fate'; readonly by: string | null };
+/** `by`: the pair of which a mutant says something else than its test asserts. `noticed`: pairs of which it says another line. */
+export type Answer = Baseline | { readonly kind: 'fate'; readonly by: string | null; readonly noticed: readonly string[] };
+
+interface Result {
+  /** What the test asserts for certain. */
+  readonly asserted: string;
+  readonly lines: string;
+}
 
 /** What the instrumented code reads and writes. */
 interface Switchboard {
@@ -73,9 +80,11 @@ async function judgeOf(): Promise<(name: string) => Promise<readonly string[]>> 
   };
 }
 
-/** What a test asserts of a result for certain: all of it where it is a snapshot, else the verdict alone. */
-const asserted = (name: string, lines: readonly string[]): string =>
-  recorded(name).file.startsWith('judgements') ? lines.join('\n') : (lines[0] ?? '').replace(/ at .*/, '');
+/** What a test asserts for certain: all of it where it is a snapshot, else the verdict alone. */
+function resultFrom(name: string, lines: readonly string[]): Result {
+  const all = lines.join('\n');
+  return { asserted: recorded(name).file.startsWith('judgements') ? all : (lines[0] ?? '').replace(/ at .*/, ''), lines: all };
+}
 
 const names = readdirSync(folder)
   .filter((name) => name.endsWith('.json'))
@@ -84,20 +93,20 @@ const names = readdirSync(folder)
   .sort();
 
 let run: ((name: string) => Promise<readonly string[]>) | undefined;
-async function resultOf(name: string): Promise<string> {
+async function resultOf(name: string): Promise<Result> {
   try {
     run ??= await judgeOf();
     const judging = run;
-    return asserted(name, await orFailure(() => judging(name)));
+    return resultFrom(name, await orFailure(() => judging(name)));
   } catch (error) {
-    return `error ${error instanceof Error ? error.constructor.name : 'unknown'}`;
+    return resultFrom(name, [`error ${error instanceof Error ? error.constructor.name : 'unknown'}`]);
   }
 }
 
 async function answer(question: Question): Promise<Answer> {
   const baselineFile = path.join(path.dirname(compiled), `${judge}-baseline.json`);
   if (question.kind === 'baseline') {
-    const results: Record<string, string> = {};
+    const results: Record<string, Result> = {};
     const covered: Baseline['covered'][number][] = [];
     await resultOf(names[0] ?? '');
     for (const name of names) {
@@ -115,18 +124,21 @@ async function answer(question: Question): Promise<Answer> {
       static: Object.keys(board.mutantCoverage?.static ?? {}).filter((id) => !covered.some((own) => own.mutants.includes(id))),
     };
   }
-  const results = JSON.parse(readFileSync(baselineFile, 'utf8')) as Record<string, string>;
+  const { results } = JSON.parse(readFileSync(baselineFile, 'utf8')) as Baseline;
   if (process.env.__STRYKER_ACTIVE_MUTANT__ === undefined) board.activeMutant = question.id;
   board.hitLimit = 5e7;
   let by: string | null = null;
+  const noticed: string[] = [];
   for (const name of question.cases) {
     board.hitCount = 0;
-    if ((await resultOf(name)) === results[name]) continue;
+    const result = await resultOf(name);
+    if (result.lines !== results[name]?.lines) noticed.push(name);
+    if (result.asserted === results[name]?.asserted) continue;
     by = name;
     break;
   }
   board.activeMutant = undefined;
-  return { kind: 'fate', by };
+  return { kind: 'fate', by, noticed };
 }
 
 process.on('message', (question: Question) => {

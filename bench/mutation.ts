@@ -3,15 +3,15 @@
  * stdout, every mutant in .tmp/mutation/JUDGE.jsonl.
  *
  * First the pairs of models that the tests hand to the judge are judged again with the mutant, in one process for many mutants: a
- * mutant is killed when the verdict is another one, when the judge breaks, or when it does not end. A mutant that survives is then
- * held against the tests themselves: those that reach it, and unit tests of its file. Only what no test notices is alive.
+ * mutant is killed when the verdict is another one, when the judge breaks, or when it does not end. Where only a text is another one,
+ * the tests of those pairs say whether they notice, and unit tests are asked too. What no test notices is alive.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { compiledFolder, HOME, instrument, type JudgeName, type Mutant, pairsFolder, record, testConfig, unitTests } from './mutation-build.ts';
+import { compiledFolder, contentKey, HOME, instrument, type JudgeName, type Mutant, pairsFolder, record, testConfig, unitTests } from './mutation-build.ts';
 import type { Answer, Baseline, Question } from './mutation-worker.ts';
 
 /** What became of a mutant. `uncovered`: no test reaches it. */
@@ -25,14 +25,17 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     minutes: { type: 'string', default: '600' },
     /** Seconds of judging that a mutant has to survive. */
-    seconds: { type: 'string', default: '10' },
+    seconds: { type: 'string', default: '4' },
     record: { type: 'boolean', default: true },
   },
 });
 const judge: JudgeName = positionals[0] === 'verify' ? 'verify' : 'check';
 
-/** Tests that a survivor of the pairs is held against: so many, besides unit tests. */
-const TESTS = 12;
+/** Tests that a mutant is held against which only changes texts: so many, besides unit tests. */
+const TESTS = 4;
+
+/** Tests that judge too many pairs to be run for one mutant. */
+const LONG_TESTS: readonly string[] = ['random-cases.test.ts'];
 
 /** A child process with the mutants in it. `active` is a mutant that acts from the start. */
 function start(active: string | null): ChildProcess {
@@ -87,9 +90,20 @@ if (values.record) record(judge);
 const mutants = await instrument(judge);
 const units = unitTests(judge);
 let child = start(null);
-const baseline = (await ask(child, { kind: 'baseline' }, 3600)) as Baseline | null;
-if (baseline === null || baseline.kind !== 'baseline') throw new Error('the judge does not run without a mutant');
-writeFileSync(path.join(HOME, `${judge}-baseline.json`), JSON.stringify(baseline.results));
+const baseline = await baselineOf();
+
+/** What the judge says without a mutant; kept for the same sources and pairs. */
+async function baselineOf(): Promise<Baseline> {
+  const file = path.join(HOME, `${judge}-baseline.json`);
+  const key = contentKey(judge);
+  const kept = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Baseline & { readonly key?: string }) : null;
+  if (kept?.key === key) return kept;
+  const made = await ask(child, { kind: 'baseline' }, 3600);
+  if (made?.kind !== 'baseline') throw new Error('the judge does not run without a mutant');
+  writeFileSync(file, JSON.stringify({ ...made, key }));
+  return made;
+}
+
 const pairs = new Map(baseline.covered.map((own) => [own.name, own]));
 const covering = new Map<string, string[]>();
 for (const { name, mutants: ids } of baseline.covered) for (const id of ids) covering.set(id, [...(covering.get(id) ?? []), name]);
@@ -119,12 +133,17 @@ function pairsFor(id: string): readonly string[] {
     });
 }
 
-type Outcome = readonly [fate: Fate, by: string | null];
+interface Outcome {
+  readonly fate: Fate;
+  readonly by: string | null;
+  readonly noticed: readonly string[];
+}
 
-async function againstPairs(id: string, cases: readonly string[]): Promise<Outcome> {
-  if (cases.length === 0) return ['uncovered', null];
+async function againstPairs(id: string): Promise<Outcome> {
+  const cases = pairsFor(id);
+  if (cases.length === 0) return { fate: 'uncovered', by: null, noticed: [] };
   const always = isStatic.has(id);
-  const limit = 30 + 5 * cases.reduce((sum, name) => sum + timeOf(name), 0);
+  const limit = 60 + 10 * cases.reduce((sum, name) => sum + timeOf(name), 0);
   const own = always ? start(id) : child;
   const answer = await ask(own, { kind: 'mutant', id, cases }, limit);
   if (always) own.kill('SIGKILL');
@@ -132,26 +151,23 @@ async function againstPairs(id: string, cases: readonly string[]): Promise<Outco
     own.kill('SIGKILL');
     child = start(null);
   }
-  if (answer === null) return ['timeout', null];
-  if (answer.kind !== 'fate' || answer.by === null) return ['survived', null];
-  kills.set(answer.by, (kills.get(answer.by) ?? 0) + 1);
-  return ['killed', answer.by];
+  if (answer?.kind !== 'fate') return { fate: 'timeout', by: null, noticed: [] };
+  if (answer.by !== null) kills.set(answer.by, (kills.get(answer.by) ?? 0) + 1);
+  return { fate: answer.by === null ? 'survived' : 'killed', by: answer.by, noticed: answer.noticed };
 }
 
-async function againstTests({ id, file }: Mutant, cases: readonly string[], before: Outcome): Promise<Outcome> {
-  const reaching = [...new Map(cases.map((name) => pairs.get(name)).map((own) => [own?.test, own])).values()].slice(0, TESTS);
-  const names = reaching.flatMap((own) => (own === undefined ? [] : [own.test]));
-  const files = [...new Set(reaching.flatMap((own) => (own === undefined ? [] : [`test/${judge}/${own.file}`])))];
-  for (const [tested, only] of [
+/** The tests of pairs of which the mutant says something else, and unit tests of its file. Tests that do not end in time kill nothing. */
+async function againstTests({ id, file }: Mutant, before: Outcome): Promise<Outcome> {
+  const noticed = before.noticed.flatMap((name) => pairs.get(name) ?? []).filter((own) => !LONG_TESTS.includes(own.file));
+  const tests = [...new Map(noticed.map((own) => [own.test, own])).values()].slice(0, TESTS);
+  // what runs in the parent of the process that compares is reached by no pair
+  const outside = judge === 'verify' && before.fate === 'uncovered' ? ['test/verify/verify.test.ts'] : [];
+  for (const [files, names] of [
     [units.get(file) ?? [], []],
-    [files, names],
-    // what runs in the parent of the process that compares is reached by no pair
-    [judge === 'verify' && files.length === 0 ? ['test/verify/verify.test.ts'] : [], []],
-  ] as const) {
-    if (tested.length === 0) continue;
-    const passed = await passes(id, tested, only);
-    if (passed !== true) return [passed === null ? 'timeout' : 'killed', tested.join(' ')];
-  }
+    [[...new Set(tests.map((own) => `test/${judge}/${own.file}`))], tests.map((own) => own.test)],
+    [outside, []],
+  ] as const)
+    if (files.length > 0 && (await passes(id, files, names)) === false) return { ...before, fate: 'killed', by: files.join(' ') };
   return before;
 }
 
@@ -162,11 +178,10 @@ const chosen = mutants.filter((own) => draw(own.id) < Number(values.share)).sort
 const started = performance.now();
 for (const mutant of chosen) {
   if ((performance.now() - started) / 60000 > Number(values.minutes)) break;
-  const cases = pairsFor(mutant.id);
-  const first = await againstPairs(mutant.id, cases);
-  const [fate, by] = first[0] === 'survived' || first[0] === 'uncovered' ? await againstTests(mutant, cases, first) : first;
+  const first = await againstPairs(mutant.id);
+  const { fate, by, noticed } = first.fate === 'survived' || first.fate === 'uncovered' ? await againstTests(mutant, first) : first;
   fates.push({ ...mutant, fate });
-  appendFileSync(log, `${JSON.stringify({ ...mutant, fate, by })}\n`);
+  appendFileSync(log, `${JSON.stringify({ ...mutant, fate, by, texts: noticed.length })}\n`);
   if (fates.length % 20 === 0)
     console.error(
       `${fates.length} of ${chosen.length}: ${fates.filter((own) => own.fate === 'survived' || own.fate === 'uncovered').length} alive, ${Math.round((performance.now() - started) / 1000)} s`,

@@ -11,9 +11,19 @@ import type { VerifyOptions } from '../../src/verify/result.ts';
 
 const folder = path.resolve(process.env.RECORD_PAIRS ?? '.tmp/mutation/pairs');
 /** Bytes of a model from which on a pair is left out: many mutants are to be held against it. */
-const LARGE = 2 ** 22;
+const LARGE = 2 ** 20;
+/** Of the pairs of one test the first ones are kept, and then one in so many. */
+const [FIRST, EACH] = [4, 8];
 mkdirSync(folder, { recursive: true });
 let count = 0;
+const perTest = new Map<string, number>();
+
+function isWanted(): boolean {
+  const { currentTestName = '' } = expect.getState();
+  const before = perTest.get(currentTestName) ?? 0;
+  perTest.set(currentTestName, before + 1);
+  return before < FIRST || before % EACH === 0;
+}
 
 /** A new name in the folder, and the test that asks for it. */
 function record(options: VerifyOptions): string {
@@ -42,7 +52,7 @@ vi.mock('../../src/check/check.ts', async (original) => {
   return {
     ...real,
     checkModels(old: Model, now: Model) {
-      if (Math.max(weightBytes(old.graph), weightBytes(now.graph)) < LARGE) checked.push([record({}), old, now]);
+      if (Math.max(weightBytes(old.graph), weightBytes(now.graph)) < LARGE && isWanted()) checked.push([record({}), old, now]);
       return real.checkModels(old, now);
     },
   };
@@ -54,7 +64,7 @@ vi.mock('../../src/verify/verify.ts', async (original) => {
     ...real,
     verifyModels(old: string, now: string, options: VerifyOptions = {}) {
       const files = [old, now];
-      if (files.every((file) => existsSync(file) && statSync(file).size < LARGE)) {
+      if (files.every((file) => existsSync(file) && statSync(file).size < LARGE) && isWanted()) {
         const { inputs, ...others } = options;
         const base = record({ ...others, ...(inputs === undefined || !existsSync(inputs) ? {} : { inputs: `-inputs${path.extname(inputs)}` }) });
         if (inputs !== undefined && existsSync(inputs)) cpSync(inputs, `${base}-inputs${path.extname(inputs)}`, { recursive: true });

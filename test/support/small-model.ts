@@ -8,6 +8,7 @@ const NODE = /^(\S+?)\((.*?)\)((?:\s+\w+=\S+)*)\s*->\s*(.+)$/;
 const attributeOf = (text: string): Attribute => {
   const [name = '', value = ''] = text.split('=');
   if (/^\[.*\]$/.test(value)) return { name, kind: 'ints', value: JSON.parse(value) as number[] };
+  if (/^-?\d+\.\d+$/.test(value)) return { name, kind: 'float', value: Number(value) };
   return /^-?\d+$/.test(value) ? { name, kind: 'int', value: Number(value) } : { name, kind: 'string', value };
 };
 
