@@ -87,15 +87,19 @@ export async function sweepStale(target: string): Promise<void> {
   const folder = path.dirname(target);
   for (const name of await readdir(folder)) {
     const owner = ownerOf(target, name);
-    if (owner === null || isRunning(owner)) continue;
+    if (owner === null) continue;
     const file = path.join(folder, name);
     const stat = await statOrNull(file);
-    if (stat?.isFile() && Date.now() - stat.mtimeMs > STALE) await removeIfThere(file);
+    if (stat?.isFile() && Date.now() - stat.mtimeMs > STALE && !isWritten(owner, stat.mtimeMs)) await removeIfThere(file);
   }
 }
 
-/** True for a process that exists. */
-export function isRunning(processId: number): boolean {
+/**
+ * Whether a process may still write a temporary file that it last wrote at a time (milliseconds): it exists, and is not this one started
+ * since. In a container every run may get the number of the one before it.
+ */
+export function isWritten(processId: number, at: number): boolean {
+  if (processId === process.pid) return at >= Date.now() - process.uptime() * 1000;
   try {
     process.kill(processId, 0);
     return true;

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { startContentHash } from './content-hash.ts';
 import type { Model } from './ir.ts';
 import { mapTensors } from './map-tensors.ts';
-import { isRunning, ownerOf, removeIfThere, STALE, statOrNull } from './output-files.ts';
+import { isWritten, ownerOf, removeIfThere, STALE, statOrNull } from './output-files.ts';
 import { readModel } from './read.ts';
 
 /** More models than this in one folder are not searched: nothing is removed. */
@@ -52,8 +52,11 @@ export async function removeOrphans(target: string): Promise<void> {
   const others = names.filter((name) => !ours.includes(name));
   if (ours.length === 0 || others.length > MOST_MODELS) return;
   // this run has no temporary files any more
-  const owners = others.map((name) => ownerOf(target, name));
-  if (owners.some((owner) => owner !== null && isRunning(owner))) return;
+  for (const name of others) {
+    const owner = ownerOf(target, name);
+    const written = owner === null ? null : await statOrNull(path.join(folder, name));
+    if (owner !== null && written !== null && isWritten(owner, written.mtimeMs)) return;
+  }
   const used = new Set<string>();
   for (const name of others) {
     const file = path.join(folder, name);
