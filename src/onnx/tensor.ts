@@ -45,7 +45,7 @@ const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
     DataType.UINT64,
     {
       get: (v, at) => clampToSafe(v.getUint32(at + 4, true) * 4294967296 + v.getUint32(at, true)),
-      set: (v, at, x) => v.setBigUint64(at, x === Number.MAX_SAFE_INTEGER ? 2n ** 64n - 1n : BigInt(x), true),
+      set: (v, at, x) => v.setBigUint64(at, x === Number.MAX_SAFE_INTEGER ? 2n ** 64n - 1n : wholeNumber(x), true),
     },
   ],
 ]);
@@ -124,5 +124,13 @@ function clampToSafe(value: number): number {
 export function unclampedInt64(value: number): bigint {
   if (value === Number.MAX_SAFE_INTEGER) return 2n ** 63n - 1n;
   if (value === Number.MIN_SAFE_INTEGER) return -(2n ** 63n);
-  return BigInt(value);
+  return wholeNumber(value);
+}
+
+/** Throws GrowError INVALID_MODEL for a fraction: float operators on integers stand in damaged files only. */
+function wholeNumber(value: number): bigint {
+  if (Number.isInteger(value)) return BigInt(value);
+  throw new GrowError('INVALID_MODEL', `${value} is wanted where whole numbers stand`, {
+    hint: 'a type in the file is wrong: run onnx.checker on it, and export it again',
+  });
 }

@@ -8,6 +8,7 @@ import { factorInputs, ruleOf } from '../../analysis/op-rules.ts';
 import { attributesOf, type Labels, type Relation, type View } from '../../analysis/relation.ts';
 import { isStatic, type Size } from '../../analysis/size.ts';
 import type { FlatNode } from '../../onnx/graph.ts';
+import { MOST_MAPPED } from '../dim.ts';
 import { combined, type Labelled } from './combine.ts';
 import { attentionGradient, attentionZeros, isAttention } from './fused.ts';
 import { blurred, isNone, type Mask, not, picked, reshaped, spread, uniform } from './mask.ts';
@@ -170,7 +171,7 @@ function blockedBy(step: Step, input: number): readonly number[] {
 /** For each element of a result's dimension the operand's element that it is, or −1; null where nothing moves along the dimension. */
 function sources(step: Step, view: View, input: number, o: number, dim: number): Int32Array | 'unknown' | null {
   const [from, to] = [step.inputs[input]?.[dim], step.outputs[o]?.[dim]];
-  const fixed = (size: Size | undefined): size is number => size !== undefined && isStatic(size);
+  const fixed = (size: Size | undefined): size is number => size !== undefined && isStatic(size) && size <= MOST_MAPPED;
   const count = (at: (i: number) => number): Int32Array | 'unknown' =>
     fixed(from) && fixed(to) ? Int32Array.from({ length: to }, (_, i) => at(i)) : 'unknown';
   const sum = (sizes: readonly (Size | undefined)[]): number => sizes.reduce<number>((total, size) => total + (fixed(size) ? size : Number.NaN), 0);
@@ -253,7 +254,7 @@ function viewGradient(step: Step, view: View, gradient: Mask, o: number, input: 
   if (view.kind === 'gather' && view.scalar === true) {
     const axis = view.axis ?? 0;
     const whole: Mask = { dims: [...gradient.dims.slice(0, axis), [], ...gradient.dims.slice(axis)], bits: gradient.bits };
-    return isStatic(sizes[axis] ?? 1)
+    return Number(sizes[axis] ?? 1) <= MOST_MAPPED
       ? spread(whole, axis, Int32Array.of(view.indices?.[0] ?? 0), sizes[axis] as number)
       : blurred(whole, axis, sizes[axis] ?? 1, false);
   }
