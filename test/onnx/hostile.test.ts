@@ -32,7 +32,7 @@ it.each([
   ['root_of_a_negative_whole_number', 'kv-heads=+1', 'grown'],
   ['negative_sizes', 'kv-heads=+1', 'UNSUPPORTED_OP'],
   ['cache_of_two_billion', 'hidden=+4', 'grown'],
-  ['one_hot_of_two_billion', 'mlp=x2', 'grown'],
+  ['one_hot_of_two_billion', 'mlp=x2', 'UNSUPPORTED_AXIS'],
   ['range_of_a_billion', 'layers=+1@before:0', 'grown'],
   ['weights_of_no_rows', 'qk=+2', 'UNSUPPORTED_AXIS'],
 ])('%s', (name, step, expected) => {
