@@ -95,6 +95,8 @@ export function isolate(size: Size, name: string): Size | undefined {
 /** The sum of two sizes. */
 export function add(a: Size, b: Size): Size {
   if (typeof a === 'number' && typeof b === 'number') return a + b;
+  if (a === 0) return b;
+  if (b === 0) return a;
   const terms = new Map(termsOf(a));
   for (const [monomial, c] of termsOf(b)) terms.set(monomial, (terms.get(monomial) ?? 0) + c);
   return polynomial(terms, hint(a) + hint(b), atomsOf(a, b));
@@ -108,6 +110,8 @@ export function subtract(a: Size, b: Size): Size {
 /** The product of two sizes. */
 export function multiply(a: Size, b: Size): Size {
   if (typeof a === 'number' && typeof b === 'number') return a * b;
+  if (a === 1) return b;
+  if (b === 1) return a;
   const terms = new Map<string, number>();
   for (const [m, c] of termsOf(a)) {
     for (const [n, d] of termsOf(b)) {

@@ -1,6 +1,6 @@
 /** Masks of operands whose dimensions belong together by label, joined cell by cell. */
 import { equal, isStatic, product, type Size } from '../../analysis/size.ts';
-import { type Axis, axesOf, cellsOf, classAt, classesBy, eachCell, MAX_CELLS, type Mask, plainAxis, stridesOf, tidied } from './mask.ts';
+import { type Axis, axesOf, cellsOf, classAt, classesBy, eachCell, MAX_CELLS, type Mask, plainAxis, stridesOf, tidied, uniform } from './mask.ts';
 
 /** A mask with a label for each dimension; `''` is a dimension of size 1 that is stretched. */
 export interface Labelled {
@@ -25,6 +25,8 @@ export function combined(
   over: 'every' | 'one',
   bit: (bits: readonly number[]) => number,
 ): Mask | null {
+  // most values have the property everywhere or nowhere
+  if (parts.every(({ mask }) => mask.bits.length === 1)) return uniform(sizes, bit(parts.map(({ mask }) => mask.bits[0] ?? 0)) === 0 ? 0 : 1);
   const common = new Map<string, Common>();
   for (const label of new Set(parts.flatMap((part) => part.labels))) {
     if (label === '') continue;
