@@ -42,7 +42,9 @@ export function transpose(site: Site): Labels {
 export function squeeze(site: Site): Labels {
   const dims = site.dims(0);
   const labels = range(dims.length);
-  const given = site.has(1) ? numbersOf(site, 1) : site.ints('axes');
+  const listed = site.has(1) ? numbersOf(site, 1) : site.ints('axes');
+  // runtimes take an empty list for none
+  const given = listed?.length === 0 ? undefined : listed;
   if (given === undefined && site.exact && !dims.every(isStatic)) throw new ShapeUnknown('Squeeze without axes of sizes that depend on the input');
   const axes = new Set(given === undefined ? labels.flatMap((_, i) => (dims[i] === 1 ? [i] : [])) : given.map((axis) => at(axis, dims.length)));
   return { kind: 'labels', inputs: [labels, null].slice(0, site.flat.inputs.length), outputs: [labels.filter((_, i) => !axes.has(i))] };

@@ -71,6 +71,13 @@ const PAIRS: readonly Pair[] = [
     now: ['Shape(x) -> s', 'Gather(s, [0]) axis=0 -> n', 'Greater(n, [3]) -> g', 'Where(g, [0], [1]) -> i', 'Concat([0,0,0], i) axis=0 -> p', 'Pad(x, p) -> y'],
   },
   {
+    name: 'Squeeze of an empty list of dimensions, which runtimes take for none',
+    shapes: { x: ['n', 4] },
+    old: ['Identity(x) -> y'],
+    now: ['Squeeze(x, []) -> y'],
+    isKnown: false,
+  },
+  {
     name: 'parts that depend on a size',
     shapes: { x: ['n', 4] },
     old: ['Split(x, [1,3]) axis=1 -> y z'],
