@@ -31,7 +31,7 @@ import { functionText } from './node-text.ts';
 import { prepare, type Side } from './prepare.ts';
 import { explainRuns } from './runs.ts';
 import { Uncounted } from './scale.ts';
-import { walk } from './walk.ts';
+import { type Values, walk } from './walk.ts';
 
 /** Proves that `now` computes what `old` does, or says where the proof stops. */
 export function checkModels(old: Model, now: Model): CheckResult {
@@ -89,7 +89,7 @@ function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {
     return {
       proved: all.length === 0 && wishes.size === 0,
       findings: all,
-      assumptions: [...assumptions(before), ...cacheAssumptions(supposed, outputs), ...runs.notes],
+      assumptions: [...assumptions(before), ...cacheAssumptions(supposed, outputs), ...widerOutputs(newValues, outputs), ...runs.notes],
       alive: aliveness(ctx, before, after, newValues, outputs),
     };
   }
@@ -158,3 +158,11 @@ function cacheAssumptions(supposed: ReadonlyMap<string, Supposed>, { pairs }: Ou
     return [`input ${name} holds what input ${old} held and ${grown.join(', ')}; ${handed}`];
   });
 }
+
+/** Keys and values that leave the graph and come back through no input. */
+const widerOutputs = (values: Values, { pairs }: Outputs): readonly string[] =>
+  pairs.flatMap(({ now, cache }) => {
+    const value = values.get(now);
+    const grown = cache !== null || value?.kind !== 'related' ? [] : value.dims.flatMap((dim, d) => (isSame(dim) ? [] : [`dimension ${d} (${dimText(dim)})`]));
+    return grown.length === 0 ? [] : [`what reads output ${now}, keys or values of an attention, takes its old elements from ${grown.join(', ')}`];
+  });

@@ -75,7 +75,6 @@ const PAIRS: readonly Pair[] = [
     shapes: { x: ['n', 4] },
     old: ['Identity(x) -> y'],
     now: ['Squeeze(x, []) -> y'],
-    isKnown: false,
   },
   {
     name: 'parts that depend on a size',
