@@ -41,6 +41,8 @@ export function spread(mask: Uint8Array | null, start: number, step: number, who
 
 /** A region of a reshaped value as regions before the Reshape, which together hold the same elements; null when the groups of dimensions do not match. */
 export function reshapeRegions(region: Region, out: readonly number[], input: readonly number[]): readonly Region[] | null {
+  // damaged files compute sizes below zero
+  if ([...out, ...input].some((size) => size < 0)) return null;
   let results: (Uint8Array | null)[][] = [input.map(() => null)];
   let i = 0;
   let j = 0;

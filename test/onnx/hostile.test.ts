@@ -34,6 +34,7 @@ it.each([
   ['cache_of_two_billion', 'hidden=+4', 'grown'],
   ['one_hot_of_two_billion', 'mlp=x2', 'UNSUPPORTED_AXIS'],
   ['range_of_a_billion', 'layers=+1@before:0', 'grown'],
+  ['negative_batch', 'qk=+2', 'grown'],
   ['weights_of_no_rows', 'qk=+2', 'UNSUPPORTED_AXIS'],
 ])('%s', (name, step, expected) => {
   expect(outcome(`fixtures/hostile/${name}.onnx`, step)).toBe(expected);
