@@ -1,7 +1,7 @@
 /** Rules of operators that work element by element, numpy broadcasting included. */
 import { DataType } from '../onnx/ir.ts';
 import { isFloat, type OpRule, type Zero } from './op-rule.ts';
-import { broadcast, type Element, type Labels, likeInput, range, type Site } from './relation.ts';
+import { broadcast, type Element, type Labels, likeInput, range, type Site, SMALL } from './relation.ts';
 import { divide, divideExactly, equal, hint, isNeverNegative, isStatic, isWhole, keyOf, opaque, type Size, signOf, subtract } from './size.ts';
 
 /**
@@ -19,7 +19,10 @@ function elementwise(fn: Fn, operands?: number): (site: Site) => readonly Elemen
     const out = range(rank).map((_, d) => Math.max(...shapes.map((dims) => dims[d - rank + dims.length] ?? 1)));
     if (count === 0 || inputs.some((elements) => elements === null)) return null;
     const float = isFloat(site.dtype(count - 1));
-    return Array.from({ length: out.reduce((a, b) => a * b, 1) }, (_, flat) => {
+    const length = out.reduce((a, b) => a * b, 1);
+    // operands that do not fit each other stand in damaged files
+    if (length > SMALL) return null;
+    return Array.from({ length }, (_, flat) => {
       const args = inputs.map((elements, i) => elements?.[broadcastIndex(flat, out, shapes[i] ?? [])]);
       const values = args.map((arg) => arg?.value ?? null);
       const fromShape = args.some((arg) => arg?.fromShape === true);

@@ -46,6 +46,8 @@ function findStack(analysis: Analysis, reshape: FlatNode): Stack[] {
     const size = out[dim] ?? 0;
     if (!isStatic(size) || size < 2) continue;
     const pieces = readers(analysis, reshape.outputs[0] ?? '', dim, []);
+    // nodes of a branch are not written again outside it
+    if (pieces?.some(({ node }) => node.scope !== reshape.scope) === true) continue;
     if (pieces !== null && pieces.length > 1 && pieces.some((piece) => piece.end - piece.start < size)) return [{ reshape, dim, pieces }];
   }
   return [];

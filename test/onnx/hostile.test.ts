@@ -35,6 +35,8 @@ it.each([
   ['one_hot_of_two_billion', 'mlp=x2', 'UNSUPPORTED_AXIS'],
   ['range_of_a_billion', 'layers=+1@before:0', 'grown'],
   ['negative_batch', 'qk=+2', 'grown'],
+  ['stack_read_in_a_branch', 'heads=+1', 'grown'],
+  ['operands_of_billions', 'mlp=x2', 'UNSUPPORTED_OP'],
   ['weights_of_no_rows', 'qk=+2', 'UNSUPPORTED_AXIS'],
 ])('%s', (name, step, expected) => {
   expect(outcome(`fixtures/hostile/${name}.onnx`, step)).toBe(expected);
