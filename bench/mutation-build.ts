@@ -45,7 +45,7 @@ const silent = {
 };
 
 /** The sources compiled to .tmp/mutation/JUDGE, those of the judge with all their mutants built in. */
-export async function instrument(judge: JudgeName): Promise<readonly Mutant[]> {
+export async function instrument(judge: JudgeName): Promise<{ readonly mutants: readonly Mutant[]; readonly sentences: number }> {
   const isMutated = (file: string): boolean => file.startsWith(`src/${judge}/`);
   const files = filesIn('src', '.ts').map((name) => ({ name, content: readFileSync(name, 'utf8'), mutate: isMutated(name) }));
   const { files: made, mutants } = await new Instrumenter(silent).instrument(
@@ -77,14 +77,19 @@ const mutants = {
 export default { plugins: [mutants], test: { include: ['test/**/*.test.ts'], testTimeout: 300_000 } };
 `,
   );
-  return mutants.map((own) => {
+  const all = mutants.map((own) => {
     const file = path.relative(process.cwd(), path.resolve(own.fileName));
     const lines = readFileSync(file, 'utf8').split('\n');
     const { start, end } = own.location;
     const original = start.line === end.line ? (lines[start.line]?.slice(start.column, end.column) ?? '') : `${lines[start.line]?.slice(start.column) ?? ''} …`;
     return { id: own.id, file, line: start.line + 1, kind: own.mutatorName, original, replacement: own.replacement };
   });
+  const kept = all.filter((own) => !isSentence(own));
+  return { mutants: kept, sentences: all.length - kept.length };
 }
+
+/** A text with a space in it is said to people; most of them stand in snapshots, and no verdict depends on one. */
+const isSentence = ({ kind, original }: Mutant): boolean => kind === 'StringLiteral' && /\s/.test(original);
 
 /** The same for the same instrumented sources and recorded pairs. */
 export function contentKey(judge: JudgeName): string {

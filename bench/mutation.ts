@@ -87,7 +87,7 @@ function passes(id: string, files: readonly string[], names: readonly string[]):
 
 mkdirSync(HOME, { recursive: true });
 if (values.record) record(judge);
-const mutants = await instrument(judge);
+const { mutants, sentences } = await instrument(judge);
 const units = unitTests(judge);
 let child = start(null);
 const baseline = await baselineOf();
@@ -143,7 +143,7 @@ async function againstPairs(id: string): Promise<Outcome> {
   const cases = pairsFor(id);
   if (cases.length === 0) return { fate: 'uncovered', by: null, noticed: [] };
   const always = isStatic.has(id);
-  const limit = 60 + 10 * cases.reduce((sum, name) => sum + timeOf(name), 0);
+  const limit = 20 + 6 * cases.reduce((sum, name) => sum + timeOf(name), 0);
   const own = always ? start(id) : child;
   const answer = await ask(own, { kind: 'mutant', id, cases }, limit);
   if (always) own.kill('SIGKILL');
@@ -203,4 +203,6 @@ for (const file of [...new Set(fates.map((own) => own.file))].sort())
     ),
   );
 console.log(row('all', fates));
-console.log(`\n${mutants.length} mutants, ${fates.length} of them run (share ${values.share}, seed ${values.seed}), ${pairs.size} pairs.`);
+console.log(
+  `\n${mutants.length} mutants without ${sentences} of sentences, ${fates.length} of them run (share ${values.share}, seed ${values.seed}), ${pairs.size} pairs.`,
+);

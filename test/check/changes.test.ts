@@ -8,6 +8,7 @@ import { encodeModel } from '../../src/onnx/serialize.ts';
 import { tensorFromNumbers } from '../../src/onnx/tensor.ts';
 import { changesOf } from '../support/changes.ts';
 import { normals } from '../support/graph-builder.ts';
+import { checkLines } from '../support/judgement.ts';
 import { modelOf } from '../support/small-model.ts';
 import { type Between, original, PLACES, widened } from '../support/widened.ts';
 
@@ -277,4 +278,9 @@ test.each(GROWN.map(([lines, weights]) => [lines, weights] as const))('a width o
   expect(checkModels(original(own), widened(own, PLACES)).findings).toEqual([]);
   expect(await provedChanges(original(own), widened(own, PLACES))).toMatchSnapshot();
   expect(isProved(original(own), widened(own, PLACES, 0.1))).toBe(false);
+});
+
+test.each(GROWN.map(([lines, weights]) => [lines, weights] as const))('new elements that are zero on both sides of %s', async (lines, weights) => {
+  const own = between(lines, weights);
+  expect(checkLines(checkModels(original(own), widened(own, PLACES, 0, 0)))).toMatchSnapshot();
 });

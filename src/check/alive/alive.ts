@@ -191,7 +191,8 @@ function forward(flow: Flow, parameters: ReadonlyMap<string, Mask>): Named {
         ? step.outputs.map((sizes) => (sizes === null ? null : uniform(sizes, 1)))
         : zerosThrough(
             step,
-            step.node.inputs.map((name) => zeros.get(name) ?? null),
+            // inputs and old weights may be anything
+            step.node.inputs.map((name, i) => zeros.get(name) ?? (step.inputs[i] == null ? null : uniform(step.inputs[i], 0))),
           );
       step.node.outputs.forEach((name, o) => {
         if (name !== '') zeros.set(name, made[o] ?? null);
