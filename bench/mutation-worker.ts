@@ -1,5 +1,5 @@
 /** The child process of `npm run mutation`: a judge with all its mutants built in, one of them active at a time. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { CheckResult } from '../src/check/findings.ts';
@@ -13,14 +13,17 @@ export type Question = { readonly kind: 'baseline' } | { readonly kind: 'mutant'
 
 export interface Baseline {
   readonly kind: 'baseline';
-  readonly results: Readonly<Record<string, Result>>;
-  readonly covered: readonly {
+  readonly pairs: readonly {
     readonly name: string;
     readonly test: string;
     readonly file: string;
     readonly seconds: number;
+    readonly result: Result;
+    /** Mutants that the pair reaches. */
     readonly mutants: readonly string[];
   }[];
+  /** Pairs of larger models. */
+  readonly large: readonly string[];
   /** Mutants that act while modules load. */
   readonly static: readonly string[];
 }
@@ -80,10 +83,13 @@ async function judgeOf(): Promise<(name: string) => Promise<readonly string[]>> 
   };
 }
 
-/** What a test asserts for certain: all of it where it is a snapshot, else the verdict alone. */
+/** What a test asserts for certain: the snapshots hold all that is said, or all but where; others the verdict. */
 function resultFrom(name: string, lines: readonly string[]): Result {
+  const { file } = recorded(name);
   const all = lines.join('\n');
-  return { asserted: recorded(name).file.startsWith('judgements') ? all : (lines[0] ?? '').replace(/ at .*/, ''), lines: all };
+  const nowhere = lines.map((line) => line.replace(/^(refuted|unproved) .*?: /, '')).join('\n');
+  const verdict = (lines[0] ?? '').replace(/ at .*/, '');
+  return { asserted: file.startsWith('judgements') ? all : file.startsWith('changes') ? nowhere : verdict, lines: all };
 }
 
 const names = readdirSync(folder)
@@ -103,42 +109,61 @@ async function resultOf(name: string): Promise<Result> {
   }
 }
 
+/** What the judge says of a pair without a mutant, and the mutants that it reaches. */
+async function measured(name: string): Promise<Baseline['pairs'][number]> {
+  board.activeMutant = undefined;
+  board.currentTestId = name;
+  const started = performance.now();
+  const result = await resultOf(name);
+  const seconds = (performance.now() - started) / 1000;
+  board.currentTestId = undefined;
+  const mutants = Object.keys(board.mutantCoverage?.perTest[name] ?? {});
+  delete board.mutantCoverage?.perTest[name];
+  const { test, file } = recorded(name);
+  return { name, test, file, seconds, result, mutants };
+}
+
+/** Bytes of a model from which on a pair is judged only for mutants that no smaller one kills. */
+const SMALL = 60_000;
+const known = new Map<string, { readonly result: Result; readonly mutants: ReadonlySet<string> }>();
+
 async function answer(question: Question): Promise<Answer> {
-  const baselineFile = path.join(path.dirname(compiled), `${judge}-baseline.json`);
   if (question.kind === 'baseline') {
-    const results: Record<string, Result> = {};
-    const covered: Baseline['covered'][number][] = [];
     await resultOf(names[0] ?? '');
-    for (const name of names) {
-      board.currentTestId = name;
-      const started = performance.now();
-      results[name] = await resultOf(name);
-      const { test, file } = recorded(name);
-      covered.push({ name, test, file, seconds: (performance.now() - started) / 1000, mutants: Object.keys(board.mutantCoverage?.perTest[name] ?? {}) });
-    }
-    board.currentTestId = undefined;
+    const isSmall = (name: string): boolean => statSync(path.join(folder, `${name}-new.onnx`)).size < SMALL;
+    const pairs: Baseline['pairs'][number][] = [];
+    for (const name of names.filter(isSmall)) pairs.push(await measured(name));
+    const reached = new Set(pairs.flatMap((own) => own.mutants));
     return {
       kind: 'baseline',
-      results,
-      covered,
-      static: Object.keys(board.mutantCoverage?.static ?? {}).filter((id) => !covered.some((own) => own.mutants.includes(id))),
+      pairs,
+      large: names.filter((name) => !isSmall(name)),
+      static: Object.keys(board.mutantCoverage?.static ?? {}).filter((id) => !reached.has(id)),
     };
   }
-  const { results } = JSON.parse(readFileSync(baselineFile, 'utf8')) as Baseline;
-  if (process.env.__STRYKER_ACTIVE_MUTANT__ === undefined) board.activeMutant = question.id;
+  const { id, cases } = question;
+  if (known.size === 0) {
+    const { pairs } = JSON.parse(readFileSync(path.join(path.dirname(compiled), `${judge}-baseline.json`), 'utf8')) as Baseline;
+    for (const own of pairs) known.set(own.name, { result: own.result, mutants: new Set(own.mutants) });
+  }
+  const always = process.env.__STRYKER_ACTIVE_MUTANT__ !== undefined;
   board.hitLimit = 5e7;
-  let by: string | null = null;
   const noticed: string[] = [];
-  for (const name of question.cases) {
+  for (const name of cases) {
+    if (!known.has(name) && !always) {
+      const own = await measured(name);
+      known.set(name, { result: own.result, mutants: new Set(own.mutants) });
+    }
+    const before = known.get(name);
+    if (before === undefined || !(always || before.mutants.has(id))) continue;
+    if (!always) board.activeMutant = id;
     board.hitCount = 0;
     const result = await resultOf(name);
-    if (result.lines !== results[name]?.lines) noticed.push(name);
-    if (result.asserted === results[name]?.asserted) continue;
-    by = name;
-    break;
+    board.activeMutant = undefined;
+    if (result.lines !== before.result.lines) noticed.push(name);
+    if (result.asserted !== before.result.asserted) return { kind: 'fate', by: name, noticed };
   }
-  board.activeMutant = undefined;
-  return { kind: 'fate', by, noticed };
+  return { kind: 'fate', by: null, noticed };
 }
 
 process.on('message', (question: Question) => {

@@ -7,6 +7,7 @@
  * the tests of those pairs say whether they notice, and unit tests are asked too. What no test notices is alive.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +26,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     minutes: { type: 'string', default: '600' },
     /** Seconds of judging that a mutant has to survive. */
-    seconds: { type: 'string', default: '4' },
+    seconds: { type: 'string', default: '5' },
     record: { type: 'boolean', default: true },
   },
 });
@@ -33,6 +34,9 @@ const judge: JudgeName = positionals[0] === 'verify' ? 'verify' : 'check';
 
 /** Tests that a mutant is held against which only changes texts: so many, besides unit tests. */
 const TESTS = 4;
+
+/** Pairs of larger models that a mutant has to survive besides, and the seconds that one may take. */
+const [LARGE, LARGE_SECONDS] = [10, 2];
 
 /** Tests that judge too many pairs to be run for one mutant. */
 const LONG_TESTS: readonly string[] = ['random-cases.test.ts'];
@@ -104,33 +108,45 @@ async function baselineOf(): Promise<Baseline> {
   return made;
 }
 
-const pairs = new Map(baseline.covered.map((own) => [own.name, own]));
+const pairs = new Map(baseline.pairs.map((own) => [own.name, own]));
 const covering = new Map<string, string[]>();
-for (const { name, mutants: ids } of baseline.covered) for (const id of ids) covering.set(id, [...(covering.get(id) ?? []), name]);
+for (const { name, mutants: ids } of baseline.pairs) for (const id of ids) covering.set(id, [...(covering.get(id) ?? []), name]);
 const isStatic = new Set(baseline.static);
 const kills = new Map<string, number>();
-const timeOf = (name: string): number => pairs.get(name)?.seconds ?? 0;
-const total = baseline.covered.reduce((sum, own) => sum + own.seconds, 0);
-console.error(`${mutants.length} mutants, ${pairs.size} pairs that take ${Math.round(total)} s`);
+const timeOf = (name: string): number => pairs.get(name)?.seconds ?? LARGE_SECONDS;
+console.error(
+  `${mutants.length} mutants, ${pairs.size} pairs that take ${Math.round(baseline.pairs.reduce((sum, own) => sum + own.seconds, 0))} s, ${baseline.large.length} larger ones`,
+);
 
-/** A number from 0 to 1 for each mutant, the same for one seed. */
-function draw(id: string): number {
-  let x = (Number(id) + 1) * 2654435761 + Number(values.seed) * 40503;
-  x = Math.imul(x ^ (x >>> 16), 0x45d9f3b);
-  x = Math.imul(x ^ (x >>> 16), 0x45d9f3b);
-  return ((x ^ (x >>> 16)) >>> 0) / 2 ** 32;
+/** A number from 0 to 1 for each text, the same for one seed. */
+function draw(text: string): number {
+  const hash = createHash('sha256').update(`${values.seed} ${text}`).digest();
+  return hash.readUInt32BE(0) / 2 ** 32;
 }
 
-/** Pairs that reach a mutant: those that kill most first, then the quickest ones, as many as there is time for. */
+/** Pairs that reach a mutant, of all tests in turn, those first that kill most for their time: as many as there is time for. */
 function pairsFor(id: string): readonly string[] {
-  const all = isStatic.has(id) ? [...pairs.keys()] : (covering.get(id) ?? []);
+  const groups = new Map<string, string[]>();
+  for (const name of isStatic.has(id) ? [...pairs.keys()] : (covering.get(id) ?? [])) {
+    const { test = '', file = '' } = pairs.get(name) ?? {};
+    const group = file.startsWith('judgements') ? test : file;
+    groups.set(group, [...(groups.get(group) ?? []), name]);
+  }
+  const worth = (name: string): number => (kills.get(name) ?? 0) / (0.02 + timeOf(name));
+  const sorted = (names: readonly string[]): readonly string[] =>
+    names
+      .map((name) => ({ name, by: draw(id + name) }))
+      .sort((a, b) => worth(b.name) - worth(a.name) || a.by - b.by)
+      .map((own) => own.name);
+  const turns = [...groups.values()].map(sorted);
+  const inTurn = Array.from({ length: Math.max(0, ...turns.map((own) => own.length)) }, (_, i) => turns.flatMap((own) => own[i] ?? [])).flat();
   let left = Number(values.seconds);
-  return all
-    .toSorted((a, b) => (kills.get(b) ?? 0) / (0.02 + timeOf(b)) - (kills.get(a) ?? 0) / (0.02 + timeOf(a)) || timeOf(a) - timeOf(b))
-    .filter((name, i) => {
-      left -= timeOf(name);
-      return i === 0 || left > 0;
-    });
+  const small = inTurn.filter((name, i) => {
+    if (left < timeOf(name) && i > 0) return false;
+    left -= timeOf(name);
+    return true;
+  });
+  return [...small, ...(isStatic.has(id) ? [] : sorted(baseline.large).slice(0, LARGE))];
 }
 
 interface Outcome {
@@ -156,9 +172,12 @@ async function againstPairs(id: string): Promise<Outcome> {
   return { fate: answer.by === null ? 'survived' : 'killed', by: answer.by, noticed: answer.noticed };
 }
 
+const recordOf = (name: string): { readonly test: string; readonly file: string } =>
+  JSON.parse(readFileSync(path.join(pairsFolder(judge), `${name}.json`), 'utf8'));
+
 /** The tests of pairs of which the mutant says something else, and unit tests of its file. Tests that do not end in time kill nothing. */
 async function againstTests({ id, file }: Mutant, before: Outcome): Promise<Outcome> {
-  const noticed = before.noticed.flatMap((name) => pairs.get(name) ?? []).filter((own) => !LONG_TESTS.includes(own.file));
+  const noticed = before.noticed.map(recordOf).filter((own) => !LONG_TESTS.includes(own.file));
   const tests = [...new Map(noticed.map((own) => [own.test, own])).values()].slice(0, TESTS);
   // what runs in the parent of the process that compares is reached by no pair
   const outside = judge === 'verify' && before.fate === 'uncovered' ? ['test/verify/verify.test.ts'] : [];

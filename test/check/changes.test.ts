@@ -2,6 +2,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { expect, test } from 'vitest';
 import { checkModels } from '../../src/check/check.ts';
+import type { CheckResult } from '../../src/check/findings.ts';
 import { GrowError } from '../../src/errors.ts';
 import { DataType, type Model } from '../../src/onnx/ir.ts';
 import { encodeModel } from '../../src/onnx/serialize.ts';
@@ -182,13 +183,20 @@ const agree = (a: Results, b: Results): boolean =>
     return (x ?? []).every((value, k) => !(Math.abs(value - (y?.[k] ?? 0)) > 1e-5 * (1 + Math.abs(value))));
   });
 
+/** How often each line was said, of all graphs and changes. */
+const said = new Map<string, number>();
+
+/** The verdict; what is said besides is counted. */
 function isProved(old: Model, now: Model): boolean {
+  let result: CheckResult;
   try {
-    return checkModels(old, now).proved;
+    result = checkModels(old, now);
   } catch (error) {
     if (error instanceof GrowError) return false;
     throw error;
   }
+  for (const line of checkLines({ ...result, findings: result.findings.map((own) => ({ ...own, where: '' })) })) said.set(line, (said.get(line) ?? 0) + 1);
+  return result.proved;
 }
 
 /** Changes of a model that are proved to compute what another one does. None of them may be a change of what is computed. */
@@ -283,4 +291,9 @@ test.each(GROWN.map(([lines, weights]) => [lines, weights] as const))('a width o
 test.each(GROWN.map(([lines, weights]) => [lines, weights] as const))('new elements that are zero on both sides of %s', async (lines, weights) => {
   const own = between(lines, weights);
   expect(checkLines(checkModels(original(own), widened(own, PLACES, 0, 0)))).toMatchSnapshot();
+});
+
+test('all that was said of them', () => {
+  const lines = [...said].sort(([a], [b]) => (a < b ? -1 : 1)).map(([line, count]) => `${count} × ${line}`);
+  expect(lines.join('\n')).toMatchSnapshot();
 });
