@@ -1,7 +1,7 @@
 /** What `npm run mutation` works on: sources with their mutants built in, and the pairs and unit tests they are held against. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Instrumenter } from '@stryker-mutator/instrumenter';
 import ts from 'typescript';
@@ -44,16 +44,32 @@ const silent = {
   fatal: console.error,
 };
 
+interface Instrumented {
+  readonly mutants: readonly Mutant[];
+  /** Mutants that were left out. */
+  readonly sentences: number;
+}
+
+function hashOf(files: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(file).update(readFileSync(file));
+  return hash.digest('hex');
+}
+
 /** The sources compiled to .tmp/mutation/JUDGE, those of the judge with all their mutants built in. */
-export async function instrument(judge: JudgeName): Promise<{ readonly mutants: readonly Mutant[]; readonly sentences: number }> {
+export async function instrument(judge: JudgeName): Promise<Instrumented> {
   const isMutated = (file: string): boolean => file.startsWith(`src/${judge}/`);
+  const listed = path.join(HOME, `${judge}-mutants.json`);
+  const key = hashOf(filesIn('src', '.ts'));
+  const before = existsSync(listed) ? (JSON.parse(readFileSync(listed, 'utf8')) as Instrumented & { readonly key: string }) : null;
+  if (before?.key === key) return before;
   const files = filesIn('src', '.ts').map((name) => ({ name, content: readFileSync(name, 'utf8'), mutate: isMutated(name) }));
-  const { files: made, mutants } = await new Instrumenter(silent).instrument(
+  const { files: mutated, mutants } = await new Instrumenter(silent).instrument(
     files.filter((file) => file.mutate),
     { plugins: null, excludedMutations: [], ignorers: [] },
   );
   rmSync(compiledFolder(judge), { recursive: true, force: true });
-  for (const file of [...files.filter((own) => !own.mutate), ...made]) {
+  for (const file of [...files.filter((own) => !own.mutate), ...mutated]) {
     const { outputText } = ts.transpileModule(file.content, {
       fileName: file.name,
       compilerOptions: { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true, rewriteRelativeImportExtensions: true },
@@ -85,19 +101,16 @@ export default { plugins: [mutants], test: { include: ['test/**/*.test.ts'], tes
     return { id: own.id, file, line: start.line + 1, kind: own.mutatorName, original, replacement: own.replacement };
   });
   const kept = all.filter((own) => !isSentence(own));
-  return { mutants: kept, sentences: all.length - kept.length };
+  const made: Instrumented = { mutants: kept, sentences: all.length - kept.length };
+  writeFileSync(listed, JSON.stringify({ ...made, key }));
+  return made;
 }
 
 /** A text with a space in it is said to people; most of them stand in snapshots, and no verdict depends on one. */
 const isSentence = ({ kind, original }: Mutant): boolean => kind === 'StringLiteral' && /\s/.test(original);
 
-/** The same for the same instrumented sources and recorded pairs. */
-export function contentKey(judge: JudgeName): string {
-  const hash = createHash('sha256');
-  for (const file of filesIn(compiledFolder(judge), '.js')) hash.update(readFileSync(file));
-  for (const file of filesIn(pairsFolder(judge), '.json')) hash.update(file);
-  return hash.digest('hex');
-}
+/** The same for the same sources and recorded pairs. */
+export const contentKey = (judge: JudgeName): string => hashOf([...filesIn('src', '.ts'), ...filesIn(pairsFolder(judge), '.json')]);
 
 /** Runs the judge's tests and keeps the pairs that they judge. Of random cases a few are enough. */
 export function record(judge: JudgeName): void {

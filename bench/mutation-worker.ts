@@ -113,9 +113,10 @@ async function resultOf(name: string): Promise<Result> {
 async function measured(name: string): Promise<Baseline['pairs'][number]> {
   board.activeMutant = undefined;
   board.currentTestId = name;
-  const started = performance.now();
+  const started = process.cpuUsage();
   const result = await resultOf(name);
-  const seconds = (performance.now() - started) / 1000;
+  const { user, system } = process.cpuUsage(started);
+  const seconds = (user + system) / 1e6;
   board.currentTestId = undefined;
   const mutants = Object.keys(board.mutantCoverage?.perTest[name] ?? {});
   delete board.mutantCoverage?.perTest[name];
