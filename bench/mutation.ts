@@ -28,6 +28,7 @@ const { values, positionals } = parseArgs({
     /** Seconds of judging that a mutant has to survive. */
     seconds: { type: 'string', default: '3' },
     record: { type: 'boolean', default: true },
+    resume: { type: 'boolean', default: false },
     tests: { type: 'boolean', default: true },
   },
 });
@@ -192,11 +193,20 @@ async function againstTests({ id, file }: Mutant, before: Outcome): Promise<Outc
 }
 
 const log = path.join(HOME, `${judge}.jsonl`);
-writeFileSync(log, '');
-const fates: (Mutant & { readonly fate: Fate })[] = [];
+type Tried = Mutant & { readonly fate: Fate };
+// a run that was ended goes on where it was
+const fates: Tried[] =
+  values.resume && existsSync(log)
+    ? readFileSync(log, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line): Tried => JSON.parse(line))
+    : [];
+writeFileSync(log, fates.map((own) => `${JSON.stringify(own)}\n`).join(''));
+const tried = new Set(fates.map((own) => own.id));
 const chosen = mutants.filter((own) => draw(own.id) < Number(values.share)).sort((a, b) => draw(a.id) - draw(b.id));
 const started = performance.now();
-for (const mutant of chosen) {
+for (const mutant of chosen.filter((own) => !tried.has(own.id))) {
   if ((performance.now() - started) / 60000 > Number(values.minutes)) break;
   const first = await againstPairs(mutant.id);
   const isAlive = first.fate === 'survived' || first.fate === 'uncovered';
