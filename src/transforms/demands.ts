@@ -103,10 +103,7 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
     if (mode === 'granted') return 'not demanded';
     const mean = means.get(key);
     if (mean !== undefined && region.every((own, d) => (d === mean) === (own !== null))) return `${name} would have to be zero and a mean`;
-    const isNew = region.some((own, d) => {
-      const added = growth.added(axesAt(operand)[d] as Axis);
-      return own !== null && added !== null && own.every((x, i) => x === 0 || added[i] === 1);
-    });
+    const isNew = region.some((own, d) => own !== null && isAllNew(own, axesAt(operand)[d]));
     if (!isNew) return `old elements of ${name} would have to be zero`;
     if (mode === 'demand') zeros.set(key, [...known, region]);
     return null;

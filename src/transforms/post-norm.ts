@@ -41,6 +41,7 @@ export function mergeNorms(analysis: Analysis, norms: readonly Norm[], layer: La
   const epsilon = epsilonOf(analysis, preceding);
   if (epsilon === null || chain.some((norm) => epsilonOf(analysis, norm) === null)) return 'an epsilon is computed';
   const t = chainEpsilon(epsilon, chain.length);
+  if (t > 0 && [preceding, ...chain].some((norm) => norm.epsilon === null)) return 'a norm of the layer has no epsilon';
   const factor = Math.sqrt(geometric(t, chain.length));
   const gain = numbersOf(analysis, preceding, 'gain');
   const bias = preceding.bias === null ? null : numbersOf(analysis, preceding, 'bias');

@@ -424,6 +424,8 @@ export function rederiveSizes(analysis: Analysis, draft: Draft, growth: AxisGrow
     const changed = (input: number, size: Size | undefined): string => {
       if (size === undefined || !isStatic(size)) return fail();
       const own = facts.values.get(maker.inputs[input] ?? '');
+      // one number of several cannot be another one than the rest
+      if ((own?.dims ?? []).some((dim) => dim !== 1)) return fail();
       return copy(input, addConstant(draft, `${maker.outputs[0] ?? 'size'}_size`, own?.dtype ?? DataType.INT64, (own?.dims ?? []).map(hint), [size]));
     };
     const further = (input: number, size: Size | undefined, i = 0): string =>

@@ -37,6 +37,9 @@ it.each([
   ['negative_batch', 'qk=+2', 'grown'],
   ['stack_read_in_a_branch', 'heads=+1', 'grown'],
   ['operands_of_billions', 'mlp=x2', 'UNSUPPORTED_OP'],
+  ['norm_bias_of_no_dimensions', 'heads=+1', 'UNSUPPORTED_OP'],
+  ['post_norm_without_epsilon', 'layers=+1@before:0', 'grown'],
+  ['sizes_of_several_numbers', 'hidden=x1.5', 'UNSUPPORTED_OP'],
   ['weights_of_no_rows', 'qk=+2', 'UNSUPPORTED_AXIS'],
 ])('%s', (name, step, expected) => {
   expect(outcome(`fixtures/hostile/${name}.onnx`, step)).toBe(expected);
