@@ -79,13 +79,23 @@ export async function judged({ a, steps, fault }: Case): Promise<Judged> {
     if (unexpected.length > 0) return says(`old elements changed: ${unexpected.join(', ')}`, { gap });
     const faulty = planted(model, grown, fault);
     if (faulty === null) return says(null, { gap });
-    if (!checkModels(model, faulty.model).proved) return says(null, { gap, fault: 'found' });
+    if (!isProved(model, faulty.model)) return says(null, { gap, fault: 'found' });
     const moved = await gapOf(a, model, before, faulty.model).catch(() => 0);
     return moved <= toleranceOf(a)
       ? says(null, { gap, fault: 'harmless' })
       : says(`proved with a fault that moves outputs by ${moved}: ${faulty.name}`, { gap });
   } finally {
     await before.release();
+  }
+}
+
+/** Whether a faulty model is proved; some faults leave a graph that is refused before. */
+function isProved(old: Model, faulty: Model): boolean {
+  try {
+    return checkModels(old, faulty).proved;
+  } catch (error) {
+    if (error instanceof GrowError && error.code === 'INVALID_MODEL') return false;
+    throw error;
   }
 }
 
