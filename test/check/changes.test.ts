@@ -40,6 +40,7 @@ const GRAPHS: readonly string[] = [
   'Reciprocal(x) -> a;Mul(a, z) -> y',
   'Greater(x, z) -> c;Where(c, x, wc) -> y',
   'Less(x, z) -> a;Equal(x, z) -> b;Or(a, b) -> c;Not(c) -> d;Where(d, x, z) -> y',
+  'Sub(x, x) -> a;Sub(z, z) -> b;Greater(x, z) -> c;Where(c, a, b) -> d;Add(d, x) -> y',
   'Mod(x, z) fmod=1 -> y',
   'Cast(x) to=7 -> a;Cast(a) to=1 -> b;Sub(x, b) -> y',
   // sums of products
