@@ -8,10 +8,10 @@ const scalar = (name: string, value: number, dataType: number = DataType.INT64) 
 const withConstants = (model: Model, ...tensors: Graph['initializers']): Model => ({ ...model, graph: { ...model.graph, initializers: tensors } });
 
 /** x · factor, three times, by a loop. */
-function looped(factor: number): Model {
+function looped(factor: number, op = 'Mul'): Model {
   const body: Graph = {
     name: 'body',
-    nodes: [node('Identity', ['more'], ['on']), node('Mul', ['state', 'factor'], ['next'])],
+    nodes: [node('Identity', ['more'], ['on']), node(op, ['state', 'factor'], ['next'])],
     initializers: [scalar('factor', factor, DataType.FLOAT)],
     sparseInitializers: [],
     inputs: ['i', 'more', 'state'].map((name) => ({ name, type: null })),
@@ -45,12 +45,21 @@ describe('what a node says besides its operands', () => {
   test('bodies of loops are compared', () => {
     expect(proved(looped(2), looped(2))).toBe(true);
     expect(proved(looped(2), looped(3))).toBe(false);
+    expect(proved(looped(2), looped(2, 'Add'))).toBe(false);
   });
 
   test('Dropout is the identity outside of training alone', () => {
     expect(proved(dropout(0), identity)).toBe(true);
     expect(proved(identity, dropout(1))).toBe(false);
     expect(proved(dropout(1), dropout(1))).toBe(false);
+    const fused = custom({ name: 'seed', kind: 'int', value: 1 });
+    const named = (opType: string): Model => ({
+      ...fused,
+      opsetImports: fused.opsetImports.map((own) => (own.domain === '' ? own : { ...own, domain: 'com.microsoft' })),
+      graph: { ...fused.graph, nodes: fused.graph.nodes.map((own) => ({ ...own, opType, domain: 'com.microsoft' })) },
+    });
+    expect(proved(named('Custom'), named('Custom'))).toBe(true);
+    for (const opType of ['Sampling', 'BitmaskDropout']) expect(proved(named(opType), named(opType))).toBe(false);
   });
 
   test.each<readonly [string, Attribute, Attribute]>([

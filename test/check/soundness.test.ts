@@ -161,6 +161,13 @@ const PAIRS: readonly Pair[] = [
     now: ['Mul(x, wz) -> z', 'Mul(z, wi) -> i', 'Add(x, i) -> h', 'Max(h, wi) -> y'],
   },
   {
+    name: 'zero times what holds an infinite constant',
+    shapes: { x: ['n'], wi: [1], wz: [1] },
+    weights: { wi: [-Infinity], wz: [0] },
+    old: ['Add(x, wi) -> a', 'Max(a, x) -> y'],
+    now: ['Add(x, wi) -> a', 'Mul(a, wz) -> z', 'Add(x, z) -> h', 'Max(a, h) -> y'],
+  },
+  {
     name: 'Mean of one quotient of whole numbers',
     shapes: { ia: ['n', 2] },
     old: ['ReduceSum(ia, [1]) -> y'],
