@@ -11,7 +11,7 @@ export const checkLines = ({ proved, findings, assumptions, alive }: CheckResult
   ...(alive?.dead.map(({ tensor, elements, count, why }) => `dead ${tensor} ${elements} (${count}): ${why}`) ?? ['aliveness is unknown']),
 ];
 
-const withoutNumbers = (text: string): string => text.replace(/\d+(\.\d+)?(e[-+]?\d+)?/g, '#');
+const withoutNumbers = (text: string): string => text.replace(/\S*[\\/](?=\w+\.onnx)/g, '').replace(/\d+(\.\d+)?(e[-+]?\d+)?/g, '#');
 
 /** A comparison but for its figures. */
 export const verifyLines = ({
