@@ -4,7 +4,7 @@
  */
 import { equal, multiply as multiplySizes, type Size } from '../analysis/size.ts';
 import { isNegative, namedScale, numberOf, ONE, over, plus, power, type Scale, scaleFrom, times } from './scale.ts';
-import { isWhole, type Ref, refOf, type Scaled, scaled, scaledKey, type Term, type Terms, viewed } from './term.ts';
+import { fitted, isWhole, type Ref, refOf, type Scaled, scaled, scaledKey, type Term, type Terms, viewed } from './term.ts';
 import { viewSizes } from './view.ts';
 
 type Dims = readonly Size[];
@@ -27,23 +27,36 @@ export function summands({ ref, scale }: Scaled): readonly Scaled[] {
   return isWhole(ref, 'Sum') ? ref.base.operands.map((part) => scaled(part.ref, times(part.scale, scale))) : [scaled(ref, scale)];
 }
 
-/** Operands without the stretching that the operator does itself, where another operand has the dimension. */
-function relaxed(parts: readonly Scaled[], dims: Dims): readonly Scaled[] {
-  const isStretched = (ref: Ref, d: number): boolean => {
-    const own = ref.view.dims[d - dims.length + ref.view.dims.length] ?? [];
-    return own.every((part) => part.step === 0);
-  };
-  const spanned = dims.map((_, d) => parts.some((part) => !isStretched(part.ref, d)));
+/** True where a value has one element for all indices of a dimension of the result. */
+const isStretched = ({ ref }: Scaled, d: number, dims: Dims): boolean =>
+  (ref.view.dims[d - dims.length + ref.view.dims.length] ?? []).every((part) => part.step === 0);
+
+/** Operands without the stretching that the operator does itself, where another operand has the dimension, or none has it. */
+function relaxed(parts: readonly Scaled[], dims: Dims, all = false): readonly Scaled[] {
+  const spanned = dims.map((_, d) => all || parts.some((part) => !isStretched(part, d, dims)));
   return parts.map((part) => {
     const rank = part.ref.view.dims.length;
-    const own = part.ref.view.dims.map((strides, i) =>
-      strides.length > 0 && spanned[i - rank + dims.length] === true && isStretched(part.ref, i - rank + dims.length) ? [] : strides,
-    );
+    const own = part.ref.view.dims.map((strides, i) => {
+      const d = i - rank + dims.length;
+      return strides.length > 0 && spanned[d] === true && isStretched(part, d, dims) ? [] : strides;
+    });
     if (own.every((strides, i) => strides === part.ref.view.dims[i])) return part;
     // leading dimensions of size 1 that it did not have before it was stretched
     const first = own.findIndex((strides, i) => strides.length > 0 || rank - i <= part.ref.base.dims.length);
     return scaled(viewed(part.ref, { offset: part.ref.view.offset, dims: first < 0 ? [] : own.slice(first) }), part.scale);
   });
+}
+
+/**
+ * Where all operands of an elementwise operator have one element for all indices of a dimension, so has the result: it is made of the single
+ * elements, and stretched then. Null where there is no such dimension.
+ */
+function stretchedLast(parts: readonly Scaled[], dims: Dims, make: (parts: readonly Scaled[], dims: Dims) => Scaled): Scaled | null {
+  const thin = dims.map((size, d) => (parts.every((part) => isStretched(part, d, dims)) ? 1 : size));
+  if (parts.length === 0 || thin.every((size, d) => equal(size, dims[d] ?? 1))) return null;
+  const made = make(relaxed(parts, dims, true), thin);
+  const whole = fitted(made.ref, dims);
+  return whole === null ? null : scaled(whole, made.scale);
 }
 
 const byTerm = (a: Scaled, b: Scaled): number => compare(a.ref.key, b.ref.key) || compare(a.scale.key, b.scale.key);
@@ -155,6 +168,8 @@ const asFactor = ({ ref, scale }: Scaled): ReturnType<typeof factors> => ({ abov
 /** The product of values. */
 export function multiply(terms: Terms, operands: readonly Scaled[], dims: Dims): Scaled {
   if (operands.some((operand) => operand.ref.base.op === '0')) return nothing(terms);
+  const single = stretchedLast(operands, dims, (own, thin) => multiply(terms, own, thin));
+  if (single !== null) return single;
   const parts = relaxed(operands, dims);
   const flat = parts.map(factors);
   // x² of x² of x² … has factors without end: a product that is long stays one factor of the next

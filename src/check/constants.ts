@@ -3,7 +3,7 @@ import { equal, isStatic } from '../analysis/size.ts';
 import { DataType } from '../onnx/ir.ts';
 import { ROUNDED } from './algebra.ts';
 import type { Context } from './context.ts';
-import { type Dim, flat, indexMap, Kind, mappedDim, oldSize, sameDim, withKinds } from './dim.ts';
+import { countOther, type Dim, flat, indexMap, Kind, mappedDim, oldSize, sameDim, withKinds } from './dim.ts';
 import { numbersConstant, SMALL } from './elements.ts';
 import { rounded } from './fold.ts';
 import { isFloatType } from './numbers.ts';
@@ -51,8 +51,10 @@ const classified = (dims: readonly Dim[], kinds: readonly (Uint8Array | null)[])
  */
 function storedAs(now: Ref, old: Ref, scale: Scale, steps: readonly Scale[]): { readonly now: Ref; readonly old: Ref; readonly stored: Stored } {
   if (isOne(scale)) return { now, old, stored: AS_IS };
-  const isLoose = now.base.constant?.dtype === DataType.DOUBLE || [...scale.powers.keys()].some((base) => base.startsWith(ROUNDED));
-  const ulps = isLoose ? 4 : 0;
+  const chained = [...scale.powers.keys()].filter((base) => base.startsWith(ROUNDED));
+  // a chain of norms has a few numbers, and one more for each norm
+  const links = chained.reduce((count, base) => count + base.split('+').length - 1, 0);
+  const ulps = now.base.constant?.dtype === DataType.DOUBLE || chained.length > 0 ? 4 + links : 0;
   const [shift, oldShift] = [now.base.constant?.shifted, old.base.constant?.shifted];
   if (shift != null && oldShift != null && shift.by === oldShift.by)
     return { now: like(now, shift.from), old: like(old, oldShift.from), stored: { factors: steps.map(numberOf), shift: shift.by, ulps } };
@@ -136,9 +138,9 @@ function compareIn(
 export const isMatch = (result: Match | NearMiss | null): result is Match => result !== null && 'own' in result;
 
 /** The old elements of a small constant as a constant of their own, and the kinds of the new ones. */
-export function restricted(ctx: Context, now: Ref, dims: readonly Dim[]): Match | null {
+export function restricted(ctx: Context, now: Ref, dims: readonly Dim[], ignored: readonly (Uint8Array | null)[] = []): Match | null {
   const repeats = now.view.dims.map((parts) => parts.length > 0 && parts.every((part) => part.step === 0));
-  if (!repeats.includes(true)) return restrictedOnce(ctx, now, dims);
+  if (!repeats.includes(true)) return restrictedOnce(ctx, now, dims, ignored);
   // what is stretched holds its elements once, and is none of the dimensions in front that it did not have before
   const kept = now.view.dims.findIndex((_, d) => repeats[d] !== true || now.view.dims.length - d <= now.base.dims.length);
   const first = kept < 0 ? now.view.dims.length : kept;
@@ -148,6 +150,7 @@ export function restricted(ctx: Context, now: Ref, dims: readonly Dim[]): Match 
     ctx,
     once,
     dims.slice(first).map((dim, d) => (repeats[first + d] === true ? [] : dim)),
+    [],
   );
   const whole = found === null ? null : fitted(found.own.ref, dims.map(oldSize));
   return found === null || whole === null
@@ -155,7 +158,7 @@ export function restricted(ctx: Context, now: Ref, dims: readonly Dim[]): Match 
     : { ...found, own: scaled(whole), dims: dims.map((dim, d) => (repeats[d] === true ? dim : (found.dims[d - first] ?? dim))) };
 }
 
-function restrictedOnce(ctx: Context, now: Ref, dims: readonly Dim[]): Match | null {
+function restrictedOnce(ctx: Context, now: Ref, dims: readonly Dim[], ignored: readonly (Uint8Array | null)[]): Match | null {
   const atoms = dims.map(flat);
   const sizes = dims.map(oldSize);
   const grid = gridOf(now);
@@ -182,12 +185,36 @@ function restrictedOnce(ctx: Context, now: Ref, dims: readonly Dim[]): Match | n
     }
     data[i] = grid.read(at, 1)[0] ?? 0;
   }
-  const found = scan(now, dims, null);
+  const found = scan(now, dims, null, AS_IS, ignored);
   if (found === null) return null;
   const ref = knownRef(ctx, old, constant.dtype, data);
   const finite = found.finite && (ref.base.old || data.every(Number.isFinite));
   if (finite && isAll(now)) ctx.finite.add(now.base);
   return { own: scaled(ref), dims: classified(dims, found.kinds), finite };
+}
+
+/**
+ * A constant of a new layer, which the old graph has not at this place. Where only the constant could say which of its elements are old
+ * ones (null), a map that was seen before is taken where it says something of the others: that they are zero or means. Else all elements
+ * are taken for old ones; a value that they meet later may say better.
+ */
+export function invented(ctx: Context, now: Ref, dims: readonly (Dim | null)[], ignored: readonly (Uint8Array | null)[] = []): Match | null {
+  const sizes = sizesOf(now);
+  const whole = dims.map((dim, d) => dim ?? sameDim(sizes[d] ?? 1));
+  for (const [d, dim] of dims.entries()) {
+    for (const hint of dim === null ? ctx.hintsTo(sizes[d] ?? 1) : []) {
+      const found = restricted(
+        ctx,
+        now,
+        whole.map((own, i) => (i === d ? hint : own)),
+        ignored,
+      );
+      if (found === null || countOther(found.dims[d] ?? [], Kind.ZERO, Kind.MEAN, Kind.WEAK) > 0) continue;
+      whole[d] = hint;
+      break;
+    }
+  }
+  return restricted(ctx, now, whole, ignored);
 }
 
 /** Numbers as a constant that the old graph has, which may lack dimensions of size 1 in front; else as a constant of their own. */

@@ -1,7 +1,7 @@
 /** What a constant operand of the new graph is to the values that it is added to or multiplied with. */
-import { equal, isStatic, type Size } from '../analysis/size.ts';
+import { equal, type Size } from '../analysis/size.ts';
 import { divide, factors, multiply, nothing, summands, unit } from './algebra.ts';
-import { isMatch, isRounded, type Match, type NearMiss, relate, restricted } from './constants.ts';
+import { invented, isMatch, isRounded, type NearMiss, relate, restricted } from './constants.ts';
 import type { Site } from './context.ts';
 import { type Dim, indexMap, isSame, Kind, mappedDim, newSize, sameDim, withKinds } from './dim.ts';
 import { type Finding, refuted, unproved } from './findings.ts';
@@ -56,49 +56,37 @@ export function matchOperand(site: Site, family: Family, data: readonly Scaled[]
       if (match !== null && (miss === null || match.wrong / match.compared < miss.wrong / miss.compared)) miss = match;
     }
   }
-  const whole = found ?? (isOther(miss) ? inventedOperand(ctx, operand, dims) : null);
+  const whole = found ?? (isOther(miss) ? invented(ctx, operand.ref, dims) : null);
   if (whole !== null) return whole.finite ? whole : notFinite();
   return free(miss === null ? unproved(site.where, `${site.node.op}: a constant is none of the old ones`) : wrongElements(site, miss));
 }
 
 /**
- * A vector m of one number c and zeros, which is multiplied with what has one element x for all indices of its dimension: the product is
- * c · x at the places of c and zero elsewhere. So it is x · c stretched over those places, whichever old indices they are given,
- * and zeros beside them; at a place of c that counts as new it is their mean. A map that was seen before fits what it meets later, also
- * one whose old places have zeros only; else the places count in their order.
+ * A vector m that is multiplied with what has one element x for all indices of its dimension. Where m is one number c the product is
+ * c · x: so it is x · c stretched over those places, whichever old indices they are given, and at a place of c that counts as new the mean
+ * of them. Elsewhere it is zero, or anything finite. A map that was seen before fits what it meets later, also one whose old places
+ * have zeros only; for a vector of c and zeros without such a map the places of c count in their order.
  */
 function maskOf(ctx: Site['ctx'], operand: Related, dims: readonly (Dim | null)[]): { readonly value: number; readonly dims: readonly Dim[] } | null {
   const at = dims.indexOf(null);
   const numbers = dims.filter((dim) => dim === null).length === 1 && dims.every((dim, d) => d === at || dim?.length === 0) ? numbersOf(operand.ref) : null;
   const values = [...(numbers?.data ?? [])];
-  const value = values.find((x) => x !== 0);
-  if (value === undefined || !values.every((x) => x === 0 || x === value) || !values.includes(0)) return null;
+  const first = values.find((x) => x !== 0);
+  if (first === undefined || !values.every(Number.isFinite)) return null;
+  const isOf = (x: number): boolean => values.every((own) => own === 0 || own === x) && values.includes(0);
   const hints = ctx.hintsTo(values.length);
-  const fits = (own: Dim): boolean => own[0]?.map?.at.every((old, i) => old < 0 === (values[i] === 0)) === true;
-  const holds = (own: Dim): boolean => own[0]?.map?.at.every((old, i) => old < 0 || values[i] !== 0) === true;
-  const isEmpty = (own: Dim): boolean => own[0]?.map?.at.every((old, i) => old < 0 || values[i] === 0) === true;
-  const own = hints.find(fits) ?? hints.find(holds);
-  const empty = own === undefined ? hints.find(isEmpty) : undefined;
-  if (empty !== undefined)
-    return {
-      value: 0,
-      dims: dims.map((other, d) => (d === at ? empty.map((atom) => withKinds(atom, (_, i) => (values[i] === 0 ? Kind.ZERO : Kind.ANY))) : (other ?? []))),
-    };
+  const numberAt = (own: Dim): number | undefined => {
+    const olds = values.filter((_, i) => (own[0]?.map?.at[i] ?? -1) >= 0);
+    return olds.every((x) => x === olds[0]) ? olds[0] : undefined;
+  };
+  const fits = (own: Dim): boolean => numberAt(own) === first && own[0]?.map?.at.every((old, i) => old >= 0 || values[i] === 0) === true;
+  const found = hints.find(fits) ?? hints.find((own) => (numberAt(own) ?? 0) !== 0) ?? hints.find((own) => numberAt(own) === 0);
+  if (found === undefined && !isOf(first)) return null;
+  const value = found === undefined ? first : (numberAt(found) ?? 0);
   // c · x at a new place is the mean of as many c · x
-  const masked = (own ?? inOrder(values)).map((atom) => withKinds(atom, (_, i) => (values[i] === 0 ? Kind.ZERO : Kind.MEAN)));
+  const kindAt = (i: number): number => (values[i] === 0 ? Kind.ZERO : values[i] === value ? Kind.MEAN : Kind.ANY);
+  const masked = (found ?? inOrder(values)).map((atom) => withKinds(atom, (_, i) => kindAt(i)));
   return { value, dims: dims.map((other, d) => (d === at ? masked : (other ?? []))) };
-}
-
-/**
- * A constant that the old graph has not at this place, for layers that are new or norms that are merged later: its elements at the
- * places of a map that was seen before, or all of them, are a term of their own, whichever map that is.
- */
-function inventedOperand(ctx: Site['ctx'], operand: Related, dims: readonly (Dim | null)[]): Match | null {
-  const fitting = dims.map((dim, d): Dim => {
-    const size = newSize(operand.dims[d] ?? []);
-    return dim ?? (isStatic(size) ? (ctx.hintsTo(size)[0] ?? sameDim(size)) : sameDim(size));
-  });
-  return restricted(ctx, operand.ref, fitting);
 }
 
 /** The places of non-zero numbers are old indices in their order. */

@@ -65,6 +65,48 @@ const CASES: readonly Found[] = [
     steps: ['mlp=+5', 'layers=+1@after:0', 'hidden=+3'],
     faults: /^down_/,
   },
+  {
+    name: 'a new layer one of whose sizes is that of a width that grew',
+    a: { layers: 1, mlp: 12, placement: 'both' },
+    steps: ['layers=+1@before:0', 'hidden=x1.5'],
+    faults: /^(table|gain|norm_bias|output|down)_\d+$|^output_\d+_1$/,
+  },
+  {
+    name: 'masks with other numbers at new places, behind a branch that is zero at old ones',
+    a: { layers: 1, placement: 'both', exit: 'state' },
+    steps: ['hidden=x2', 'layers=+1@after:-1', 'hidden=+3'],
+    faults: /_old_mask$|^(gain|norm_bias)_\d+$/,
+  },
+  {
+    name: 'a chain of norms that scale x and its mean apart, over a width that grew before',
+    a: { layers: 1, normForm: 'keras', placement: 'post' },
+    steps: ['hidden=+1', 'layers=+1@after:0'],
+    faults: /^(gain|norm_bias|epsilon)_\d+_(1|merged)$/,
+  },
+  {
+    name: 'norms of old channels with a constant joined on where new ones are zero',
+    a: { layers: 1, normForm: 'fused', placement: 'both', exit: 'state' },
+    steps: ['hidden=+1', 'layers=+2@after:-1', 'hidden=x2'],
+    faults: /^(gain|norm_bias)_\d+_grown$/,
+  },
+  {
+    name: 'a mean that is stretched over widths of two kinds and one size',
+    a: { layers: 1, qk: 6, v: 2, qkNorm: 'layer' },
+    steps: ['v=+1', 'qk=x2', 'kv-heads=x2'],
+    faults: /_old_mask$|^(gain|epsilon)_/,
+  },
+  {
+    name: 'a chain of five norms over a width that grew twice',
+    a: { hidden: 7, qk: 6, v: 2, mlp: 5, norm: 'rms', placement: 'post', bias: false, gate: 'separate', entry: 'tokens+positions' },
+    steps: ['layers=+2', 'hidden=x2', 'hidden=+3'],
+    faults: /^(gain|epsilon)_\d+(_1_1|(_1)?_merged)$/,
+  },
+  {
+    name: 'a chain of norms of a new layer whose keys have the size of a width that grew',
+    a: { layers: 1, qk: 2, normForm: 'flax', placement: 'post' },
+    steps: ['layers=+1@end', 'heads=+1', 'kv-heads[0]=+1'],
+    faults: /^(gain|epsilon)_\d+_(1|merged)$/,
+  },
 ];
 
 test('a new parameter that is infinite is no new parameter of a proof, though it is multiplied with zeros', () => {
@@ -95,6 +137,25 @@ test('a new layer must add nothing to old channels, even where its new ones may 
     expect(zero.length).toBeGreaterThanOrEqual(8);
     const faulty = withNumbers(grown, name, (numbers) => {
       numbers[zero[3] ?? 0] = 0.5;
+    });
+    expect(checkModels(model, faulty).proved).toBe(false);
+  }
+});
+
+test('the gain of a new branch must be zero at old channels, whatever is multiplied with it', () => {
+  const model = reread(buildTransformer({ ...PLAIN, layers: 1, placement: 'both', exit: 'state' }));
+  const grown = reread(grownBy(model, ['hidden=x2', 'layers=+1@after:-1', 'hidden=+3']).model);
+  const gains = grown.graph.initializers.filter(
+    (own) =>
+      own.name.startsWith('gain') &&
+      readNumbers(own)
+        .slice(0, 8)
+        .every((x) => x === 0),
+  );
+  expect(gains.length).toBe(2);
+  for (const { name } of gains) {
+    const faulty = withNumbers(grown, name, (numbers) => {
+      numbers[3] = 0.5;
     });
     expect(checkModels(model, faulty).proved).toBe(false);
   }

@@ -173,3 +173,16 @@ test('a mean over as many rows as the input has is smaller by what is zero', () 
   expect(proved(model(8, 1, old), model(12, 1.5, zeroFilled(old)))).toBe(true);
   expect(proved(model(8, 1, old), model(12, 1, zeroFilled(old)))).toBe(false);
 });
+
+test('new elements that cancel each other are not proved, and not refuted either', () => {
+  const model = (width: number, numbers: Numbers): Model =>
+    weighted({ x: ['b', 3], wa: [3, width], wu: [width, 5] }, ['MatMul(x, wa) -> h', 'MatMul(h, wu) -> y'], numbers);
+  // of three new columns two are equal, with opposite rows behind them; the third is zero
+  const cancelling: Numbers = (name, [i = 0, j = 0]) => {
+    if (name === 'wa') return j < 8 ? old(name, [i, j]) : j < 10 ? old(name, [i, 20]) : 0;
+    return i < 8 || i > 9 ? old(name, [i, j]) : (i === 8 ? 1 : -1) * old(name, [20, j]);
+  };
+  const { proved: isProved, findings } = checkModels(model(8, old), model(11, cancelling));
+  expect(isProved).toBe(false);
+  expect(findings.map(({ kind }) => kind)).toEqual(['unproved']);
+});

@@ -201,9 +201,7 @@ function scoreProblem(site: Site, { attention: own }: Labels, places: ReadonlyMa
   if (open === 0 || openQueries === 0) return null;
   const both = keys.length > 0 && queries.length > 0 ? bothOpen(keys, queries) : open;
   if (both === 0) return null;
-  const message = `${site.node.op}: scores sum over ${both} new elements that are zero on neither side`;
-  // zeros at some new places only are a mistake; at none, they may be there and not be seen
-  return both < open ? refuted(site.where, message) : unproved(site.where, message);
+  return unproved(site.where, `${site.node.op}: scores sum over ${both} new elements that are zero on neither side`);
 }
 
 /** The caches of keys and values, by operand position. Sources: ContribOperators.md; ai.onnx Attention. */

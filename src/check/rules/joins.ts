@@ -117,16 +117,21 @@ function grownConcat(site: Site, values: readonly Value[], axis: number, sizes: 
   const whole = axisOf(site, parts, values, axis, sizes, data);
   // what the old graph does not compute are new elements, unless it all is one old value
   const isOld = (own: Value): boolean => own.kind !== 'related' || own.ref.base.old;
-  return whole.kind === 'related' && (whole.ref.base.old || parts.every(isOld) || !parts.some((own) => own.kind === 'related' && own.ref.base.old))
-    ? whole
-    : axisOf(
-        site,
-        parts.map((own) => (isOld(own) ? own : free())),
-        values,
-        axis,
-        sizes,
-        data,
-      );
+  const isFixed = (own: Value): boolean => own.kind === 'related' && (own.ref.base.constant !== null || own.ref.base.op === '1');
+  if (whole.kind !== 'related' || whole.ref.base.old || !parts.some((own) => own.kind === 'related' && own.ref.base.old)) return whole;
+  const dropped = (drops: (own: Value) => boolean): Value =>
+    axisOf(
+      site,
+      parts.map((own) => (drops(own) ? free() : own)),
+      values,
+      axis,
+      sizes,
+      data,
+    );
+  if (!parts.every(isOld)) return dropped((own) => !isOld(own));
+  // numbers are the same wherever they stand: beside one old value they are new elements of it
+  const left = parts.some(isFixed) ? dropped(isFixed) : null;
+  return left?.kind === 'related' && left.ref.base.old ? left : whole;
 }
 
 function axisOf(site: Site, parts: readonly Value[], values: readonly Value[], axis: number, sizes: readonly Size[], data: readonly Related[]): Value {

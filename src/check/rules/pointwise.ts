@@ -3,7 +3,7 @@
 import type { Zero } from '../../analysis/op-rule.ts';
 import { ruleOf } from '../../analysis/op-rules.ts';
 import { attributesOf } from '../../analysis/relation.ts';
-import { equal, isStatic, type Size } from '../../analysis/size.ts';
+import { isStatic, type Size } from '../../analysis/size.ts';
 import { divide, homogeneous, multiply, nothing, plain, squareRoot, sum, unit } from '../algebra.ts';
 import { restricted } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
@@ -28,7 +28,7 @@ import { matchOperand, settledConstant } from '../operand.ts';
 import { scaleFrom, times } from '../scale.ts';
 import { fitted, isWhole, type Ref, type Scaled, scaled, scaledKey } from '../term.ts';
 import { type Free, free, isConstant, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
-import { picked } from './cuts.ts';
+import { type Known, realigned } from './realigned.ts';
 
 /** Makes the term of a result; null when it is zero. */
 type Make = (site: Site, operands: readonly Scaled[], dims: readonly Size[]) => Scaled | null;
@@ -182,11 +182,10 @@ export const pointwise: Rule = (site) => {
   // Where chooses between zeros
   if (site.node.op === 'Where' && operands.length === 3 && operands.slice(1).every(isZero)) return [zeros(sizes)];
   if (rule.zero === 'all' && operands.length > 0 && operands.every(isZero)) return [zeros(sizes)];
-  if (operands.some((operand) => operand.kind === 'free')) return [(site.node.op === 'Mul' ? nothingAtOldPlaces(site, sizes) : null) ?? free()];
-  return [combined(site, rule, operands as readonly (Related | { kind: 'zero'; sizes: readonly Size[] })[], sizes, isZero)];
+  const found = operands.some((operand) => operand.kind === 'free') ? free() : combined(site, rule, operands as readonly Known[], sizes, isZero);
+  const isKnown = !site.isNew || found.kind === 'zero' || (found.kind === 'related' && (found.ref.base.old || found.ref.base.op === '0'));
+  return [(isKnown || site.node.op !== 'Mul' ? null : nothingAtOldPlaces(site, sizes)) ?? found];
 };
-
-type Known = Related | { readonly kind: 'zero'; readonly sizes: readonly Size[] };
 
 /** x^c keeps zeros for c > 0, also where c is a vector of such; x² and x · x are squares. */
 function kindsFor(site: Site, rule: Pointwise): Combine {
@@ -218,7 +217,7 @@ function combined(site: Site, rule: Pointwise, operands: readonly Known[], sizes
   );
   const clash = known.indexOf(null);
   if (clash >= 0) {
-    const again = realigned(site, operands, clash, sizes);
+    const again = realigned(site, operands, clash, sizes.length);
     if (again !== null) return combined(site, rule, again, sizes, isZero);
     const texts = data.map((own) => dimText(own.dims[clash - sizes.length + own.dims.length] ?? []));
     return free(unproved(site.where, `${site.node.op}: its operands hold old elements at different places of dimension ${clash} (${texts.join(', ')})`));
@@ -246,32 +245,6 @@ function combined(site: Site, rule: Pointwise, operands: readonly Known[], sizes
   const fit = fitted(own.ref, oldSizes);
   if (fit === null) return free(unproved(site.where, `${site.node.op}: the old value has another shape`));
   return related(scaled(fit, own.scale), isWhole(own.ref, 'Centred') && shown.length === 2 && rule.family === 'Sum' ? centredDims(own, dims) : dims);
-}
-
-/**
- * Values of a new layer whose elements were all taken for old ones of a dimension, where another operand says which of them are: those
- * are a cut of the value, and of the others nothing is said. Null where there is no such operand.
- */
-function realigned(site: Site, operands: readonly Known[], clash: number, sizes: readonly Size[]): readonly Known[] | null {
-  const dimOf = (own: Known): Dim => (own.kind === 'related' ? (own.dims[clash - sizes.length + own.dims.length] ?? []) : []);
-  const mapped = operands.map(dimOf).find((dim) => dim.length === 1 && dim[0]?.map != null);
-  const map = mapped?.[0]?.map;
-  if (!site.isNew || mapped === undefined || map == null) return null;
-  const olds = Array.from({ length: map.old }, (_, old) => map.at.indexOf(old));
-  const moved = operands.map((own): Known => {
-    if (own.kind !== 'related' || own.ref.base.constant !== null || own.ref.base.old || !isSame(dimOf(own)) || !equal(newSize(dimOf(own)), newSize(mapped)))
-      return own;
-    const at = clash - sizes.length + own.dims.length;
-    const cut = picked(site, own, at, olds);
-    const dim = mapKinds(mapped, keepsNone);
-    return cut.kind === 'related'
-      ? related(
-          scaledOf(cut),
-          cut.dims.map((other, d) => (d === at ? dim : other)),
-        )
-      : own;
-  });
-  return moved.some((own, i) => own !== operands[i]) ? moved : null;
 }
 
 function partOf(

@@ -3,7 +3,7 @@ import type { Labels } from '../../analysis/relation.ts';
 import { isStatic, type Size } from '../../analysis/size.ts';
 import { nothing, plain } from '../algebra.ts';
 import { supposedCache } from '../cache-wish.ts';
-import { isMatch, type NearMiss, relate, restricted } from '../constants.ts';
+import { invented, isMatch, type NearMiss, relate, restricted } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
 import { align, countNew, type Dim, dimText, flat, isSame, isZeroBesideOld, Kind, mapKinds, newSize, oldSize, sameDim } from '../dim.ts';
 import { type Finding, refuted, unproved } from '../findings.ts';
@@ -171,13 +171,14 @@ function matchWeights(site: Site, relation: Labels, all: readonly (Related | nul
   return { kind: 'operands', operands };
 }
 
-/** Weights of a new layer: those of a smaller layer that the old graph does not have, so that what they make can be followed. */
+/** Weights of a new layer, so that what they make can be followed. */
 function inventedWeights(site: Site, own: Related, fixed: readonly (Dim | null)[]): Related | null {
-  const dims = fixed.map((dim, d): Dim => {
-    const size = newSize(own.dims[d] ?? []);
-    return dim ?? (isStatic(size) ? (site.ctx.hintsTo(size)[0] ?? sameDim(size)) : sameDim(size));
-  });
-  const found = restricted(site.ctx, own.ref, dims);
+  const found = invented(
+    site.ctx,
+    own.ref,
+    fixed,
+    fixed.map((dim) => ignoredBy(dim)),
+  );
   return found === null || !found.finite ? null : related(found.own, found.dims);
 }
 
@@ -279,9 +280,6 @@ function sumProblem(site: Site, parts: readonly Part[], label: string): Finding 
     const kinds = [...(x.map?.at ?? [])].filter((old, i) => old < 0 && !isZeroBesideOld(x.kinds?.[i]) && !isZeroBesideOld(y.kinds?.[i]));
     return sum + kinds.length;
   }, 0);
-  if (open === 0) return null;
-  const message = `${site.node.op} sums over ${open} new elements that are zero on neither side`;
-  return open < pairs.reduce((sum, [x]) => sum + [...(x.map?.at ?? [])].filter((old) => old < 0).length, 0)
-    ? refuted(site.where, message)
-    : unproved(site.where, message);
+  // elements of which nothing is known may be zero, or cancel each other: nothing is refuted by them
+  return open === 0 ? null : unproved(site.where, `${site.node.op} sums over ${open} new elements that are zero on neither side`);
 }
