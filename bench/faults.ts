@@ -117,7 +117,7 @@ async function inDouble({ old }: Subject, faulty: Model): Promise<Pick<Planted, 
     const after = await load(faulty);
     try {
       const difference = await largestDifference(before, after, runsFor(old, seed));
-      return { double: difference > ROUNDING ? 'moved' : 'equal', difference };
+      return { double: difference <= ROUNDING ? 'equal' : 'moved', difference };
     } finally {
       await after.release();
     }

@@ -11,7 +11,7 @@ const OPEN = 2;
 /** Random architectures × recipes of 1–8 steps: proved, equal in float64, old elements kept; and no fault is proved that moves the outputs. */
 test(`random models under all judges (seed ${SEED})`, { timeout: 1e9 }, async () => {
   const started = performance.now();
-  const counts = { grown: 0, refused: 0, found: 0, harmless: 0, none: 0 };
+  const counts = { grown: 0, refused: 0, found: 0, harmless: 0, infinite: 0, none: 0 };
   const failures: string[] = [];
   let worst = 0;
   let done = 0;

@@ -71,6 +71,15 @@ const PAIRS: readonly Pair[] = [
     now: ['Shape(x) -> s', 'Gather(s, [0]) axis=0 -> n', 'Greater(n, [3]) -> g', 'Where(g, [0], [1]) -> i', 'Concat([0,0,0], i) axis=0 -> p', 'Pad(x, p) -> y'],
   },
   {
+    name: 'new elements that are zero are divisors, though what is divided is multiplied with zeros',
+    shapes: { x: ['n', 2], wa: [2, 2], wb: [2, 2] },
+    nowShapes: { x: ['n', 2], wa: [2, 3], wb: [3, 2] },
+    weights: { wa: [1, 2, 3, 4], wb: [1, -2, 3, 4] },
+    nowWeights: { wa: [1, 2, 0, 3, 4, 0], wb: [1, -2, 3, 4, 0, 0] },
+    old: ['MatMul(x, wa) -> h', 'Reciprocal(h) -> r', 'MatMul(r, wb) -> y'],
+    now: ['MatMul(x, wa) -> h', 'Reciprocal(h) -> r', 'MatMul(r, wb) -> y'],
+  },
+  {
     name: 'Squeeze of an empty list of dimensions, which runtimes take for none',
     shapes: { x: ['n', 4] },
     old: ['Identity(x) -> y'],

@@ -20,7 +20,8 @@ export interface Case {
 export interface Judged {
   readonly refused: boolean;
   readonly gap: number;
-  readonly fault: 'none' | 'found' | 'harmless';
+  /** `infinite`: proved, and the fault makes numbers that are not finite, of which a proof says nothing. */
+  readonly fault: 'none' | 'found' | 'harmless' | 'infinite';
   readonly problem: string | null;
 }
 
@@ -81,6 +82,7 @@ export async function judged({ a, steps, fault }: Case): Promise<Judged> {
     if (faulty === null) return says(null, { gap });
     if (!isProved(model, faulty.model)) return says(null, { gap, fault: 'found' });
     const moved = await gapOf(a, model, before, faulty.model).catch(() => 0);
+    if (Number.isNaN(moved)) return says(null, { gap, fault: 'infinite' });
     return moved <= toleranceOf(a)
       ? says(null, { gap, fault: 'harmless' })
       : says(`proved with a fault that moves outputs by ${moved}: ${faulty.name}`, { gap });

@@ -100,7 +100,7 @@ export function runsFor(model: Model, seed: number): readonly RunSizes[] {
       ];
 }
 
-/** Largest |Δ| / largest |y| over the outputs both models have, caches left out; Infinity where shapes differ or numbers are not finite. */
+/** Largest |Δ| / largest |y| over the outputs both models have, caches left out; Infinity where shapes differ, NaN where numbers are not finite. */
 export async function largestDifference(old: Loaded, grown: Loaded, runs: readonly RunSizes[]): Promise<number> {
   let worst = 0;
   for (const sizes of runs) {
@@ -119,7 +119,7 @@ function difference(a: Tensor, b: Tensor | undefined): number {
   for (let i = 0; i < x.length; i++) {
     top = Math.max(top, Math.abs(x[i] ?? 0));
     gap = Math.max(gap, Math.abs((x[i] ?? 0) - (y[i] ?? 0)));
-    if (!Number.isFinite(y[i] ?? Number.NaN) || !Number.isFinite(x[i] ?? Number.NaN)) return Number.POSITIVE_INFINITY;
+    if (!Number.isFinite(y[i] ?? Number.NaN) || !Number.isFinite(x[i] ?? Number.NaN)) return Number.NaN;
   }
   return top === 0 ? gap : gap / top;
 }

@@ -168,10 +168,22 @@ function byTable(zero: Zero | undefined): Pointwise {
 /** What constants of a node can make of it: Clip to [1, 2]. */
 const NEVER_ZERO = { kinds: anyKind, unary: keepsNone, zero: 'never' } as const;
 
+/** Operators that make no finite number of zero, and which operand must not be zero. */
+const NOT_OF_ZERO: Readonly<Record<string, number>> = { Div: 1, Reciprocal: 0, Log: 0 };
+
+/** True for new elements that are certainly zero where no zero may stand: that divisors are not zero cannot be taken for granted there. */
+function dividesByZero({ node, isNew, operands }: Site): boolean {
+  const exponent = node.op === 'Pow' && isConstant(operands[1] ?? undefined) ? ((operands[1] as Related).ref.base.constant?.uniform ?? 0) : 0;
+  const own = operands[exponent < 0 ? 0 : (NOT_OF_ZERO[node.op] ?? -1)] ?? null;
+  if (!isNew || own === null || own.kind === 'free') return false;
+  return own.kind === 'zero' || own.dims.some((dim) => dim.some(({ map, kinds }) => map?.at.some((old, i) => old < 0 && kinds?.[i] === Kind.ZERO)));
+}
+
 export const pointwise: Rule = (site) => {
   const [sizes = null] = site.sizes;
   const operands = site.operands.filter((operand) => operand !== null);
   if (sizes === null) return [free(unproved(site.where, `${site.node.op}: its shape is not known`))];
+  if (dividesByZero(site)) return [free(unproved(site.where, `${site.node.op}: of new elements that are zero, which is no finite number`))];
   // whole numbers are divided with a remainder that is dropped: a / b · b is not a
   const isWholeQuotient = site.node.op === 'Div' && !isFloat(site);
   const isOther = site.relation.kind === 'labels' && site.relation.neverZero === true;
