@@ -254,9 +254,8 @@ function viewGradient(step: Step, view: View, gradient: Mask, o: number, input: 
   if (view.kind === 'gather' && view.scalar === true) {
     const axis = view.axis ?? 0;
     const whole: Mask = { dims: [...gradient.dims.slice(0, axis), [], ...gradient.dims.slice(axis)], bits: gradient.bits };
-    return Number(sizes[axis] ?? 1) <= MOST_MAPPED
-      ? spread(whole, axis, Int32Array.of(view.indices?.[0] ?? 0), sizes[axis] as number)
-      : blurred(whole, axis, sizes[axis] ?? 1, false);
+    const size = sizes[axis] ?? 1;
+    return isStatic(size) && size <= MOST_MAPPED ? spread(whole, axis, Int32Array.of(view.indices?.[0] ?? 0), size) : blurred(whole, axis, size, false);
   }
   if (gradient.dims.length !== sizes.length) return null;
   let out: Mask | null = gradient;

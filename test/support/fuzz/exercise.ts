@@ -7,14 +7,12 @@ import type { CheckResult } from '../../../src/check/findings.ts';
 import { GrowError } from '../../../src/errors.ts';
 import type { Model } from '../../../src/onnx/ir.ts';
 import { readModel } from '../../../src/onnx/read.ts';
-import { encodeModel } from '../../../src/onnx/serialize.ts';
 import { validateModel } from '../../../src/onnx/validate.ts';
 import { inspectModel } from '../../../src/report/inspect.ts';
 import { PLAIN } from '../../../src/report/paint.ts';
 import { asJson } from '../../../src/report/printable.ts';
 import { checkText, inspectionText } from '../../../src/report/text.ts';
-import { growModel } from '../../../src/transforms/grow.ts';
-import { parseStep } from '../../../src/transforms/recipe.ts';
+import { grownBy, reread } from '../grown-model.ts';
 import { load, runsFor } from '../run-model.ts';
 import type { Case } from './cases.ts';
 import { runCommand } from './command-case.ts';
@@ -29,8 +27,6 @@ export interface Outcome {
   /** Something that must not be: a crash, an unsound proof, a wrong growth, a control character. */
   readonly wrong: string | null;
 }
-
-const OPTIONS = { seed: 0, norm: 'auto', exposeOutputs: false, allowDecompose: false, scale: 'keep', newLayer: 'copy' } as const;
 
 /** Models in float64 that compute the same agree to this, rounding of nearly constant values through norms included. */
 const SAME = 1e-7;
@@ -63,8 +59,8 @@ export async function exercise(own: Case, enter: (phase: Phase) => Promise<void>
       }
       default: {
         const { grown, changes } = await step('grow', () => {
-          const result = growModel(model, [parseStep(own.step)], OPTIONS);
-          return { grown: readModel(encodeModel(result.model)), changes: result.interfaceChanges };
+          const result = grownBy(model, [own.step]);
+          return { grown: reread(result.model), changes: result.interfaceChanges };
         });
         if (own.random() < 0.6) return { reached: 'grow', code: 'ok', wrong: null };
         const result = await step('check', () => checkModels(model, grown));
