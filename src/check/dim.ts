@@ -282,6 +282,13 @@ export const countOther = (dim: Dim, ...allowed: readonly number[]): number =>
 /** New indices of a dimension. */
 export const countNew = (dim: Dim): number => countOther(dim);
 
+/** True where old elements follow each other as they did, whatever new ones stand between them. */
+export const keepsOrder = (dim: Dim): boolean =>
+  dim.every(({ map }) => {
+    const olds = map === null ? [] : [...map.at].filter((old) => old >= 0);
+    return olds.every((old, i) => i === 0 || old > (olds[i - 1] ?? -1));
+  });
+
 /** A dimension's text, for keys and messages. */
 export const dimText = (dim: Dim): string =>
   dim.length === 0 ? '1' : dim.map((atom) => (atom.map === null ? keyOf(atom.size) : `${keyOf(atom.old)}→${keyOf(atom.size)}`)).join('·');

@@ -4,7 +4,7 @@ import type { DeclaredDim, ValueInfo } from '../onnx/ir.ts';
 import { plain } from './algebra.ts';
 import { cachePairs, isRenumbering, numbered, numberOrder, type Wish } from './caches.ts';
 import type { Context } from './context.ts';
-import { countOther, type Dim, dimText, indexMap, isSame, Kind, MOST_MAPPED, mappedDim, meet, sameDim } from './dim.ts';
+import { countOther, type Dim, dimText, indexMap, isSame, Kind, keepsOrder, MOST_MAPPED, mappedDim, meet, sameDim } from './dim.ts';
 import { type Finding, refuted, unproved } from './findings.ts';
 import { joinParts } from './join.ts';
 import type { Side } from './prepare.ts';
@@ -242,6 +242,8 @@ export function difference(ctx: Context, where: string, before: Value | undefine
   if (before?.kind === 'zero' && after?.kind === 'zero') return isSameShape(before.sizes, after.sizes) ? null : refuted(where, 'has another shape');
   if (before?.kind !== 'related' || after?.kind !== 'related' || before.ref.key !== after.ref.key) return unproved(where, 'is not shown to be the old output');
   if (before.scale.key !== after.scale.key) return refuted(where, `is ${scaleText(after.scale)} where the old output is ${scaleText(before.scale)}`);
+  const moved = after.dims.findIndex((dim) => !keepsOrder(dim));
+  if (moved >= 0) return unproved(where, `holds its old elements in another order along dimension ${moved}`);
   const grown = after.dims.findIndex((dim) => !isSame(dim));
   if (grown < 0 || isCache || (after.dims.length > 3 && ctx.terms.isMultiplied(after.ref.base))) return null;
   return unproved(where, `dimension ${grown} grew (${dimText(after.dims[grown] ?? [])})`);

@@ -6,7 +6,7 @@ import { cases, judged, shrunk } from '../support/random-case.ts';
 const COUNT = Number(process.env.CASES ?? (LONG ? 10_000 : 200));
 
 /** Cases in a hundred that may be left unproved: layers whose new elements are followed through norms of every spelling are not all. */
-const OPEN = 2;
+const OPEN = 1;
 
 /** Random architectures × recipes of 1–8 steps: proved, equal in float64, old elements kept; and no fault is proved that moves the outputs. */
 test(`random models under all judges (seed ${SEED})`, { timeout: 1e9 }, async () => {
