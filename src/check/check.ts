@@ -81,7 +81,7 @@ function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {
       ...functionFindings(before, after),
       ...fitFindings(before, after),
       ...sizeFindings(before, after),
-      ...interfaceFindings(ctx, before, after, inputs, supposed, outputs),
+      ...interfaceFindings(ctx, before, after, inputs, supposed, outputs, open.length === 0),
       ...first.findings,
       ...runs.findings,
       ...(open.length === 0 ? [] : blame(after, newValues, open, (name) => oldValues.get(outputs.pairs.find((pair) => pair.now === name)?.old ?? ''))),

@@ -52,9 +52,9 @@ const classified = (dims: readonly Dim[], kinds: readonly (Uint8Array | null)[])
 function storedAs(now: Ref, old: Ref, scale: Scale, steps: readonly Scale[]): { readonly now: Ref; readonly old: Ref; readonly stored: Stored } {
   if (isOne(scale)) return { now, old, stored: AS_IS };
   const chained = [...scale.powers.keys()].filter((base) => base.startsWith(ROUNDED));
-  // float64 numbers of a chain of norms are made in a few roundings, and one more for each norm; in float32 only its stored epsilon shows
+  // float64 numbers are made in a few roundings; every norm of a chain rounds once more
   const links = chained.reduce((count, base) => count + base.split('+').length - 1, 0);
-  const ulps = now.base.constant?.dtype === DataType.DOUBLE ? 4 + links : chained.length > 0 ? 1 : 0;
+  const ulps = now.base.constant?.dtype === DataType.DOUBLE ? 4 + links : Math.max(chained.length, links);
   const [shift, oldShift] = [now.base.constant?.shifted, old.base.constant?.shifted];
   if (shift != null && oldShift != null && shift.by === oldShift.by)
     return { now: like(now, shift.from), old: like(old, oldShift.from), stored: { factors: steps.map(numberOf), shift: shift.by, ulps } };

@@ -74,9 +74,18 @@ function widerDim(old: Size, size: Size, oldName: string, name: string): Dim | n
 
 /**
  * What a user sees of the new graph beside the numbers: it takes the inputs of the old one, and gives its outputs in their order. Only caches may
- * be wider, and only caches of new layers be new.
+ * be wider, and only caches of new layers be new. Where new layers renumber outputs, which one is which is
+ * certain only if all are shown to be the old ones (`isShown`).
  */
-export function interfaceFindings(ctx: Context, old: Side, now: Side, inputs: Values, supposed: ReadonlyMap<string, Supposed>, outputs: Outputs): Finding[] {
+export function interfaceFindings(
+  ctx: Context,
+  old: Side,
+  now: Side,
+  inputs: Values,
+  supposed: ReadonlyMap<string, Supposed>,
+  outputs: Outputs,
+  isShown: boolean,
+): Finding[] {
   const isCache = (name: string): boolean => {
     const own = inputs.get(name);
     return cachePairs(old.flat).has(name) || (own?.kind === 'related' && own.ref.view.dims.length > 2 && ctx.terms.isMultiplied(own.ref.base));
@@ -94,6 +103,7 @@ export function interfaceFindings(ctx: Context, old: Side, now: Side, inputs: Va
   const order = old.flat.outputs.flatMap(({ name }) => places.get(byOld.get(name) ?? '') ?? []);
   const moved = order.findIndex((place, i) => i > 0 && place <= (order[i - 1] ?? -1));
   const known = new Set(outputs.pairs.map((pair) => pair.now));
+  const renumbers = now.flat.outputs.length > old.flat.outputs.length;
   const patterns = new Set(old.flat.outputs.map(({ name }) => numbered(name).pattern));
   return [
     ...fromInputs,
@@ -101,7 +111,7 @@ export function interfaceFindings(ctx: Context, old: Side, now: Side, inputs: Va
       if (patterns.has(numbered(info.name).pattern)) return typeFindings('output', old.flat.outputs, info);
       return known.has(info.name) ? [] : [unproved(`output ${info.name}`, 'is new')];
     }),
-    ...(moved < 0 ? [] : [refuted(`output ${old.flat.outputs[moved]?.name}`, 'stands in another place')]),
+    ...(moved < 0 ? [] : [(isShown || !renumbers ? refuted : unproved)(`output ${old.flat.outputs[moved]?.name}`, 'stands in another place')]),
   ];
 }
 

@@ -19,7 +19,10 @@ interface NumberedName {
   readonly layer: number;
 }
 
-/** Likely input maps, the likeliest first: new layers behind the old ones, then before each. Empty when none exists. */
+/** Input maps are tried one by one, each with runs of the new model. */
+const MOST_MAPS = 64;
+
+/** Likely input maps, the likeliest first: new layers behind the old ones, then before each, then in several places. Empty when none exists. */
 export function inputMaps(old: readonly InputSpec[], now: readonly InputSpec[]): readonly InputMap[] {
   const known = new Set(old.map(({ name }) => name));
   const extra = now.filter(({ name }) => !known.has(name));
@@ -29,14 +32,29 @@ export function inputMaps(old: readonly InputSpec[], now: readonly InputSpec[]):
   const layersOf = (inputs: readonly InputSpec[]): number => 1 + Math.max(-1, ...inputs.flatMap(({ name }) => layerIn(name, families) ?? []));
   const [before, after] = [layersOf(old), layersOf(now)];
   if (!floats || families.has('') || before === 0) return [];
-  const starts = [before, ...Array.from({ length: before }, (_, i) => i)];
-  return starts.map((start) => new Map(now.map(({ name }) => [name, standsFor(name, families, start, after - before)])));
+  return placements(before, after).map((places) => new Map(now.map(({ name }) => [name, standsFor(name, families, places)])));
 }
 
-function standsFor(name: string, families: ReadonlySet<string>, start: number, added: number): string | null {
+/** Where old layers may stand among the new ones, in their order. */
+function placements(before: number, after: number): readonly (readonly number[])[] {
+  const olds = Array.from({ length: before }, (_, layer) => layer);
+  const together = [before, ...olds].map((start) => olds.map((layer) => (layer < start ? layer : layer + after - before)));
+  const apart: number[][] = [];
+  const place = (places: readonly number[], next: number): void => {
+    if (apart.length >= MOST_MAPS) return;
+    if (places.length === before) apart.push([...places]);
+    else for (let at = next; at <= after - before + places.length; at++) place([...places, at], at + 1);
+  };
+  place([], 0);
+  const known = new Set(together.map(String));
+  return [...together, ...apart.filter((own) => !known.has(String(own)))].slice(0, Math.max(MOST_MAPS, together.length));
+}
+
+function standsFor(name: string, families: ReadonlySet<string>, places: readonly number[]): string | null {
   const layer = layerIn(name, families);
-  if (layer === null || layer < start) return name;
-  return layer < start + added ? null : name.replace(/\d+/, String(layer - added));
+  if (layer === null) return name;
+  const old = places.indexOf(layer);
+  return old < 0 ? null : name.replace(/\d+/, String(old));
 }
 
 function layerIn(name: string, families: ReadonlySet<string>): number | null {
