@@ -13,6 +13,7 @@ import type { Model } from '../onnx/ir.ts';
 import { aliveness } from './alive/aliveness.ts';
 import { blame } from './blame.ts';
 import { startContext } from './context.ts';
+import { definedness } from './definedness.ts';
 import { countOther, dimText, isSame, Kind } from './dim.ts';
 import { type CheckResult, type Finding, refuted, unproved } from './findings.ts';
 import {
@@ -84,6 +85,7 @@ function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {
       ...interfaceFindings(ctx, before, after, inputs, supposed, outputs, open.length === 0),
       ...first.findings,
       ...runs.findings,
+      ...(open.length === 0 ? definedness(before, after, oldValues, newValues) : []),
       ...(open.length === 0 ? [] : blame(after, newValues, open, (name) => oldValues.get(outputs.pairs.find((pair) => pair.now === name)?.old ?? ''))),
     ];
     return {
@@ -140,7 +142,7 @@ const isFunction = ({ facts }: Side, name: string): boolean => name.includes('('
 
 /** What a proof takes for granted. */
 const assumptions = (before: Side): readonly string[] => [
-  'values that are computed are finite numbers, and divisors are not zero',
+  'values that are computed are finite numbers, and no divisor of the old graph is zero, nor one that is new and computed like it',
   'dimensions of inputs are at least 1',
   'the new graph runs: shapes of what is new fit each other',
   ...[...before.facts.bindings].filter(([name]) => !before.facts.runSizes.has(name)).map(([name, size]) => `${name} = ${keyOf(size)}, as the old graph needs`),

@@ -37,5 +37,6 @@ test(`random models under all judges (seed ${SEED})`, { timeout: 1e9 }, async ()
   const wrong = failures.filter((failure) => !failure.includes(': not proved: unproved '));
   expect(wrong).toEqual([]);
   expect(failures.length).toBeLessThanOrEqual((OPEN * COUNT) / 100);
+  expect(counts.infinite).toBe(0);
   expect(counts.grown).toBeGreaterThan(0.9 * COUNT);
 });

@@ -1,0 +1,180 @@
+/**
+ * Quotients, roots and logarithms of new elements. A proof takes for granted that what the old graph computes is a number; what is new
+ * must be one too, or zeros that are multiplied with it are none. So signs must show that it is defined, or the old graph must compute
+ * its operand in the same way.
+ */
+
+import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
+import { type Finding, unproved } from './findings.ts';
+import type { Side } from './prepare.ts';
+import { isNegative } from './scale.ts';
+import { ANY, NEGATIVE, NULL, POSITIVE, type Signs, signsIn, within } from './signs.ts';
+import { isConstant, type Value } from './value.ts';
+import type { Values } from './walk.ts';
+
+/** The operand that must have certain signs for the result to be a number. */
+interface Demand {
+  readonly operand: number;
+  readonly signs: Signs;
+  readonly text: string;
+}
+
+const NOT_NULL: Pick<Demand, 'signs' | 'text'> = { signs: NEGATIVE | POSITIVE, text: 'not zero' };
+const AT_LEAST_NULL: Pick<Demand, 'signs' | 'text'> = { signs: NULL | POSITIVE, text: 'not negative' };
+const ABOVE: Pick<Demand, 'signs' | 'text'> = { signs: POSITIVE, text: 'positive' };
+
+/** One line for each operator that is not defined for all numbers. */
+const DEMANDS: Readonly<Record<string, Demand>> = {
+  Div: { operand: 1, ...NOT_NULL },
+  Mod: { operand: 1, ...NOT_NULL },
+  Reciprocal: { operand: 0, ...NOT_NULL },
+  Sqrt: { operand: 0, ...AT_LEAST_NULL },
+  Log: { operand: 0, ...ABOVE },
+};
+
+const demandOf = (node: FlatNode, values: Values): Demand | null =>
+  node.op === 'Pow' ? demandOfPower(numberOf(values.get(node.inputs[1] ?? ''))) : (DEMANDS[node.op] ?? null);
+
+/** Whether the old graph demands the same of a value: it is one of its own values times a positive number. */
+function askedFor(before: Side, oldValues: Values): (value: Value | undefined, demand: Demand) => boolean {
+  const known = new Set(
+    before.flat.nodes.flatMap((node) => {
+      const demand = demandOf(node, oldValues);
+      const value = demand === null ? undefined : oldValues.get(node.inputs[demand.operand] ?? '');
+      return demand === null || value?.kind !== 'related' ? [] : [`${demand.text} ${value.ref.key}`];
+    }),
+  );
+  return (value, { text, signs }) =>
+    value?.kind === 'related' && isOld(value) && known.has(`${text} ${value.ref.key}`) && (signs === NOT_NULL.signs || !isNegative(value.scale));
+}
+
+/** What a power demands of its base: nothing where the exponent is a positive whole number. */
+function demandOfPower(exponent: number | null): Demand | null {
+  if (exponent === null) return { operand: 0, ...ABOVE };
+  if (Number.isInteger(exponent)) return exponent >= 0 ? null : { operand: 0, ...NOT_NULL };
+  return { operand: 0, ...(exponent > 0 ? AT_LEAST_NULL : ABOVE) };
+}
+
+/** Nodes of the new graph whose results may be no numbers though those of the old graph are. */
+export function definedness(before: Side, after: Side, oldValues: Values, values: Values): readonly Finding[] {
+  const risky = live(after).flatMap((node) => {
+    const demand = demandOf(node, values);
+    return demand === null || isOld(values.get(node.outputs[0] ?? '')) ? [] : [{ node, demand }];
+  });
+  if (risky.length === 0) return [];
+  const signs = signsIn(after);
+  const asked = askedFor(before, oldValues);
+  const open = risky.filter(({ node, demand }) => {
+    const operand = node.inputs[demand.operand] ?? '';
+    return !within(signs(operand), demand.signs) && !asked(values.get(operand), demand);
+  });
+  if (open.length === 0) return [];
+  const isLikeOld = likeOld(before, after, values);
+  return open.flatMap(({ node, demand: { operand, text } }) =>
+    isLikeOld(node, operand) ? [] : [unproved(nodeLabel(node), `${node.op}: nothing shows that operand ${operand} is ${text} in what is new`)],
+  );
+}
+
+/** The number that all elements of a constant are. */
+const numberOf = (value: Value | undefined): number | null => (isConstant(value) ? (value.ref.base.constant?.uniform ?? null) : null);
+
+/** A value that has old elements only: it is a number where the old one is. */
+const isOld = (value: Value | undefined): boolean =>
+  value?.kind === 'related' && value.ref.base.old && value.dims.every((dim) => dim.every(({ map }) => map === null || map.at.every((old) => old >= 0)));
+
+/** Nodes that an output depends on. */
+function live({ flat }: Side): readonly FlatNode[] {
+  const needed = new Set(flat.outputs.map(({ name }) => name));
+  const found = flat.nodes.toReversed().filter((node) => {
+    if (!node.outputs.some((name) => needed.has(name))) return false;
+    for (const name of node.inputs) needed.add(name);
+    return true;
+  });
+  return found.toReversed();
+}
+
+/** How far back nodes are compared. */
+const DEPTH = 8;
+/** Operators whose two operands may be exchanged. */
+const COMMUTES = new Set(['Add', 'Mul', 'Max', 'Min']);
+/** Operators that only place elements elsewhere, which growth adds. */
+const MOVES = new Set(['Identity', 'Cast', 'Reshape', 'Flatten', 'Transpose', 'Squeeze', 'Unsqueeze', 'Expand', 'Slice', 'Gather']);
+
+/** Values of the new graph, each with the one that stands for it in the old graph, and the one of them that both are functions of. */
+interface Match {
+  readonly pairs: ReadonlyMap<string, string>;
+  readonly variable: string | null;
+}
+
+/**
+ * Whether the old graph computes an operand in the same way from another value: by the same operators, and numbers of the same sign, up to
+ * one value that the old graph has too, or for DEPTH steps. Stored factors that are nowhere negative, as masks are, are passed over.
+ */
+function likeOld(before: Side, after: Side, values: Values): (node: FlatNode, operand: number) => boolean {
+  const [old, now] = [tracer(before), tracer(after)];
+  /** Old elements, among others that hidden growth adds, times a positive number. */
+  const holdsOld = (name: string): boolean => {
+    const value = values.get(name);
+    return value?.kind === 'related' && value.ref.base.old && !isNegative(value.scale);
+  };
+
+  function matches(a: string, b: string, depth: number, match: Match): Match | null {
+    const [name, other] = [now.passed(a), old.passed(b)];
+    const paired = match.pairs.get(name);
+    // what is one value on one side is one on the other: x + x is not x + y
+    if (paired !== undefined) return paired === other ? match : null;
+    const [mine, its] = [now.numberSigns(name), old.numberSigns(other)];
+    // a number of the old graph may be masked at what is new
+    if (mine !== null || its !== null) return mine === its || (its === POSITIVE && now.isFactor(name)) ? match : null;
+    if ([...match.pairs.values()].includes(other)) return null;
+    const pairs = new Map([...match.pairs, [name, other]]);
+    if (depth === 0) return { ...match, pairs };
+    return likeMaker(name, other, depth, { ...match, pairs }) ?? (match.variable === null && holdsOld(name) ? { pairs, variable: name } : null);
+  }
+
+  /** The same for the nodes that make two values. */
+  function likeMaker(name: string, other: string, depth: number, match: Match): Match | null {
+    const [node, like] = [now.makers.get(name), old.makers.get(other)];
+    if (node === undefined || like === undefined) return node === like ? match : null;
+    if (node.op !== like.op || node.inputs.length !== like.inputs.length || node.outputs.indexOf(name) !== like.outputs.indexOf(other)) return null;
+    const orders = COMMUTES.has(node.op) && like.inputs.length === 2 ? [like.inputs, like.inputs.toReversed()] : [like.inputs];
+    for (const order of orders) {
+      const found = order.reduce<Match | null>((own, input, i) => own && matches(node.inputs[i] ?? '', input, depth - 1, own), match);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+  return (node, operand) =>
+    before.flat.nodes.some(
+      (like) => like.op === node.op && matches(node.inputs[operand] ?? '', like.inputs[operand] ?? '', DEPTH, { pairs: new Map(), variable: null }) !== null,
+    );
+}
+
+/** What leads to values of a graph. */
+function tracer({ flat, ...rest }: Side): {
+  readonly makers: ReadonlyMap<string, FlatNode>;
+  /** Where the elements of a value come from, but for stored factors that are nowhere negative. */
+  passed(name: string): string;
+  /** True for stored numbers that are nowhere negative, and not zero everywhere. */
+  isFactor(name: string): boolean;
+  /** The sign of a stored number, ANY for other constants; null for what is computed. */
+  numberSigns(name: string): Signs | null;
+} {
+  const signs = signsIn({ flat, ...rest });
+  const makers = new Map(flat.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const numberSigns = (name: string): Signs | null => {
+    const dims = flat.constants.get(name)?.tensor.dims;
+    if (dims === undefined) return name === '' ? ANY : null;
+    return dims.every((size) => size === 1) ? signs(name) : ANY;
+  };
+  const isFactor = (name: string): boolean => flat.constants.has(name) && (signs(name) === POSITIVE || signs(name) === (NULL | POSITIVE));
+  const passed = (name: string): string => {
+    const node = makers.get(name);
+    const [a = '', b = ''] = node?.inputs ?? [];
+    if (node === undefined) return name;
+    if (MOVES.has(node.op)) return passed(a);
+    if (node.op === 'Mul' && isFactor(a)) return passed(b);
+    return (node.op === 'Mul' || node.op === 'Div') && isFactor(b) ? passed(a) : name;
+  };
+  return { makers, passed, isFactor, numberSigns };
+}

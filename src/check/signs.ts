@@ -1,0 +1,177 @@
+/** Which signs the elements of a value can have, whatever the inputs hold: by operator, from what is computed and what is stored. */
+
+import { attributesOf } from '../analysis/relation.ts';
+import { hint, isNeverNegative, isStatic, type Size, subtract } from '../analysis/size.ts';
+import type { FlatNode } from '../onnx/graph.ts';
+import { SMALL, storedConstant } from './elements.ts';
+import type { Side } from './prepare.ts';
+
+/** A set of signs, one bit for each. */
+export type Signs = number;
+export const [NEGATIVE, NULL, POSITIVE]: readonly [Signs, Signs, Signs] = [1, 2, 4];
+export const ANY: Signs = NEGATIVE | NULL | POSITIVE;
+const AT_LEAST_NULL = NULL | POSITIVE;
+
+/** True where every sign is one of `wanted`. */
+export const within = (signs: Signs, wanted: Signs): boolean => (signs & ~wanted) === 0;
+
+const signOf = (x: number): Signs => (x > 0 ? POSITIVE : x < 0 ? NEGATIVE : x === 0 ? NULL : ANY);
+const union = (list: readonly Signs[]): Signs => list.reduce((a, b) => a | b, 0);
+const each = (signs: Signs): readonly Signs[] => [NEGATIVE, NULL, POSITIVE].filter((own) => (signs & own) !== 0);
+const flipped = (signs: Signs): Signs => union(each(signs).map((own) => (own === NULL ? NULL : NEGATIVE + POSITIVE - own)));
+const pairwise =
+  (of: (a: Signs, b: Signs) => Signs) =>
+  (a: Signs, b: Signs): Signs =>
+    union(each(a).flatMap((x) => each(b).map((y) => of(x, y))));
+const plus = pairwise((x, y) => (x === y || y === NULL ? x : x === NULL ? y : ANY));
+const times = pairwise((x, y) => (x === NULL || y === NULL ? NULL : x === y ? POSITIVE : NEGATIVE));
+const square = (signs: Signs): Signs => union(each(signs).map((own) => (own === NULL ? NULL : POSITIVE)));
+/** Signs of sums of so many such elements as there are: of none, of one, of more. */
+const summed = (signs: Signs): Signs => plus(signs, signs);
+
+/** What rules ask of operands. */
+interface Asked {
+  /** The number that all elements of a stored operand are. */
+  number(operand: number): number | null;
+  /** The node that computes an operand. */
+  maker(operand: number): FlatNode | undefined;
+}
+
+/** Signs of a result; `operands` are those of the inputs, ANY for missing ones. */
+type Rule = (operands: readonly Signs[], node: FlatNode, asked: Asked) => Signs;
+
+const first: Rule = ([x = ANY]) => x;
+const joined: Rule = (operands) => union(operands);
+const atLeastNull: Rule = () => AT_LEAST_NULL;
+const positive: Rule = () => POSITIVE;
+const products: Rule = ([a = ANY, b = ANY]) => summed(times(a, b));
+
+/** What a power makes of the signs of its base. */
+const powers: Rule = ([base = ANY], _, { number }) => {
+  const exponent = number(1);
+  if (base === POSITIVE) return POSITIVE;
+  if (exponent === null) return ANY;
+  if (exponent % 2 === 0) return exponent > 0 ? square(base) : POSITIVE;
+  return exponent > 0 && (Number.isInteger(exponent) || within(base, AT_LEAST_NULL)) ? base : ANY;
+};
+
+/** Elu is above −α, so that elu(x) + 1, a feature map of linear attention, is positive. */
+const sums: Rule = ([a = ANY, b = ANY], _, { number, maker }) => {
+  const isAbove = (x: number, other: number): boolean => {
+    const node = maker(x);
+    return node?.op === 'Elu' && attributesOf(node).int('alpha', 1) > 0 && (number(other) ?? 0) >= attributesOf(node).int('alpha', 1);
+  };
+  return isAbove(0, 1) || isAbove(1, 0) ? POSITIVE : plus(a, b);
+};
+
+/** Clip to at least a number. */
+const clipped: Rule = ([x = ANY, low = ANY], node, { number }) => {
+  const { int } = attributesOf(node);
+  const least = int('min', Number.NaN);
+  const most = (node.inputs[2] ?? '') === '' ? int('max', Infinity) : (number(2) ?? 0);
+  return most > 0 ? larger([x, Number.isNaN(least) ? low : signOf(least)]) : ANY;
+};
+
+/** The larger of two is no smaller than either. */
+const larger = (operands: readonly Signs[]): Signs => {
+  const least = operands.some((own) => own === POSITIVE) ? POSITIVE : operands.some((own) => within(own, AT_LEAST_NULL)) ? AT_LEAST_NULL : ANY;
+  return union(operands) & least;
+};
+
+/** One line for each operator; elements of all others can have any sign. */
+const TABLE: Readonly<Record<string, Rule>> = {
+  Abs: ([x = ANY]) => square(x),
+  Add: sums,
+  Sum: (operands) => operands.reduce(plus),
+  Sub: ([a = ANY, b = ANY]) => plus(a, flipped(b)),
+  // x · x is a square
+  Mul: ([a = ANY, b = ANY], { inputs }) => (inputs[0] === inputs[1] ? square(a) : times(a, b)),
+  Div: ([a = ANY, b = ANY]) => ((b & NULL) === 0 ? times(a, b) : ANY),
+  Reciprocal: ([x = ANY]) => ((x & NULL) === 0 ? x : ANY),
+  Neg: ([x = ANY]) => flipped(x),
+  Sqrt: ([x = ANY]) => (within(x, AT_LEAST_NULL) ? x : ANY),
+  Pow: powers,
+  Exp: positive,
+  Sigmoid: positive,
+  Softplus: positive,
+  Softmax: atLeastNull,
+  Relu: ([x = ANY]) => union(each(x).map((own) => (own === NEGATIVE ? NULL : own))),
+  Erf: first,
+  Tanh: first,
+  Max: (operands) => larger(operands),
+  Min: joined,
+  Clip: clipped,
+  Where: ([, a = ANY, b = ANY]) => a | b,
+  Concat: joined,
+  Cast: first,
+  CastLike: first,
+  Identity: first,
+  Reshape: first,
+  Flatten: first,
+  Transpose: first,
+  Squeeze: first,
+  Unsqueeze: first,
+  Expand: first,
+  Slice: first,
+  Split: first,
+  Gather: first,
+  Tile: first,
+  ReduceSum: ([x = ANY]) => summed(x),
+  ReduceMean: ([x = ANY]) => summed(x),
+  ReduceMax: first,
+  ReduceMin: first,
+  ReduceSumSquare: ([x = ANY]) => square(x),
+  ReduceL1: ([x = ANY]) => square(x),
+  ReduceL2: ([x = ANY]) => square(x),
+  CumSum: ([x = ANY]) => summed(x),
+  MatMul: products,
+  Einsum: (operands) => summed(operands.reduce(times)),
+  ...Object.fromEntries(['Equal', 'Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual', 'And', 'Or', 'Not', 'Shape', 'Size'].map((op) => [op, atLeastNull])),
+};
+
+/** The signs of the values of a graph, each worked out when it is asked for. */
+export function signsIn({ flat, facts }: Side): (name: string) => Signs {
+  const makers = new Map(flat.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const known = new Map<string, Signs>();
+  const numberOf = (name: string): number | null => {
+    const own = flat.constants.get(name);
+    return own === undefined ? null : (storedConstant(own.tensor)?.uniform ?? null);
+  };
+  const askedOf = (node: FlatNode): Asked => ({
+    number: (operand) => numberOf(node.inputs[operand] ?? ''),
+    maker: (operand) => makers.get(node.inputs[operand] ?? ''),
+  });
+  function stored(name: string): Signs | null {
+    const own = flat.constants.get(name);
+    const constant = own === undefined ? null : storedConstant(own.tensor);
+    if (own === undefined) return null;
+    const count = constant?.dims.reduce((a, b) => a * b, 1) ?? Infinity;
+    return constant === null || count > SMALL ? ANY : constant.read(0, count).reduce((signs, x) => signs | signOf(x), 0);
+  }
+  function computed(name: string): Signs | null {
+    const elements = facts.elements(name);
+    return elements === null ? null : union(elements.map(({ value }) => (value === null ? ANY : sizeSigns(value))));
+  }
+  function signs(name: string): Signs {
+    const before = known.get(name);
+    if (before !== undefined) return before;
+    // a value that is asked for while it is worked out can be anything
+    known.set(name, ANY);
+    const node = makers.get(name);
+    const rule = node === undefined ? undefined : TABLE[node.op];
+    const found =
+      name === ''
+        ? ANY
+        : (stored(name) ?? computed(name) ?? (node === undefined || rule === undefined ? ANY : rule(node.inputs.map(signs), node, askedOf(node))));
+    known.set(name, found);
+    return found;
+  }
+  return signs;
+}
+
+/** The signs of a size, for all inputs whose dimensions are at least 1. */
+function sizeSigns(size: Size): Signs {
+  if (isStatic(size)) return signOf(size);
+  if (!isNeverNegative(size)) return ANY;
+  return hint(size) > 0 && isNeverNegative(subtract(size, 1)) ? POSITIVE : AT_LEAST_NULL;
+}
