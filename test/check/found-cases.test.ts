@@ -15,6 +15,12 @@ interface Found {
 }
 
 const CASES: readonly Found[] = [
+  {
+    name: 'gains that meet nothing but 1/σ before any constant says where old elements are, but the pads of the input',
+    a: { layers: 2, normForm: 'keras', placement: 'post', entry: 'floats', epsilon: 0.001 },
+    steps: ['layers=+1@before:0', 'hidden=+1'],
+    faults: /^(gain|epsilon|norm_bias)_\d+(_merged)?$/,
+  },
   { name: 'a mask that is the first to say where elements are', a: { entry: 'floats', exit: 'state' }, steps: ['hidden=x2'], faults: /_old_mask$/ },
   { name: 'E[x²] − E[x]² over means', a: { layers: 1, normForm: 'flax' }, steps: ['hidden=x1.5'], faults: /^(gain|epsilon|table)_/ },
   {

@@ -283,7 +283,10 @@ export const pad: Rule = (site) => {
     );
     return mappedDim(indexMap(Int32Array.from(at), atom.old), Uint8Array.from(kinds));
   });
-  return dims.includes(null) ? [missing(site, 'pads a dimension whose size depends on the input')] : [related(scaledOf(x), dims as readonly Dim[])];
+  if (dims.includes(null)) return [missing(site, 'pads a dimension whose size depends on the input')];
+  // constants that meet nothing but numbers have their old elements where an input that is padded has them
+  if (site.isNew) for (const dim of dims as readonly Dim[]) site.ctx.hint(dim);
+  return [related(scaledOf(x), dims as readonly Dim[])];
 };
 
 const keyed = (size: Size): string | number => (isStatic(size) ? size : size.key);
