@@ -16,6 +16,12 @@ interface Found {
 
 const CASES: readonly Found[] = [
   {
+    name: 'rows of new heads and of new value channels, whose new columns are no zeros',
+    a: { layers: 2, placement: 'parallel' },
+    steps: ['heads=+2', 'v=+2', 'layers=+1@before:1', 'hidden=x2'],
+    faults: /^output_\d+$/,
+  },
+  {
     name: 'gains that meet nothing but 1/σ before any constant says where old elements are, but the pads of the input',
     a: { layers: 2, normForm: 'keras', placement: 'post', entry: 'floats', epsilon: 0.001 },
     steps: ['layers=+1@before:0', 'hidden=+1'],

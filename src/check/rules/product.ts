@@ -78,9 +78,32 @@ const multiplied: Rule = (site) => {
     operands.map((own) => (own?.kind === 'related' ? own : null)),
   );
   if (operands.some((own, i) => own !== null && all[i] == null)) return [free()];
-  const matched = matchWeights(site, relation, all);
-  return [matched.kind === 'finding' ? free(matched.finding) : contracted(site, relation, matched.operands)];
+  const product = (own: readonly (Related | null)[]): Value => {
+    const matched = matchWeights(site, relation, own);
+    return matched.kind === 'finding' ? free(matched.finding) : contracted(site, relation, matched.operands);
+  };
+  const found = product(all);
+  const joined = found.kind === 'free' ? withJoinedSums(site, relation, all) : null;
+  const again = joined === null ? null : product(joined);
+  return [again?.kind === 'related' ? again : found];
 };
+
+/**
+ * Dimensions of data that are summed over as one part each: of heads and their elements, a weight's rows that are new in both may be zero
+ * at old columns, and that is seen for each pair of indices only. Null where no dimension has several parts.
+ */
+function withJoinedSums({ isNew }: Site, relation: Labels, all: readonly (Related | null)[]): readonly (Related | null)[] | null {
+  const [outputs = []] = relation.outputs;
+  const joined = all.map((own, i): Related | null => {
+    if (own === null || own.ref.base.constant !== null) return own;
+    const dims = own.dims.map((dim, d): Dim => {
+      const atom = dim.length < 2 || outputs.includes(relation.inputs[i]?.[d] ?? '') ? null : flat(dim);
+      return atom === null ? dim : [atom];
+    });
+    return dims.some((dim, d) => dim !== own.dims[d]) ? related(scaledOf(own), dims) : own;
+  });
+  return isNew && joined.some((own, i) => own !== all[i]) ? joined : null;
+}
 
 /** A cache that is multiplied with what the old graph multiplies a cache with is that cache. */
 function withCaches(site: Site, relation: Labels, all: readonly (Related | null)[]): readonly (Related | null)[] {
