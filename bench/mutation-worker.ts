@@ -1,12 +1,12 @@
 /** The child process of `npm run mutation`: a judge with all its mutants built in, one of them active at a time. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { CheckResult } from '../src/check/findings.ts';
 import type { Model } from '../src/onnx/ir.ts';
 import type { Judgement, Request } from '../src/verify/conclude.ts';
 import type { VerifyOptions } from '../src/verify/result.ts';
-import { checkLines, orFailure, verifyLines } from '../test/support/judgement.ts';
+import { brief, checkLines, orFailure, verifyLines } from '../test/support/judgement.ts';
 
 /** What the parent asks: what the judge says without a mutant, or whether a mutant makes it say something else. */
 export type Question = { readonly kind: 'baseline' } | { readonly kind: 'mutant'; readonly id: string; readonly cases: readonly string[] };
@@ -22,8 +22,6 @@ export interface Baseline {
     /** Mutants that the pair reaches. */
     readonly mutants: readonly string[];
   }[];
-  /** Pairs of larger models. */
-  readonly large: readonly string[];
   /** Mutants that act while modules load. */
   readonly static: readonly string[];
 }
@@ -89,7 +87,8 @@ function resultFrom(name: string, lines: readonly string[]): Result {
   const all = lines.join('\n');
   const nowhere = lines.map((line) => line.replace(/^(refuted|unproved) .*?: /, '')).join('\n');
   const verdict = (lines[0] ?? '').replace(/ at .*/, '');
-  return { asserted: file.startsWith('judgements') ? all : file.startsWith('changes') ? nowhere : verdict, lines: all };
+  const asserted: Readonly<Record<string, string>> = { 'judgements.test.ts': all, 'exports.test.ts': brief(lines).join('\n'), 'changes.test.ts': nowhere };
+  return { asserted: asserted[file] ?? verdict, lines: all };
 }
 
 const names = readdirSync(folder)
@@ -124,21 +123,17 @@ async function measured(name: string): Promise<Baseline['pairs'][number]> {
   return { name, test, file, seconds, result, mutants };
 }
 
-/** Bytes of a model from which on a pair is judged only for mutants that no smaller one kills. */
-const SMALL = 60_000;
 const known = new Map<string, { readonly result: Result; readonly mutants: ReadonlySet<string> }>();
 
 async function answer(question: Question): Promise<Answer> {
   if (question.kind === 'baseline') {
     await resultOf(names[0] ?? '');
-    const isSmall = (name: string): boolean => statSync(path.join(folder, `${name}-new.onnx`)).size < SMALL;
     const pairs: Baseline['pairs'][number][] = [];
-    for (const name of names.filter(isSmall)) pairs.push(await measured(name));
+    for (const name of names) pairs.push(await measured(name));
     const reached = new Set(pairs.flatMap((own) => own.mutants));
     return {
       kind: 'baseline',
       pairs,
-      large: names.filter((name) => !isSmall(name)),
       static: Object.keys(board.mutantCoverage?.static ?? {}).filter((id) => !reached.has(id)),
     };
   }
@@ -151,10 +146,6 @@ async function answer(question: Question): Promise<Answer> {
   board.hitLimit = 5e7;
   const noticed: string[] = [];
   for (const name of cases) {
-    if (!known.has(name) && !always) {
-      const own = await measured(name);
-      known.set(name, { result: own.result, mutants: new Set(own.mutants) });
-    }
     const before = known.get(name);
     if (before === undefined || !(always || before.mutants.has(id))) continue;
     if (!always) board.activeMutant = id;

@@ -26,7 +26,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     minutes: { type: 'string', default: '600' },
     /** Seconds of judging that a mutant has to survive. */
-    seconds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '10' },
     record: { type: 'boolean', default: true },
     resume: { type: 'boolean', default: false },
     tests: { type: 'boolean', default: true },
@@ -37,8 +37,8 @@ const judge: JudgeName = positionals[0] === 'verify' ? 'verify' : 'check';
 /** Tests that a mutant is held against which only changes texts: so many, besides unit tests. */
 const TESTS = 4;
 
-/** Pairs of larger models that a mutant has to survive besides, and the seconds that one may take. */
-const [LARGE, LARGE_SECONDS] = [4, 2];
+/** Files whose tests judge models of their own kind each. */
+const PER_TEST: readonly string[] = ['judgements.test.ts', 'exports.test.ts'];
 
 /** Tests that judge too many pairs to be run for one mutant. */
 const LONG_TESTS: readonly string[] = ['random-cases.test.ts'];
@@ -115,10 +115,8 @@ const covering = new Map<string, string[]>();
 for (const { name, mutants: ids } of baseline.pairs) for (const id of ids) covering.set(id, [...(covering.get(id) ?? []), name]);
 const isStatic = new Set(baseline.static);
 const kills = new Map<string, number>();
-const timeOf = (name: string): number => pairs.get(name)?.seconds ?? LARGE_SECONDS;
-console.error(
-  `${mutants.length} mutants, ${pairs.size} pairs that take ${Math.round(baseline.pairs.reduce((sum, own) => sum + own.seconds, 0))} s, ${baseline.large.length} larger ones`,
-);
+const timeOf = (name: string): number => pairs.get(name)?.seconds ?? 0;
+console.error(`${mutants.length} mutants, ${pairs.size} pairs that take ${Math.round(baseline.pairs.reduce((sum, own) => sum + own.seconds, 0))} s`);
 
 /** A number from 0 to 1 for each text, the same for one seed. */
 function draw(text: string): number {
@@ -131,7 +129,7 @@ function pairsFor(id: string): readonly string[] {
   const groups = new Map<string, string[]>();
   for (const name of isStatic.has(id) ? [...pairs.keys()] : (covering.get(id) ?? [])) {
     const { test = '', file = '' } = pairs.get(name) ?? {};
-    const group = file.startsWith('judgements') ? test : file;
+    const group = PER_TEST.includes(file) ? test : file;
     groups.set(group, [...(groups.get(group) ?? []), name]);
   }
   const worth = (name: string): number => (kills.get(name) ?? 0) / (0.02 + timeOf(name));
@@ -143,12 +141,11 @@ function pairsFor(id: string): readonly string[] {
   const turns = [...groups.values()].map(sorted);
   const inTurn = Array.from({ length: Math.max(0, ...turns.map((own) => own.length)) }, (_, i) => turns.flatMap((own) => own[i] ?? [])).flat();
   let left = Number(values.seconds);
-  const small = inTurn.filter((name, i) => {
+  return inTurn.filter((name, i) => {
     if (left < timeOf(name) && i > 0) return false;
     left -= timeOf(name);
     return true;
   });
-  return [...small, ...(isStatic.has(id) ? [] : sorted(baseline.large).slice(0, LARGE))];
 }
 
 interface Outcome {

@@ -11,6 +11,10 @@ export const checkLines = ({ proved, findings, assumptions, alive }: CheckResult
   ...(alive?.dead.map(({ tensor, elements, count, why }) => `dead ${tensor} ${elements} (${count}): ${why}`) ?? ['aliveness is unknown']),
 ];
 
+/** All that is said of a proof, and of what is not proved where that is. */
+export const brief = (lines: readonly string[]): readonly string[] =>
+  lines[0] !== 'not proved' ? lines : lines.flatMap((line) => (/^(refuted|unproved) /.test(line) ? [line.replace(/: .*/s, '')] : []));
+
 const withoutNumbers = (text: string): string => text.replace(/\S*[\\/](?=\w+\.onnx)/g, '').replace(/\d+(\.\d+)?(e[-+]?\d+)?/g, '#');
 
 /** A comparison but for its figures. */

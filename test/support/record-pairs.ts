@@ -13,7 +13,7 @@ const folder = path.resolve(process.env.RECORD_PAIRS ?? '.tmp/mutation/pairs');
 /** Bytes of a model from which on a pair is left out: many mutants are to be held against it. */
 const LARGE = 2 ** 20;
 /** Of the pairs of one test the first ones are kept, and then one in so many. */
-const [FIRST, EACH] = [4, 8];
+const [FIRST, EACH] = [24, 8];
 mkdirSync(folder, { recursive: true });
 let count = 0;
 const perTest = new Map<string, number>();
