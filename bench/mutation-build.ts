@@ -112,15 +112,15 @@ const isSentence = ({ kind, original }: Mutant): boolean => kind === 'StringLite
 /** The same for the same sources and recorded pairs. */
 export const contentKey = (judge: JudgeName): string => hashOf([...filesIn('src', '.ts'), ...filesIn(pairsFolder(judge), '.json')]);
 
-/** Runs the judge's tests and keeps the pairs that they judge. Of random cases a few are enough. */
-export function record(judge: JudgeName): void {
+/** Runs the judge's tests, or some of them, and keeps the pairs that they judge. Of random cases a few are enough. */
+export function record(judge: JudgeName, tests: readonly string[] = []): void {
   rmSync(pairsFolder(judge), { recursive: true, force: true });
   const config = path.join(HOME, 'record.config.mjs');
   writeFileSync(
     config,
     `export default { test: { include: ['test/${judge}/**/*.test.ts'], setupFiles: ['test/support/record-pairs.ts'], globalSetup: ['test/support/build.ts'], testTimeout: 300_000, maxWorkers: 1 } };\n`,
   );
-  const { status } = spawnSync('npx', ['vitest', 'run', '--root', '.', '--config', config, '--reporter=dot'], {
+  const { status } = spawnSync('npx', ['vitest', 'run', '--root', '.', '--config', config, '--reporter=dot', ...tests], {
     stdio: ['ignore', 2, 'inherit'],
     env: { ...process.env, RECORD_PAIRS: pairsFolder(judge), CASES: '20' },
   });

@@ -30,6 +30,10 @@ const { values, positionals } = parseArgs({
     record: { type: 'boolean', default: true },
     resume: { type: 'boolean', default: false },
     tests: { type: 'boolean', default: true },
+    /** Mutants of these files only: parts of paths. */
+    of: { type: 'string', default: '' },
+    /** Pairs of these test files only. */
+    by: { type: 'string', default: '' },
   },
 });
 const judge: JudgeName = positionals[0] === 'verify' ? 'verify' : 'check';
@@ -92,7 +96,8 @@ function passes(id: string, files: readonly string[], names: readonly string[]):
 }
 
 mkdirSync(HOME, { recursive: true });
-if (values.record) record(judge);
+const listed = (text: string): readonly string[] => text.split(',').filter((own) => own !== '');
+if (values.record) record(judge, listed(values.by));
 const { mutants, sentences } = await instrument(judge);
 const units = unitTests(judge);
 let child = start(null);
@@ -112,7 +117,13 @@ async function baselineOf(): Promise<Baseline> {
 
 const pairs = new Map(baseline.pairs.map((own) => [own.name, own]));
 const covering = new Map<string, string[]>();
-for (const { name, mutants: ids } of baseline.pairs) for (const id of ids) covering.set(id, [...(covering.get(id) ?? []), name]);
+for (const { name, mutants: ids } of baseline.pairs) {
+  for (const id of ids) {
+    const known = covering.get(id);
+    if (known === undefined) covering.set(id, [name]);
+    else known.push(name);
+  }
+}
 const isStatic = new Set(baseline.static);
 const kills = new Map<string, number>();
 const timeOf = (name: string): number => pairs.get(name)?.seconds ?? 0;
@@ -124,28 +135,39 @@ function draw(text: string): number {
   return hash.readUInt32BE(0) / 2 ** 32;
 }
 
-/** Pairs that reach a mutant, of all tests in turn, those first that kill most for their time: as many as there is time for. */
+/**
+ * Pairs that reach a mutant, as many as there is time for: of all tests in turn, those first that kill most for their time, for half of it; and
+ * then the quickest ones, which are small graphs made for one rule each.
+ */
 function pairsFor(id: string): readonly string[] {
+  const reached = isStatic.has(id) ? [...pairs.keys()] : (covering.get(id) ?? []);
   const groups = new Map<string, string[]>();
-  for (const name of isStatic.has(id) ? [...pairs.keys()] : (covering.get(id) ?? [])) {
+  for (const name of reached) {
     const { test = '', file = '' } = pairs.get(name) ?? {};
     const group = PER_TEST.includes(file) ? test : file;
-    groups.set(group, [...(groups.get(group) ?? []), name]);
+    const known = groups.get(group);
+    if (known === undefined) groups.set(group, [name]);
+    else known.push(name);
   }
   const worth = (name: string): number => (kills.get(name) ?? 0) / (0.02 + timeOf(name));
   const sorted = (names: readonly string[]): readonly string[] =>
     names
       .map((name) => ({ name, by: draw(id + name) }))
-      .sort((a, b) => worth(b.name) - worth(a.name) || a.by - b.by)
+      .sort((x, y) => worth(y.name) - worth(x.name) || x.by - y.by)
       .map((own) => own.name);
-  const turns = [...groups.values()].map(sorted);
+  const turns = [...groups.values()].map(sorted).sort((x, y) => worth(y[0] ?? '') - worth(x[0] ?? ''));
   const inTurn = Array.from({ length: Math.max(0, ...turns.map((own) => own.length)) }, (_, i) => turns.flatMap((own) => own[i] ?? [])).flat();
-  let left = Number(values.seconds);
-  return inTurn.filter((name, i) => {
-    if (left < timeOf(name) && i > 0) return false;
-    left -= timeOf(name);
-    return true;
-  });
+  const within = (names: readonly string[], seconds: number): readonly string[] => {
+    let left = seconds;
+    return names.filter((name, i) => {
+      if (left < timeOf(name) && i > 0) return false;
+      left -= timeOf(name);
+      return true;
+    });
+  };
+  const half = Number(values.seconds) / 2;
+  const quick = [...reached].sort((x, y) => timeOf(x) - timeOf(y));
+  return [...new Set([...within(inTurn, half), ...within(quick, half)])];
 }
 
 interface Outcome {
@@ -191,29 +213,31 @@ async function againstTests({ id, file }: Mutant, before: Outcome): Promise<Outc
 
 const log = path.join(HOME, `${judge}.jsonl`);
 type Tried = Mutant & { readonly fate: Fate };
-// a run that was ended goes on where it was
+const isAlive = ({ fate }: { readonly fate: Fate }): boolean => fate === 'survived' || fate === 'uncovered';
+// a run that was ended goes on where it was, and tries again what was alive
 const fates: Tried[] =
   values.resume && existsSync(log)
     ? readFileSync(log, 'utf8')
         .trim()
         .split('\n')
         .map((line): Tried => JSON.parse(line))
+        .filter((own) => !isAlive(own))
     : [];
 writeFileSync(log, fates.map((own) => `${JSON.stringify(own)}\n`).join(''));
 const tried = new Set(fates.map((own) => own.id));
-const chosen = mutants.filter((own) => draw(own.id) < Number(values.share)).sort((a, b) => draw(a.id) - draw(b.id));
+const parts = listed(values.of);
+const chosen = mutants
+  .filter((own) => draw(own.id) < Number(values.share) && (parts.length === 0 || parts.some((part) => own.file.includes(part))))
+  .sort((a, b) => draw(a.id) - draw(b.id));
 const started = performance.now();
 for (const mutant of chosen.filter((own) => !tried.has(own.id))) {
   if ((performance.now() - started) / 60000 > Number(values.minutes)) break;
   const first = await againstPairs(mutant.id);
-  const isAlive = first.fate === 'survived' || first.fate === 'uncovered';
-  const { fate, by, noticed } = values.tests && isAlive ? await againstTests(mutant, first) : first;
+  const { fate, by, noticed } = values.tests && isAlive(first) ? await againstTests(mutant, first) : first;
   fates.push({ ...mutant, fate });
   appendFileSync(log, `${JSON.stringify({ ...mutant, fate, by, noticed: noticed.slice(0, 8) })}\n`);
   if (fates.length % 20 === 0)
-    console.error(
-      `${fates.length} of ${chosen.length}: ${fates.filter((own) => own.fate === 'survived' || own.fate === 'uncovered').length} alive, ${Math.round((performance.now() - started) / 1000)} s`,
-    );
+    console.error(`${fates.length} of ${chosen.length}: ${fates.filter(isAlive).length} alive, ${Math.round((performance.now() - started) / 1000)} s`);
 }
 child.kill('SIGKILL');
 
