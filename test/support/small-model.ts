@@ -2,7 +2,7 @@
 import { type Attribute, DataType, type Model, type Node } from '../../src/onnx/ir.ts';
 import { tensorFromNumbers } from '../../src/onnx/tensor.ts';
 
-/** `Op(x, [0,-1]) axis=1 -> y z`: one node; lists in brackets are int64 constants, `''` is a missing operand. */
+/** `Op(x, [0,-1]) axis=1 -> y z`: one node, perhaps `com.microsoft.Op`; lists in brackets are int64 constants, `''` is a missing operand. */
 const NODE = /^(\S+?)\((.*?)\)((?:\s+\w+=\S+)*)\s*->\s*(.+)$/;
 
 const attributeOf = (text: string): Attribute => {
@@ -23,8 +23,8 @@ export function modelOf(inputs: Readonly<Record<string, readonly (number | strin
       return [...constants.keys()].at(-1) ?? '';
     });
     return {
-      opType,
-      domain: '',
+      opType: opType.slice(opType.lastIndexOf('.') + 1),
+      domain: opType.slice(0, Math.max(0, opType.lastIndexOf('.'))),
       name: `n${i}`,
       inputs: names,
       outputs: outputs.trim().split(/\s+/),
@@ -34,7 +34,10 @@ export function modelOf(inputs: Readonly<Record<string, readonly (number | strin
   const weights = Object.entries(inputs).filter(([name]) => name.startsWith('w'));
   return {
     irVersion: 8,
-    opsetImports: [{ domain: '', version: opset }],
+    opsetImports: [
+      { domain: '', version: opset },
+      ...[...new Set(nodes.map((own) => own.domain))].flatMap((domain) => (domain === '' ? [] : [{ domain, version: 1 }])),
+    ],
     producerName: '',
     producerVersion: '',
     graph: {

@@ -164,7 +164,9 @@ function matchWeights(site: Site, relation: Labels, all: readonly (Related | nul
     const own = all[input] as Related;
     const fixed = fixedBy(site, relation, all, input);
     if (own.ref.base.old && fixed.every((dim) => dim === null || isSame(dim)) && users.some((term) => term.operands[input]?.ref.key === own.ref.key)) continue;
-    const ignored = fixed.map((dim) => ignoredBy(dim));
+    // where the data is zero a factor may be anything, what is added may not
+    const ignored = fixed.map((dim) => (site.node.op === 'Conv' && input > 1 ? null : ignoredBy(dim)));
+    const invent = (): Related | null => inventedWeights(site, own, fixed, ignored);
     let miss: NearMiss | null = null;
     let found: Related | null = null;
     for (const term of users) {
@@ -182,9 +184,9 @@ function matchWeights(site: Site, relation: Labels, all: readonly (Related | nul
       if (found !== null) break;
     }
     if (found !== null) operands[input] = found;
-    else if (isOther(miss) && !isExactly(all) && inventedWeights(site, own, fixed) !== null) operands[input] = inventedWeights(site, own, fixed);
+    else if (isOther(miss) && !isExactly(all) && invent() !== null) operands[input] = invent();
     else if (fixed.every((dim) => dim === null || isSame(dim)) && isExactly(all)) {
-      operands[input] = (miss === null ? inventedWeights(site, own, fixed) : null) ?? own;
+      operands[input] = (miss === null ? invent() : null) ?? own;
     } else
       return {
         kind: 'finding',
@@ -195,13 +197,8 @@ function matchWeights(site: Site, relation: Labels, all: readonly (Related | nul
 }
 
 /** Weights of a new layer, so that what they make can be followed. */
-function inventedWeights(site: Site, own: Related, fixed: readonly (Dim | null)[]): Related | null {
-  const found = invented(
-    site.ctx,
-    own.ref,
-    fixed,
-    fixed.map((dim) => ignoredBy(dim)),
-  );
+function inventedWeights(site: Site, own: Related, fixed: readonly (Dim | null)[], ignored: readonly (Uint8Array | null)[]): Related | null {
+  const found = invented(site.ctx, own.ref, fixed, ignored);
   return found === null || !found.finite ? null : related(found.own, found.dims);
 }
 
