@@ -26,7 +26,7 @@ import type { Values } from '../walk.ts';
 import { combined } from './combine.ts';
 import { type DeadParameters, described } from './describe.ts';
 import { anyOf, gradientsThrough, type Masks, type Step, zerosThrough } from './flow.ts';
-import { blurred, cellsOf, classesBy, isNone, type Mask, not, uniform } from './mask.ts';
+import { blurred, cellsOf, classesBy, isNone, type Mask, not, sizesOf, uniform } from './mask.ts';
 import { zerosOf } from './zeros.ts';
 
 /** Masks of values by name; null where nothing is known. */
@@ -166,16 +166,7 @@ function gather(into: Map<string, Mask | null>, node: FlatNode, masks: Masks, wa
     if (name === '' || !wanted(name)) return;
     const [known, own] = [into.get(name), masks[i] ?? null];
     if (known === undefined) into.set(name, own);
-    else
-      into.set(
-        name,
-        known === null || own === null
-          ? null
-          : anyOf(
-              [known, own],
-              own.dims.map(() => 2),
-            ),
-      );
+    else into.set(name, known === null || own === null ? null : anyOf([known, own], sizesOf(own)));
   });
 }
 
@@ -271,7 +262,7 @@ function together(a: Mask, b: Mask, bit: (x: number, y: number) => number): Mask
       { mask: b, labels },
     ],
     labels,
-    labels.map(() => 1),
+    sizesOf(a),
     'one',
     ([x = 0, y = 0]) => bit(x, y),
   );

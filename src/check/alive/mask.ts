@@ -5,7 +5,7 @@
  * and one bit is held for each combination of classes: a matrix of a million elements whose last rows are zeros is four bits.
  * An axis whose size depends on the input has one class.
  */
-import { divideExactly, equal, isStatic, type Size } from '../../analysis/size.ts';
+import { divideExactly, equal, isStatic, product, type Size } from '../../analysis/size.ts';
 
 export interface Axis {
   readonly size: Size;
@@ -34,6 +34,7 @@ export const uniform = (sizes: readonly Size[], bit: 0 | 1): Mask => ({
 export const isNone = (mask: Mask): boolean => !mask.bits.includes(1);
 export const not = (mask: Mask): Mask => ({ dims: mask.dims, bits: mask.bits.map((bit) => 1 - bit) });
 export const axesOf = (mask: Mask): readonly Axis[] => mask.dims.flat();
+export const sizesOf = (mask: Mask): readonly Size[] => mask.dims.map((axes) => product(axes.map((axis) => axis.size)));
 export const classAt = (axis: Axis, index: number): number => axis.classes?.[index] ?? 0;
 
 /** How far apart neighbouring classes of each axis lie in the bits. */

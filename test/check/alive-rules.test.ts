@@ -1,0 +1,599 @@
+/**
+ * Which parameters of small graphs never get a gradient, rule by rule. In most graphs `x` gains a block that ends in a product with
+ * zeros, `wd`: what makes an operand of that product zero in front of it must be dead, and so must the zeros that it meets.
+ */
+import { InferenceSession, Tensor as Value } from 'onnxruntime-node';
+import { describe, expect, test } from 'vitest';
+import { checkModels } from '../../src/check/check.ts';
+import { type Attribute, DataType, type Model, type Node, type Tensor } from '../../src/onnx/ir.ts';
+import { encodeModel } from '../../src/onnx/serialize.ts';
+import { readNumbers, tensorFromNumbers } from '../../src/onnx/tensor.ts';
+import { normals } from '../support/graph-builder.ts';
+import { node } from '../support/small-graph.ts';
+import { modelOf } from '../support/small-model.ts';
+
+type IsZero = (...index: readonly number[]) => boolean;
+/** Sizes of a weight and which of its elements are zero. */
+type Weight = readonly [dims: readonly number[], isZero?: IsZero];
+
+interface Case {
+  /** Nodes of the new graph, separated by `;`; operators of other domains with their domain in front. */
+  readonly now: string;
+  readonly weights: Readonly<Record<string, Weight>>;
+  /** `tensor elements (count)`; `unread` at the end where no output depends on them. */
+  readonly dead: readonly string[];
+  /** Nodes of the old graph, and its weights where they are smaller. */
+  readonly old?: string;
+  readonly oldWeights?: Readonly<Record<string, Weight>>;
+  readonly inputs?: Readonly<Record<string, readonly (number | string)[]>>;
+  /** Two graphs, of which the condition `cond` picks one, with results `s` and `t`. */
+  readonly branches?: readonly [then: readonly Node[], otherwise: readonly Node[]];
+  readonly opset?: number;
+  /** The reason why derivatives by differences say less than the rules or more. */
+  readonly unlikeDifferences?: string;
+}
+
+const INPUTS: Readonly<Record<string, readonly (number | string)[]>> = { x: ['n', 4], z: ['n', 4], p: ['b', 'm', 4], q: [2, 3, 8], i: ['n'] };
+const SIZES: Readonly<Record<string, number>> = { n: 8, m: 3, b: 2 };
+
+const zero: IsZero = () => true;
+/** Zero at some indices of a dimension. */
+const at =
+  (dim: number, ...indices: readonly number[]): IsZero =>
+  (...index) =>
+    indices.includes(index[dim] ?? -1);
+const element = (...indices: readonly number[]): IsZero => at(0, ...indices);
+const row = element;
+const column = (...indices: readonly number[]): IsZero => at(1, ...indices);
+
+const count = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
+
+function indexOf(place: number, dims: readonly number[]): number[] {
+  let rest = place;
+  return [...dims]
+    .reverse()
+    .map((size) => {
+      const own = rest % size;
+      rest = Math.floor(rest / size);
+      return own;
+    })
+    .reverse();
+}
+
+const separate = (lines: string): string[] => lines.split(';').filter((line) => line !== '');
+
+/** The two graphs of an If, of whose nodes each gives one result. */
+const branchesOf = (graphs: readonly (readonly Node[])[]): Attribute[] =>
+  graphs.map((nodes, i): Attribute => {
+    const name = i === 0 ? 'then_branch' : 'else_branch';
+    const outputs = nodes.flatMap((own) => own.outputs.map((output) => ({ name: output, type: null })));
+    return { name, kind: 'graph', value: { name, nodes, initializers: [], sparseInitializers: [], inputs: [], outputs, valueInfos: [] } };
+  });
+
+/** A model of lines, the weights that it reads filled with random numbers and zeros. */
+function model(lines: string, weights: Readonly<Record<string, Weight>>, given: Case): Model {
+  const dims = Object.fromEntries(Object.entries(weights).map(([name, [own]]) => [name, own]));
+  const inputs = given.inputs ?? INPUTS;
+  const made = modelOf({ ...inputs, ...dims }, separate(lines), given.opset ?? 17);
+  const nodes = made.graph.nodes.map((own): Node => {
+    if (own.opType === 'If') return { ...own, attributes: branchesOf(given.branches ?? [[], []]) };
+    const dot = own.opType.lastIndexOf('.');
+    return dot < 0 ? own : { ...own, domain: own.opType.slice(0, dot), opType: own.opType.slice(dot + 1) };
+  });
+  const read = new Set(
+    [...nodes, ...nodes.flatMap((own) => own.attributes.flatMap((attribute) => (attribute.kind === 'graph' ? attribute.value.nodes : [])))].flatMap(
+      (own) => own.inputs,
+    ),
+  );
+  const initializers = [...made.graph.initializers, tensorFromNumbers('one', DataType.INT64, [], [1])]
+    .filter(({ name }) => read.has(name))
+    .map((own, place): Tensor => {
+      const [sizes, isZero] = weights[own.name] ?? [];
+      if (sizes === undefined) return own;
+      const normal = normals(place + 11);
+      const numbers = Array.from({ length: count(sizes) }, (_, i) => (isZero?.(...indexOf(i, sizes)) === true ? 0 : 0.5 + Math.abs(normal())));
+      return tensorFromNumbers(own.name, own.dataType, own.dims, numbers);
+    });
+  return {
+    ...made,
+    opsetImports: [...made.opsetImports, { domain: 'com.microsoft', version: 1 }],
+    graph: {
+      ...made.graph,
+      nodes,
+      initializers,
+      inputs: made.graph.inputs.filter(({ name }) => read.has(name)),
+      outputs: [{ name: 'y', type: null }],
+    },
+  };
+}
+
+function pairOf(given: Case): { readonly old: Model; readonly now: Model } {
+  const now = model(given.now, given.weights, given);
+  const bare = model(given.old ?? 'Identity(x) -> y', { ...given.weights, ...given.oldWeights }, given);
+  // old numbers are those of the new model at the same places
+  const initializers = bare.graph.initializers.map((own) => {
+    const same = now.graph.initializers.find(({ name }) => name === own.name);
+    if (same === undefined || own.dataType !== DataType.FLOAT) return own;
+    const all = readNumbers(same);
+    const strides = same.dims.map((_, d) => count(same.dims.slice(d + 1)));
+    const numbers = Array.from(
+      { length: count(own.dims) },
+      (_, i) => all[indexOf(i, own.dims).reduce((sum, index, d) => sum + index * (strides[d] ?? 1), 0)] ?? 0,
+    );
+    return tensorFromNumbers(own.name, own.dataType, own.dims, numbers);
+  });
+  // both have the same inputs
+  return { old: { ...bare, graph: { ...bare.graph, initializers, inputs: now.graph.inputs } }, now };
+}
+
+/** Which elements a report names. */
+function isNamed(elements: string, index: readonly number[]): boolean {
+  const inRanges = (text: string, i: number): boolean =>
+    text.split(', ').some((range) => {
+      const [from = 0, to = from] = range.split('..').map(Number);
+      return from <= i && i <= to;
+    });
+  return elements.split(' and ').some((part) => {
+    if (part === 'all') return true;
+    if (part.startsWith('['))
+      return part
+        .slice(1, -1)
+        .split('; ')
+        .every((ranges, d) => inRanges(ranges, index[d] ?? 0));
+    const [, what = '', dimension, ranges = ''] = /^(elements?|rows?|columns?|dimension (\d+) ind\w+) (.*)$/.exec(part) ?? [];
+    return inRanges(ranges, index[dimension === undefined ? (what.startsWith('column') ? 1 : 0) : Number(dimension)] ?? 0);
+  });
+}
+
+/**
+ * Elements of new weights without a derivative, by central differences: those that are dead stay as they are, all others are random.
+ * Differences of what is linear in one element are exact but for roundings.
+ */
+async function withoutGradient(old: Model, now: Model, isDead: (tensor: string, index: readonly number[]) => boolean): Promise<readonly string[]> {
+  const weights = now.graph.initializers.filter((own) => own.dataType === DataType.FLOAT && count(own.dims) > 1);
+  const open: Model = {
+    ...now,
+    graph: {
+      ...now.graph,
+      initializers: now.graph.initializers.filter((own) => !weights.includes(own)),
+      inputs: [...now.graph.inputs, ...weights.map(({ name, dims }) => ({ name, type: { elemType: DataType.FLOAT, dims } }))],
+    },
+  };
+  const session = await InferenceSession.create(encodeModel(open), { graphOptimizationLevel: 'disabled', logSeverityLevel: 4 });
+  const normal = normals(3);
+  const feeds: Record<string, Value> = {};
+  for (const { name, type } of now.graph.inputs) {
+    const dims = (type?.dims ?? []).map((size) => (typeof size === 'number' ? size : (SIZES[size] ?? 2)));
+    feeds[name] =
+      type?.elemType === DataType.INT64
+        ? new Value(
+            'int64',
+            BigInt64Array.from({ length: count(dims) }, (_, i) => BigInt(i % 3)),
+            dims,
+          )
+        : new Value('float32', Float32Array.from({ length: count(dims) }, normal), dims);
+  }
+  const numbers = new Map(
+    weights.map((own) => [own.name, Float32Array.from(readNumbers(own), (stored, i) => (isDead(own.name, indexOf(i, own.dims)) ? stored : 0.4 * normal()))]),
+  );
+  const outputs = old.graph.outputs.map(({ name }) => name);
+  const results = async (): Promise<number[]> => {
+    const given = weights.map(({ name, dims }) => [name, new Value('float32', numbers.get(name) ?? new Float32Array(), [...dims])] as const);
+    const found = await session.run({ ...feeds, ...Object.fromEntries(given) }, outputs);
+    return outputs.flatMap((name) => Array.from((found[name] as Value).data as Float32Array));
+  };
+  const flat: string[] = [];
+  const before = new Map(old.graph.initializers.map((own) => [own.name, own.dims]));
+  for (const own of weights) {
+    const values = numbers.get(own.name) ?? new Float32Array();
+    for (const [i, stored] of values.entries()) {
+      const index = indexOf(i, own.dims);
+      if (before.get(own.name)?.every((size, d) => (index[d] ?? 0) < size) === true) continue;
+      values[i] = stored + 0.125;
+      const more = await results();
+      values[i] = stored - 0.125;
+      const less = await results();
+      values[i] = stored;
+      if (more.every((own, o) => Math.abs(own - (less[o] ?? 0)) < 1e-5)) flat.push(`${own.name} ${index.join()}`);
+    }
+  }
+  await session.release();
+  return flat;
+}
+
+/** `MatMul(x, wu)` without some columns, so that `h` is zero there. */
+const U = 'MatMul(x, wu) -> h';
+const wu: Weight = [[4, 6], column(1, 4)];
+const D = 'MatMul(g, wd) -> e;Add(x, e) -> y';
+const rows = (size: number): Weight => [[size, 4], zero];
+
+/** What is dead where columns 1 and 4 of `h` meet rows of zeros. */
+const MET = ['wu columns 1, 4 (8)', 'wd rows 1, 4 (8)'];
+/** Zeros in no order. */
+const strewn: IsZero = (i = 0, j = 0) => ((Math.imul(i * 211 + j * 7 + 1, 0x9e3779b1) >>> 0) * 0x85ebca6b) % 5 < 2;
+
+/** Attention over packed queries, keys and values in front of zeros: four heads of two channels on two heads of keys; some columns are zero. */
+const packed = (isZero: (column: number) => boolean): Omit<Case, 'dead'> => ({
+  now: "MatMul(p, wp) -> a;com.microsoft.GroupQueryAttention(a, '', '', '', '', il, it) num_heads=4 kv_num_heads=2 -> g;MatMul(g, wd) -> e;Add(p, e) -> y",
+  old: 'Identity(p) -> y',
+  inputs: { ...INPUTS, il: ['b'], it: [1] },
+  weights: { wp: [[4, 16], (_, j = -1) => isZero(j)], wd: rows(8) },
+  unlikeDifferences: 'lengths are of another type there',
+});
+
+const CASES: Readonly<Record<string, Case>> = {
+  'zeros on both sides of a product': { now: `${U};Identity(h) -> g;${D}`, weights: { wu, wd: rows(6) }, dead: MET },
+  'zeros on one side': { now: `${U};Identity(h) -> g;${D}`, weights: { wu: [[4, 6]], wd: rows(6) }, dead: [] },
+  'one number that is not zero': {
+    now: `${U};Identity(h) -> g;${D}`,
+    weights: { wu: [[4, 6], (i, j) => (j === 1 && i !== 2) || j === 4], wd: rows(6) },
+    dead: ['wu column 4 (4)', 'wd row 4 (4)'],
+  },
+  ...Object.fromEntries(
+    ['Tanh', 'Erf', 'Sin', 'Neg', 'com.microsoft.QuickGelu', 'com.microsoft.Gelu'].map((op): [string, Case] => [
+      `${op} keeps zeros`,
+      { now: `${U};${op}(h) -> g;${D}`, weights: { wu, wd: rows(6) }, dead: MET },
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['Exp', 'Sigmoid', 'Softplus'].map((op): [string, Case] => [
+      `${op} makes no zeros of zeros`,
+      { now: `${U};${op}(h) -> g;${D}`, weights: { wu, wd: rows(6) }, dead: [] },
+    ]),
+  ),
+  'a derivative that is zero where zeros do not stay': {
+    now: `${U};Cos(h) -> g;${D}`,
+    weights: { wu, wd: rows(6) },
+    dead: ['wu columns 1, 4 (8)'],
+  },
+  ...Object.fromEntries(
+    ['Relu', 'Abs', 'ThresholdedRelu', 'Tanh', 'Sin', 'LeakyRelu', 'Selu'].map((op): [string, Case] => {
+      const lines = `MatMul(x, wa) -> h;${op}(h) -> g;MatMul(g, wb) -> y`;
+      const isFlat = ['Relu', 'Abs', 'ThresholdedRelu'].includes(op);
+      return [
+        `the derivative of ${op} at zero`,
+        {
+          old: lines,
+          oldWeights: { wa: [[4, 2]], wb: [[2, 4]] },
+          now: lines,
+          weights: { wa: [[4, 6], column(3, 4)], wb: [[6, 4], row(2, 3, 5)] },
+          dead:
+            isFlat || op === 'Tanh'
+              ? isFlat
+                ? ['wa columns 3..4 (8)', 'wb rows 3..4 (8)']
+                : ['wa column 3 (4)', 'wb row 3 (4)']
+              : ['wa column 3 (4)', 'wb row 3 (4)'],
+          ...(isFlat && { unlikeDifferences: 'there is a kink at zero' }),
+        },
+      ];
+    }),
+  ),
+  'squares are flat at zero': {
+    old: 'MatMul(x, wa) -> h;Pow(h, [2]) -> g;MatMul(g, wb) -> y',
+    oldWeights: { wa: [[4, 2]], wb: [[2, 4]] },
+    now: 'MatMul(x, wa) -> h;Pow(h, [2]) -> g;MatMul(g, wb) -> y',
+    weights: { wa: [[4, 6], column(3, 4)], wb: [[6, 4], row(2, 3, 5)] },
+    dead: ['wa columns 3..4 (8)', 'wb rows 3..4 (8)'],
+  },
+  // sums
+  'a bias that is zero in part': {
+    now: `${U};Add(h, wb) -> g;${D}`,
+    weights: { wu, wb: [[6], element(0, 4)], wd: rows(6) },
+    dead: ['wu column 4 (4)', 'wb element 4 (1)', 'wd row 4 (4)'],
+  },
+  'the bias of Gemm': {
+    now: `Gemm(x, wt, wb) transB=1 -> g;${D}`,
+    weights: { wt: [[6, 4], row(1, 4)], wb: [[6], element(0, 1)], wd: rows(6) },
+    dead: ['wt row 1 (4)', 'wb element 1 (1)', 'wd row 1 (4)'],
+  },
+  'Gemm without a bias': {
+    now: `Gemm(x, wt) transB=1 -> g;${D}`,
+    weights: { wt: [[6, 4], row(1, 4)], wd: rows(6) },
+    dead: ['wt rows 1, 4 (8)', 'wd rows 1, 4 (8)'],
+  },
+  'Gemm that ends in zeros': {
+    now: 'MatMul(x, wu) -> h;Gemm(h, wd, wb) -> e;Add(x, e) -> y',
+    weights: { wu, wd: rows(6), wb: [[4], zero] },
+    dead: MET,
+  },
+  'sums of three': {
+    now: `${U};MatMul(x, wv) -> k;Sum(h, k, wb) -> g;${D}`,
+    weights: { wu, wv: [[4, 6], column(1, 2, 3, 4)], wb: [[6], element(1, 5)], wd: rows(6) },
+    dead: ['wu column 1 (4)', 'wv column 1 (4)', 'wb element 1 (1)', 'wd row 1 (4)'],
+  },
+  // other products
+  'products of two values': {
+    now: `${U};MatMul(x, wv) -> k;Mul(h, k) -> g;${D}`,
+    weights: { wu, wv: [[4, 6], column(2, 4)], wd: rows(6) },
+    dead: ['wu columns 1..2, 4 (12)', 'wv columns 1..2, 4 (12)', 'wd rows 1..2, 4 (12)'],
+  },
+  'a gain that is zero': {
+    now: `${U};Mul(h, wg) -> g;${D}`,
+    weights: { wu, wg: [[6], element(0, 1)], wd: rows(6) },
+    dead: ['wu columns 0..1, 4 (12)', 'wg elements 0..1, 4 (3)', 'wd rows 0..1, 4 (12)'],
+  },
+  'a numerator that is zero': {
+    now: `${U};Exp(z) -> k;ReduceSum(k, [1]) keepdims=1 -> r;Div(h, r) -> g;${D}`,
+    weights: { wu, wd: rows(6) },
+    dead: MET,
+  },
+  'Einsum of two': {
+    now: 'Einsum(x, wu) equation=ij,jk->ki -> g;Einsum(g, wd) equation=ki,kj->ij -> e;Add(x, e) -> y',
+    weights: { wu, wd: rows(6) },
+    dead: MET,
+  },
+  'Einsum of three with zeros on both sides of each product': {
+    now: 'Einsum(x, wu, wv) equation=ij,jk,k->ik -> g;MatMul(g, wd) -> e;Add(x, e) -> y',
+    weights: { wu, wv: [[6], element(4, 5)], wd: rows(6) },
+    dead: ['wu columns 1, 4..5 (12)', 'wv elements 1, 4..5 (3)', 'wd rows 1, 4..5 (12)'],
+  },
+  'parts of a weight of three dimensions': {
+    now: 'Einsum(x, wu) equation=ij,jab->iab -> g;Einsum(g, wd) equation=iab,abk->ik -> e;Add(x, e) -> y',
+    weights: { wu: [[4, 2, 3], (_, a, b) => (a === 0 && b === 1) || b === 2], wd: [[2, 3, 4], zero] },
+    dead: ['wu dimension 2 index 2 and [0..3; 0; 1] (12)', 'wd dimension 1 index 2 and [0; 1; 0..3] (12)'],
+  },
+  'several planes': {
+    now: 'Einsum(x, wu) equation=ij,ajb->iab -> g;Einsum(g, wd) equation=iab,abk->ik -> e;Add(x, e) -> y',
+    weights: { wu: [[4, 4, 3], (a) => a === 0 || a > 1], wd: [[4, 3, 4], zero] },
+    dead: ['wu dimension 0 indices 0, 2..3 (36)', 'wd dimension 0 indices 0, 2..3 (36)'],
+  },
+  convolutions: {
+    now: 'Conv(q, wk, wb) kernel_shape=[3] pads=[1,1] -> g;Conv(g, wd) kernel_shape=[1] -> e;Add(q, e) -> y',
+    weights: { wk: [[5, 3, 3], row(1, 2, 4)], wb: [[5], element(0, 1, 4)], wd: [[3, 5, 1], zero] },
+    old: 'Identity(q) -> y',
+    dead: ['wk dimension 0 indices 1, 4 (18)', 'wb elements 1, 4 (2)', 'wd dimension 1 indices 1, 4 (6)'],
+  },
+  // moved elements
+  'slices that go backwards': {
+    now: `${U};Slice(h, [-1], [-7], [1], [-1]) -> g;${D}`,
+    weights: { wu: [[4, 6], column(0, 4)], wd: rows(6) },
+    dead: ['wu columns 0, 4 (8)', 'wd rows 1, 5 (8)'],
+  },
+  'slices that go forwards': {
+    now: `${U};Slice(h, [1], [6], [1], [3]) -> g;${D}`,
+    weights: { wu, wd: rows(2) },
+    dead: ['wu columns 1, 4 (8)', 'wu columns 0, 2..3, 5 (16) unread', 'wd all (8)'],
+  },
+  'slices of rows': {
+    now: 'Slice(wu, [1], [5], [0]) -> w;MatMul(x, w) -> g;MatMul(g, wd) -> e;Add(x, e) -> y',
+    weights: { wu: [[6, 5], column(1, 3)], wd: rows(5) },
+    dead: ['wu [1..4; 1, 3] (8)', 'wu rows 0, 5 (10) unread', 'wd rows 1, 3 (8)'],
+  },
+  'gathered with repeats': {
+    now: `${U};Gather(h, [4,0,4,2]) axis=1 -> g;${D}`,
+    weights: { wu, wd: rows(4) },
+    dead: ['wu column 4 (4)', 'wu columns 1, 3, 5 (12) unread', 'wd rows 0, 2 (8)'],
+  },
+  'one of a gathered dimension': {
+    now: `${U};Reshape(h, [-1,2,3]) -> r;Gather(r, one) axis=1 -> g;${D}`,
+    weights: { wu, wd: rows(3) },
+    dead: ['wu column 4 (4)', 'wu columns 0..2 (12) unread', 'wd row 1 (4)'],
+  },
+  tiles: { now: `${U};Tile(h, [1,2]) -> g;${D}`, weights: { wu, wd: rows(12) }, dead: ['wu columns 1, 4 (8)', 'wd rows 1, 4, 7, 10 (16)'] },
+  padding: { now: `${U};Pad(h, [0,2,0,1]) -> g;${D}`, weights: { wu, wd: rows(9) }, dead: ['wu columns 1, 4 (8)', 'wd rows 0..1, 3, 6, 8 (20)'] },
+  'padding that takes away': {
+    now: `${U};Pad(h, [0,-2,0,1]) -> g;${D}`,
+    weights: { wu, wd: rows(5) },
+    dead: ['wu column 4 (4)', 'wu columns 0..1 (8) unread', 'wd rows 2, 4 (8)'],
+  },
+  'padding with copies': {
+    now: `${U};Pad(h, [0,1,0,0]) mode=reflect -> g;${D}`,
+    weights: { wu, wd: rows(7) },
+    dead: [],
+    unlikeDifferences: 'where copies come from is not followed',
+  },
+  'values side by side': {
+    now: `${U};MatMul(x, wv) -> k;Concat(k, h, k) axis=1 -> g;${D}`,
+    weights: { wu, wv: [[4, 3], column(2)], wd: rows(12) },
+    dead: ['wu columns 1, 4 (8)', 'wv column 2 (4)', 'wd rows 2, 4, 7, 11 (16)'],
+  },
+  'values below each other': {
+    now: `${U};MatMul(z, wv) -> k;Concat(h, k) axis=0 -> g;MatMul(g, wd) -> e;ReduceSum(e, [0]) keepdims=1 -> s;Add(x, s) -> y`,
+    weights: { wu, wv: [[4, 6], column(2, 4)], wd: rows(6) },
+    dead: ['wu column 4 (4)', 'wv column 4 (4)', 'wd row 4 (4)'],
+  },
+  parts: {
+    now: `${U};Split(h, [2,1,3]) axis=1 -> a b c;Concat(c, a) axis=1 -> g;${D}`,
+    weights: { wu, wd: rows(5) },
+    dead: ['wu columns 1, 4 (8)', 'wu column 2 (4) unread', 'wd rows 1, 4 (8)'],
+  },
+  'dimensions that are split and change places': {
+    now: `${U};Reshape(h, [-1,2,3]) -> r;Transpose(r) perm=[0,2,1] -> t;Reshape(t, [-1,6]) -> g;${D}`,
+    weights: { wu: [[4, 6], column(1, 5)], wd: rows(6) },
+    dead: ['wu columns 1, 5 (8)', 'wd rows 2, 5 (8)'],
+  },
+  'dimensions that are joined': {
+    now: 'Einsum(x, wu) equation=ij,jab->iab -> h;Reshape(h, [0,-1]) -> g;MatMul(g, wd) -> e;Add(x, e) -> y',
+    weights: { wu: [[4, 2, 3], at(2, 1)], wd: rows(6) },
+    dead: ['wu dimension 2 index 1 (8)', 'wd rows 1, 4 (8)'],
+  },
+  'rows of a table': {
+    now: 'Gather(wt, i) axis=0 -> g;MatMul(g, wd) -> e;Add(x, e) -> y',
+    weights: { wt: [[5, 6], column(0, 3)], wd: rows(6) },
+    dead: ['wt columns 0, 3 (10)', 'wd rows 0, 3 (8)'],
+    unlikeDifferences: 'not all rows are read',
+  },
+  'a weight that is turned': {
+    now: `Transpose(wt) perm=[1,0] -> t;MatMul(x, t) -> g;${D}`,
+    weights: { wt: [[6, 4], row(1, 4)], wd: rows(6) },
+    dead: ['wt rows 1, 4 (8)', 'wd rows 1, 4 (8)'],
+  },
+  'stretched dimensions': {
+    now: `MatMul(x, wu) -> h;Reshape(h, [-1,3,1]) -> r;Expand(r, [1,3,2]) -> s;Reshape(s, [-1,6]) -> g;${D}`,
+    weights: { wu: [[4, 3], column(1)], wd: rows(6) },
+    dead: ['wu column 1 (4)', 'wd rows 2..3 (8)'],
+  },
+  // along dimensions
+  'sums along a dimension': {
+    now: `${U};Reshape(h, [-1,2,3]) -> r;ReduceSum(r, [1]) keepdims=0 -> g;${D}`,
+    weights: { wu: [[4, 6], column(0, 1, 4)], wd: rows(3) },
+    dead: ['wu columns 1, 4 (8)', 'wd row 1 (4)'],
+  },
+  'means along all tokens': {
+    now: `${U};ReduceMean(h) axes=[0] keepdims=1 -> g;${D}`,
+    weights: { wu, wd: rows(6) },
+    dead: MET,
+  },
+  'sums that are all zero': {
+    now: `${U};ReduceSum(h, [1]) keepdims=1 -> g;${D}`,
+    weights: { wu: [[4, 6], zero], wd: rows(1) },
+    dead: ['wu all (24)', 'wd all (4)'],
+  },
+  'running sums': {
+    now: `${U};CumSum(h, [1]) -> g;${D}`,
+    weights: { wu: [[4, 6], zero], wd: rows(6) },
+    dead: ['wu all (24)', 'wd all (24)'],
+  },
+  'running sums of zeros in part': {
+    now: `${U};CumSum(h, [1]) -> g;${D}`,
+    weights: { wu: [[4, 6], column(4, 5)], wd: rows(6) },
+    dead: [],
+  },
+  softmax: { now: `${U};Softmax(h) axis=1 -> g;${D}`, weights: { wu: [[4, 6], zero], wd: rows(6) }, dead: [] },
+  norms: {
+    now: `${U};LayerNormalization(h, wg, wb) axis=1 -> g;${D}`,
+    weights: { wu, wg: [[6], element(0, 2)], wb: [[6], element(2, 4)], wd: rows(6) },
+    dead: ['wg element 2 (1)', 'wb element 2 (1)', 'wd row 2 (4)'],
+  },
+  // choices
+  'either of two': {
+    now: `${U};MatMul(x, wv) -> k;Greater(h, k) -> c;Where(c, h, k) -> g;${D}`,
+    weights: { wu, wv: [[4, 6], column(2, 4)], wd: rows(6) },
+    dead: ['wu column 4 (4)', 'wv column 4 (4)', 'wd row 4 (4)'],
+  },
+  'the greater of two': {
+    now: `${U};MatMul(x, wv) -> k;Max(h, k) -> g;${D}`,
+    weights: { wu, wv: [[4, 6], column(2, 4)], wd: rows(6) },
+    dead: ['wu column 4 (4)', 'wv column 4 (4)', 'wd row 4 (4)'],
+  },
+  'branches with two results': {
+    now: `${U};MatMul(x, wv) -> k;ReduceSum(x) keepdims=0 -> sum;Cast(sum) to=9 -> cond;If(cond) -> s t;MatMul(s, wd) -> e;MatMul(t, wf) -> f;Add(e, f) -> d;Add(x, d) -> y`,
+    branches: [
+      [node('Neg', ['h'], ['s1']), node('Neg', ['k'], ['t1'])],
+      [node('Tanh', ['k'], ['s2']), node('Tanh', ['h'], ['t2'])],
+    ],
+    weights: { wu, wv: [[4, 6], column(2, 4)], wd: rows(6), wf: rows(6) },
+    dead: ['wu column 4 (4)', 'wv column 4 (4)', 'wd row 4 (4)', 'wf row 4 (4)'],
+    unlikeDifferences: 'one branch runs',
+  },
+  // several readers
+  'a weight of two readers that is alive through one': {
+    now: `${U};Identity(h) -> g;MatMul(z, wv) -> k;MatMul(k, wd) -> f;MatMul(g, wd) -> e;Add(e, f) -> a;Add(x, a) -> y`,
+    weights: { wu, wv: [[4, 6], column(4)], wd: rows(6) },
+    dead: ['wu column 4 (4)', 'wv column 4 (4)', 'wd row 4 (4)'],
+  },
+  'a weight that is read twice in one block': {
+    now: `${U};Tanh(h) -> t;Transpose(wu) perm=[1,0] -> v;MatMul(t, v) -> s;Mul(s, wd) -> e;Add(x, e) -> y`,
+    weights: { wu, wd: [[4], zero] },
+    dead: ['wu columns 1, 4 (8)'],
+  },
+  'a value of two readers': {
+    now: `${U};Tanh(h) -> g;MatMul(h, wf) -> f;MatMul(g, wd) -> e;Add(e, f) -> a;Add(x, a) -> y`,
+    weights: { wu, wd: rows(6), wf: [[6, 4], zero] },
+    dead: [...MET, 'wf rows 1, 4 (8)'],
+  },
+  'two blocks, one behind the other': {
+    now: `${U};MatMul(h, wv) -> k;Tanh(k) -> g;${D}`,
+    weights: { wu, wv: [[6, 5], (i, j) => i === 4 || j === 0], wd: rows(5) },
+    dead: ['wu column 4 (4)', 'wv row 4 and column 0 (10)', 'wd row 0 (4)'],
+  },
+  'all behind zeros': {
+    now: `${U};MatMul(h, wv) -> k;Tanh(k) -> g;${D}`,
+    weights: { wu, wv: [[6, 5], zero], wd: rows(5) },
+    dead: ['wu all (24)', 'wv all (30)', 'wd all (20)'],
+  },
+  // what no output reads
+  'values that no output reads': {
+    now: `${U};Identity(h) -> g;MatMul(g, wv) -> k;${D}`,
+    weights: { wu, wv: [[6, 5]], wd: rows(6) },
+    dead: [...MET.slice(0, 1), 'wv all (30) unread', ...MET.slice(1)],
+  },
+  'shapes have no gradients': {
+    now: `${U};Shape(h) -> s;ConstantOfShape(s) -> o;Mul(o, wg) -> g;${D}`,
+    weights: { wu, wg: [[6]], wd: rows(6) },
+    dead: ['wu all (24) unread', 'wg all (6)', 'wd all (24)'],
+  },
+  // widened weights
+  'new columns between old ones': {
+    old: 'MatMul(x, wa) -> h;MatMul(h, wb) -> y',
+    oldWeights: { wa: [[4, 2]], wb: [[2, 4]] },
+    now: 'MatMul(x, wa) -> h;MatMul(h, wb) -> y',
+    weights: { wa: [[4, 6], column(2, 4, 5)], wb: [[6, 4], row(2, 3, 5)] },
+    dead: ['wa columns 2, 5 (8)', 'wb rows 2, 5 (8)'],
+  },
+  'old zeros are no matter': {
+    old: 'MatMul(x, wa) -> h;MatMul(h, wb) -> y',
+    oldWeights: { wa: [[4, 3]], wb: [[3, 4]] },
+    now: 'MatMul(x, wa) -> h;MatMul(h, wb) -> y',
+    weights: { wa: [[4, 5], column(1, 3, 4)], wb: [[5, 4], row(1, 4)] },
+    dead: ['wa column 4 (4)', 'wb row 4 (4)'],
+  },
+  // strewn zeros
+  'zeros here and there': {
+    now: `Mul(wu, wv) -> w;MatMul(x, w) -> e;Add(x, e) -> y`,
+    weights: { wu: [[4, 4], (i, j) => i === j || (i === 0 && j === 3)], wv: [[4, 4], zero] },
+    dead: ['wu [0; 0] and [0; 3] and [1; 1] and [2; 2] and [3; 3] (5)', 'wv [0; 0] and [0; 3] and [1; 1] and [2; 2] and [3; 3] (5)'],
+  },
+  'more blocks than are named': {
+    now: 'Mul(wu, wv) -> w;MatMul(x, w) -> e;Add(x, e) -> y',
+    inputs: { x: ['n', 36] },
+    weights: { wu: [[36, 36], (i, j) => i === j], wv: [[36, 36], zero] },
+    dead: ['wu', 'wv'].map((name) => `${name} ${Array.from({ length: 32 }, (_, i) => `[${i}; ${i}]`).join(' and ')} and 4 more blocks (36)`),
+    unlikeDifferences: 'too many elements',
+  },
+  'a weight that is read in pieces': {
+    now: `MatMul(x, wu) -> g;${D}`,
+    weights: { wu: [[4, 20000], column(7, 19999)], wd: rows(20000) },
+    dead: ['wu columns 7, 19999 (8)', 'wd rows 7, 19999 (8)'],
+    unlikeDifferences: 'too many elements',
+  },
+  'zeros in more patterns than are told apart': {
+    now: `MatMul(x, wu) -> g;${D}`,
+    inputs: { x: ['n', 130] },
+    weights: { wu: [[130, 140], (i, j) => strewn(i, j) || j === 7 || j === 139 || i === 3], wd: [[140, 130], zero] },
+    dead: ['wu columns 7, 139 (260)', 'wd rows 7, 139 (260)'],
+    unlikeDifferences: 'too many elements',
+  },
+  // whole attention blocks
+  'a value channel of packed queries, keys and values': { ...packed((j) => j === 12), dead: ['wp column 12 (4)', 'wd rows 0, 2 (8)'] },
+  'heads without values': { ...packed((j) => j > 13), dead: ['wp columns 4..7, 10..11, 14..15 (32)', 'wd rows 4..7 (16)'] },
+  'heads with neither queries nor keys': { ...packed((j) => [0, 1, 2, 3, 8, 9].includes(j)), dead: ['wp columns 0..3, 8..9 (24)'] },
+  'a channel of queries and keys': { ...packed((j) => [1, 3, 9].includes(j)), dead: ['wp columns 1, 3, 9 (12)'] },
+  'queries of one of two heads': { ...packed((j) => j === 1 || j === 9), dead: [] },
+  'queries, keys and values as operands': {
+    now: 'MatMul(p, wq) -> a;MatMul(p, wk) -> b;MatMul(p, wv) -> c;com.microsoft.MultiHeadAttention(a, b, c) num_heads=2 -> g;MatMul(g, wd) -> e;Add(p, e) -> y',
+    old: 'Identity(p) -> y',
+    weights: { wq: [[4, 4], column(1)], wk: [[4, 4], column(1)], wv: [[4, 6], column(1, 3, 4, 5)], wd: rows(6) },
+    dead: ['wq columns 1..3 (12)', 'wk columns 1..3 (12)', 'wv columns 1, 3..5 (16)', 'wd rows 1, 3..5 (16)'],
+  },
+  'the bias of queries, keys and values': {
+    now: 'MatMul(p, wq) -> a;MatMul(p, wk) -> b;MatMul(p, wv) -> c;com.microsoft.MultiHeadAttention(a, b, c, wb) num_heads=2 -> g;MatMul(g, wd) -> e;Add(p, e) -> y',
+    old: 'Identity(p) -> y',
+    weights: { wq: [[4, 4]], wk: [[4, 4]], wv: [[4, 4], column(1, 2)], wb: [[12], element(9, 3)], wd: rows(4) },
+    dead: ['wv column 1 (4)', 'wb element 9 (1)', 'wd row 1 (4)'],
+    unlikeDifferences: 'a bias of keys is the same for all of them',
+  },
+  'ai.onnx Attention with fewer heads of keys': {
+    now: 'MatMul(p, wq) -> a;MatMul(p, wk) -> b;MatMul(p, wv) -> c;Attention(a, b, c) q_num_heads=4 kv_num_heads=2 -> g;MatMul(g, wd) -> e;Add(p, e) -> y',
+    old: 'Identity(p) -> y',
+    opset: 23,
+    weights: { wq: [[4, 8], column(1)], wk: [[4, 4], column(1)], wv: [[4, 6], column(1, 3, 4, 5)], wd: rows(12) },
+    dead: ['wq columns 4..7 (16)', 'wk columns 2..3 (8)', 'wv columns 1, 3..5 (16)', 'wd rows 1, 4, 6..11 (32)'],
+  },
+};
+
+describe('what gets no gradient', () => {
+  test.each(Object.entries(CASES))('%s', async (_, given) => {
+    const { old, now } = pairOf(given);
+    const { proved, findings, alive } = checkModels(old, now);
+    const dead = alive?.dead ?? [];
+    const said = dead.map(({ tensor, elements, count: size, why }) => `${tensor} ${elements} (${size})${why === 'no output depends on it' ? ' unread' : ''}`);
+    expect({ findings, proved, dead: said }).toEqual({ findings: [], proved: true, dead: given.dead });
+    if (given.unlikeDifferences !== undefined) return;
+    const isDead = (tensor: string, index: readonly number[]): boolean => dead.some((own) => own.tensor === tensor && isNamed(own.elements, index));
+    const named = now.graph.initializers.flatMap(({ name, dims }) =>
+      Array.from({ length: count(dims) }, (_, i) => indexOf(i, dims)).flatMap((index) => (isDead(name, index) ? [`${name} ${index.join()}`] : [])),
+    );
+    expect(await withoutGradient(old, now, isDead)).toEqual(named);
+  });
+});
