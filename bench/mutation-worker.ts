@@ -91,10 +91,13 @@ function resultFrom(name: string, lines: readonly string[]): Result {
   return { asserted: asserted[file] ?? verdict, lines: all };
 }
 
+/** Tests of models that end the process which runs them. */
+const ENDS_PROCESS = /crash the runtime/;
+
 const names = readdirSync(folder)
   .filter((name) => name.endsWith('.json'))
   .map((name) => name.slice(0, -'.json'.length))
-  .filter((name) => existsSync(path.join(folder, `${name}-new.onnx`)))
+  .filter((name) => existsSync(path.join(folder, `${name}-new.onnx`)) && !ENDS_PROCESS.test(recorded(name).test))
   .sort();
 
 let run: ((name: string) => Promise<readonly string[]>) | undefined;
