@@ -92,7 +92,7 @@ function resultFrom(name: string, lines: readonly string[]): Result {
 }
 
 /** Tests of models that end the process which runs them. */
-const ENDS_PROCESS = /crash the runtime/;
+const ENDS_PROCESS = /crash the runtime|the child process/;
 
 const names = readdirSync(folder)
   .filter((name) => name.endsWith('.json'))
