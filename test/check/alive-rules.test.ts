@@ -75,11 +75,7 @@ function model(lines: string, weights: Readonly<Record<string, Weight>>, given: 
   const dims = Object.fromEntries(Object.entries(weights).map(([name, [own]]) => [name, own]));
   const inputs = given.inputs ?? INPUTS;
   const made = modelOf({ ...inputs, ...dims }, separate(lines), given.opset ?? 17);
-  const nodes = made.graph.nodes.map((own): Node => {
-    if (own.opType === 'If') return { ...own, attributes: branchesOf(given.branches ?? [[], []]) };
-    const dot = own.opType.lastIndexOf('.');
-    return dot < 0 ? own : { ...own, domain: own.opType.slice(0, dot), opType: own.opType.slice(dot + 1) };
-  });
+  const nodes = made.graph.nodes.map((own): Node => (own.opType === 'If' ? { ...own, attributes: branchesOf(given.branches ?? [[], []]) } : own));
   const read = new Set(
     [...nodes, ...nodes.flatMap((own) => own.attributes.flatMap((attribute) => (attribute.kind === 'graph' ? attribute.value.nodes : [])))].flatMap(
       (own) => own.inputs,
@@ -96,7 +92,6 @@ function model(lines: string, weights: Readonly<Record<string, Weight>>, given: 
     });
   return {
     ...made,
-    opsetImports: [...made.opsetImports, { domain: 'com.microsoft', version: 1 }],
     graph: {
       ...made.graph,
       nodes,
@@ -163,7 +158,7 @@ async function withoutGradient(old: Model, now: Model, isDead: (tensor: string, 
   const normal = normals(3);
   const feeds: Record<string, Value> = {};
   for (const { name, type } of now.graph.inputs) {
-    const dims = (type?.dims ?? []).map((size) => (typeof size === 'number' ? size : (SIZES[size] ?? 2)));
+    const dims = (type?.dims ?? []).map((size) => (typeof size === 'number' ? size : (SIZES[size ?? ''] ?? 2)));
     feeds[name] =
       type?.elemType === DataType.INT64
         ? new Value(

@@ -20,16 +20,11 @@ export interface Typed {
 /** `com.microsoft.Op(…) -> y` is an operator of another domain; float matrices x are read where no inputs are given. */
 export function typed({ inputs = { x: ['n', 'm'] }, lines, stored = {}, opset = 21 }: Typed): Model {
   const made = modelOf(inputs, lines, opset);
-  const nodes = made.graph.nodes.map((node) => {
-    const dot = node.opType.lastIndexOf('.');
-    return dot < 0 ? node : { ...node, domain: node.opType.slice(0, dot), opType: node.opType.slice(dot + 1) };
-  });
   const tensors = Object.entries(stored).map(([name, [dims, numbers, type = DataType.FLOAT]]) => tensorFromNumbers(name, type, dims, numbers));
   return {
     ...made,
     irVersion: 10,
-    opsetImports: [...made.opsetImports, { domain: 'com.microsoft', version: 1 }],
-    graph: { ...made.graph, nodes, initializers: [...made.graph.initializers, ...tensors] },
+    graph: { ...made.graph, initializers: [...made.graph.initializers, ...tensors] },
   };
 }
 
