@@ -96,6 +96,12 @@ function find(scope: Scope, name: string): 'defined' | 'later' | 'never' {
   return later ? 'later' : 'never';
 }
 
+/** A Constant holds its value. Source: https://onnx.ai/onnx/operators/onnx__Constant.html */
+function checkConstant(node: Node, here: () => string, report: Report): void {
+  if (node.inputs.some((name) => name !== '')) report(here(), 'a Constant reads no value');
+  if (node.attributes.length === 0) report(here(), 'a Constant holds a value');
+}
+
 /** Checks nodes in order and adds what they produce to what is defined. */
 function checkNodes(nodes: readonly Node[], scope: Scope, where: string, report: Report): void {
   nodes.forEach((node, index) => {
@@ -106,6 +112,7 @@ function checkNodes(nodes: readonly Node[], scope: Scope, where: string, report:
       if (found === 'later') report(here(), `input ${quote(input)} is produced later`, true);
       else if (found === 'never') report(here(), `input ${quote(input)} is not defined`);
     }
+    if (node.opType === 'Constant' && node.domain === '') checkConstant(node, here, report);
     checkAttributes(node, scope, here, report);
     for (const output of node.outputs) {
       if (output === '') continue;

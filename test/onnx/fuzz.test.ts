@@ -139,6 +139,8 @@ describe('what it found', () => {
       'mlp=x2',
       /ok|UNSUPPORTED|ILLEGAL/,
     ],
+    ['a Constant that reads an input', onEdge(inner, 'own', node('Constant', [inner], ['own'])), 'layers=+1', /INVALID_MODEL/],
+    ['a Constant without a value', onEdge(inner, 'own', node('Constant', [], ['own'])), 'layers=+1', /INVALID_MODEL/],
     [
       'a chain of nodes longer than recursion reaches',
       onEdge(inner, 'chain3999', ...Array.from({ length: 4000 }, (_, i) => node('Neg', [i === 0 ? inner : `chain${i - 1}`], [`chain${i}`]))),
