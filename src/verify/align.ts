@@ -35,6 +35,29 @@ export function inputMaps(old: readonly InputSpec[], now: readonly InputSpec[]):
   return placements(before, after).map((places) => new Map(now.map(({ name }) => [name, standsFor(name, families, places)])));
 }
 
+/**
+ * The new model's names for outputs of the original, where new layers may have renumbered them: those of one layer together, and layers
+ * in their order. The same names come first; they are all there is where the new model has no more outputs of numbered names.
+ */
+export function outputMaps(old: readonly string[], now: readonly string[]): readonly ReadonlyMap<string, string>[] {
+  const same = new Map(old.map((name) => [name, name]));
+  const known = new Set(old);
+  const families = new Set(now.filter((name) => !known.has(name)).flatMap((name) => numbered(name)?.family ?? []));
+  const layersOf = (names: readonly string[]): number => 1 + Math.max(-1, ...names.flatMap((name) => layerIn(name, families) ?? []));
+  const [before, after] = [layersOf(old), layersOf(now)];
+  if (before === 0 || after <= before) return [same];
+  const renamed = placements(before, after).map(
+    (places) =>
+      new Map(
+        old.map((name) => {
+          const layer = layerIn(name, families);
+          return [name, layer === null ? name : name.replace(/\d+/, String(places[layer]))];
+        }),
+      ),
+  );
+  return [same, ...renamed];
+}
+
 /** Where old layers may stand among the new ones, in their order. */
 function placements(before: number, after: number): readonly (readonly number[])[] {
   const olds = Array.from({ length: before }, (_, layer) => layer);

@@ -21,7 +21,7 @@ import { perturbedModel } from './perturb.ts';
 import { precisionOf } from './precision.ts';
 import { probeProvider, watchPlacement } from './provider.ts';
 import { randomOps, stillModel } from './randomness.ts';
-import { addNoise, type CaseOutputs, compareCase } from './runs.ts';
+import { addNoise, type CaseOutputs, compareCase, largestOf } from './runs.ts';
 import type { Level, Session } from './runtime.ts';
 import { LEVELS, openSession, weakerThan } from './runtime.ts';
 import type { Comparison } from './verdict.ts';
@@ -145,7 +145,7 @@ async function attemptAt(request: Request, profile: string | undefined, old: Sid
       comparisons: explored.cases.flatMap((planned, i) => compareCase(planned, reference[i] ?? [], outputs[i] ?? [], old.model, now.model)),
     }));
     // Where the new model's inputs can be understood in several ways, one way that agrees is enough.
-    const [best] = compared.sort((x, y) => largest(x.comparisons) - largest(y.comparisons));
+    const [best] = compared.sort((x, y) => largestOf(x.comparisons) - largestOf(y.comparisons));
     if (best === undefined) continue;
     comparisons.push(...best.comparisons);
     maps = [best.map];
@@ -195,8 +195,6 @@ async function exploreOld(request: Request, old: Side, using: Using): Promise<Ex
     throw runtimeError(error, 'the runtime refuses the original model', old.path);
   }
 }
-
-const largest = (comparisons: readonly Comparison[]): number => Math.max(0, ...comparisons.map(({ difference }) => difference.relative));
 
 /** The new model's outputs under each input map; the reason why there are none, when it takes less than the original does. */
 async function runNew(

@@ -1,4 +1,5 @@
 /** What the runs of two models say, case by case and step by step. */
+import { outputMaps } from './align.ts';
 import { compareValues } from './compare.ts';
 import type { Outputs, PlannedCase } from './execute.ts';
 import type { Exploration } from './explore.ts';
@@ -14,10 +15,28 @@ export const stepName = (planned: PlannedCase, step: number): string =>
   planned.steps.length > 1 ? `${planned.plan.name}, step ${step + 1}` : planned.plan.name;
 
 /**
- * Compares the outputs of one case, by name. Caches are compared where both models have the same number of them and
+ * Compares the outputs of one case, by name, or as new layers have renumbered them. Caches are compared where both models have the same number of them and
  * the shape is kept; all others are only read by the next step, since new layers renumber caches.
  */
 export function compareCase(
+  planned: PlannedCase,
+  old: readonly Outputs[],
+  now: readonly Outputs[],
+  oldModel: ModelInterface,
+  newModel: ModelInterface,
+): readonly Comparison[] {
+  // where outputs can be understood in several ways, one way that agrees is enough
+  const [best = []] = outputMaps(oldModel.outputs, newModel.outputs)
+    .map((names) => compareUnder(names, planned, old, now, oldModel, newModel))
+    .sort((x, y) => largestOf(x) - largestOf(y));
+  return best;
+}
+
+/** The largest difference of all outputs. */
+export const largestOf = (comparisons: readonly Comparison[]): number => Math.max(0, ...comparisons.map(({ difference }) => difference.relative));
+
+function compareUnder(
+  names: ReadonlyMap<string, string>,
   planned: PlannedCase,
   old: readonly Outputs[],
   now: readonly Outputs[],
@@ -29,7 +48,7 @@ export function compareCase(
   return old.flatMap((outputs, step) =>
     [...outputs].flatMap(([output, values]): readonly Comparison[] => {
       const name = stepName(planned, step);
-      const other = now[step]?.get(output);
+      const other = now[step]?.get(names.get(output) ?? output);
       if (other === undefined)
         return [{ output, case: name, difference: { bitExact: false, relative: Number.POSITIVE_INFINITY, reason: 'the new model does not have it' } }];
       if (caches.has(output) && !(sameCaches && sameDims(values.dims, other.dims))) return [];
