@@ -21,7 +21,7 @@ import { perturbedModel } from './perturb.ts';
 import { precisionOf } from './precision.ts';
 import { probeProvider, watchPlacement } from './provider.ts';
 import { randomOps, stillModel } from './randomness.ts';
-import { addNoise, type CaseOutputs, compareCase, largestOf } from './runs.ts';
+import { addNoise, type CaseOutputs, compareCases, largestOf } from './runs.ts';
 import type { Level, Session } from './runtime.ts';
 import { LEVELS, openSession, weakerThan } from './runtime.ts';
 import type { Comparison } from './verdict.ts';
@@ -142,7 +142,7 @@ async function attemptAt(request: Request, profile: string | undefined, old: Sid
     const compared = runs.all.map(({ map, assignment, outputs }) => ({
       map,
       assignment,
-      comparisons: explored.cases.flatMap((planned, i) => compareCase(planned, reference[i] ?? [], outputs[i] ?? [], old.model, now.model)),
+      comparisons: compareCases(explored.cases, reference, outputs, old.model, now.model),
     }));
     // Where the new model's inputs can be understood in several ways, one way that agrees is enough.
     const [best] = compared.sort((x, y) => largestOf(x.comparisons) - largestOf(y.comparisons));

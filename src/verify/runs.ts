@@ -15,19 +15,19 @@ export const stepName = (planned: PlannedCase, step: number): string =>
   planned.steps.length > 1 ? `${planned.plan.name}, step ${step + 1}` : planned.plan.name;
 
 /**
- * Compares the outputs of one case, by name, or as new layers have renumbered them. Caches are compared where both models have the same number of them and
- * the shape is kept; all others are only read by the next step, since new layers renumber caches.
+ * Compares the outputs of all cases, by name, or as new layers have renumbered them, in all cases alike. Caches are compared where both models have
+ * the same number of them and the shape is kept; all others are only read by the next step, since new layers renumber caches.
  */
-export function compareCase(
-  planned: PlannedCase,
-  old: readonly Outputs[],
-  now: readonly Outputs[],
+export function compareCases(
+  cases: readonly PlannedCase[],
+  old: CaseOutputs,
+  now: CaseOutputs,
   oldModel: ModelInterface,
   newModel: ModelInterface,
 ): readonly Comparison[] {
   // where outputs can be understood in several ways, one way that agrees is enough
   const [best = []] = outputMaps(oldModel.outputs, newModel.outputs)
-    .map((names) => compareUnder(names, planned, old, now, oldModel, newModel))
+    .map((names) => cases.flatMap((planned, i) => compareCase(names, planned, old[i] ?? [], now[i] ?? [], oldModel, newModel)))
     .sort((x, y) => largestOf(x) - largestOf(y));
   return best;
 }
@@ -35,7 +35,8 @@ export function compareCase(
 /** The largest difference of all outputs. */
 export const largestOf = (comparisons: readonly Comparison[]): number => Math.max(0, ...comparisons.map(({ difference }) => difference.relative));
 
-function compareUnder(
+/** `names` are the new model's for the original's outputs. */
+function compareCase(
   names: ReadonlyMap<string, string>,
   planned: PlannedCase,
   old: readonly Outputs[],

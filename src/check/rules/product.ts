@@ -165,7 +165,7 @@ function matchWeights(site: Site, relation: Labels, all: readonly (Related | nul
     const fixed = fixedBy(site, relation, all, input);
     if (own.ref.base.old && fixed.every((dim) => dim === null || isSame(dim)) && users.some((term) => term.operands[input]?.ref.key === own.ref.key)) continue;
     // where the data is zero a factor may be anything, what is added may not
-    const ignored = fixed.map((dim) => (site.node.op === 'Conv' && input > 1 ? null : ignoredBy(dim)));
+    const ignored = fixed.map((dim) => (input < factorsOf(site, all.length) ? ignoredBy(dim) : null));
     const invent = (): Related | null => inventedWeights(site, own, fixed, ignored);
     let miss: NearMiss | null = null;
     let found: Related | null = null;
@@ -208,6 +208,9 @@ const isExactly = (all: readonly (Related | null)[]): boolean => all.every((own)
 const scalesOf = (site: Site, term: number, anchor: Related): readonly Scale[] =>
   (site.ctx.uses.get(String(term)) ?? []).map((use) => over(use, anchor.scale)).filter((scale) => scale !== ONE && scale.key !== '');
 
+/** How many operands are multiplied: of a convolution's the third is a bias, which is added. */
+const factorsOf = ({ node }: Site, count: number): number => (node.op === 'Conv' ? 2 : count);
+
 /** Indices at which the data is zero. */
 function ignoredBy(dim: Dim | null): Uint8Array | null {
   if (dim === null || isSame(dim)) return null;
@@ -223,7 +226,7 @@ function contracted(site: Site, relation: Labels, all: readonly (Related | null)
   const [outputs = []] = relation.outputs;
   const labels = new Map<string, Part[]>();
   const count = all.length;
-  const factors = site.node.op === 'Conv' ? 2 : count;
+  const factors = factorsOf(site, count);
   all.forEach((own, input) => {
     own?.dims.forEach((dim, d) => {
       const label = relation.inputs[input]?.[d] ?? '';

@@ -14,7 +14,7 @@ import type { Exploration } from '../explore.ts';
 import type { ModelInterface } from '../interface.ts';
 import { randomKey, uniform } from '../random.ts';
 import type { DivergenceReport, ShadowReport } from '../result.ts';
-import { type CaseOutputs, compareCase } from '../runs.ts';
+import { type CaseOutputs, compareCases } from '../runs.ts';
 import type { Session } from '../runtime.ts';
 import type { Assignment } from '../sizes.ts';
 import type { Comparison } from '../verdict.ts';
@@ -84,8 +84,7 @@ async function compareShadows(explored: Exploration, old: Subject, now: Subject,
     using('original', encodeModel(model), (session) => runAll(explored, source, { session, model: models.old, assignment: source.assignment, map: null }));
   const runNew = (model: Model): Promise<CaseOutputs> =>
     using('new', encodeModel(model), (session) => runAll(explored, source, { session, model: models.now, ...fit }));
-  const compare = (a: CaseOutputs, b: CaseOutputs): readonly Comparison[] =>
-    explored.cases.flatMap((planned, i) => compareCase(planned, a[i] ?? [], b[i] ?? [], models.old, models.now));
+  const compare = (a: CaseOutputs, b: CaseOutputs): readonly Comparison[] => compareCases(explored.cases, a, b, models.old, models.now);
   const reference = await runOld(casts.old.model);
   const lost = lessFinite(explored.outputs, reference);
   if (lost !== null) return notMade(`${lost} is not finite in float64`);
