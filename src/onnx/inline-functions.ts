@@ -12,8 +12,11 @@ import type { Attribute, FunctionDef, Graph, Model, Node, OpsetImport } from './
 import { mapItems } from './map-tensors.ts';
 import { bodiesOf, namesIn } from './names.ts';
 
-/** More nodes than functions of real models stand for (200 layers are 20,000): those that call each other twice can grow without bounds. */
-const MAX_NODES = 50_000;
+/**
+ * Nodes that functions of real models stay below: 200 layers are 20,000, and a node is written once for up to 100 layers. Functions that
+ * call each other twice make millions of a small file, and what a file costs is to be in proportion to it.
+ */
+const [MAX_NODES, FEW_NODES, PER_WRITTEN] = [50_000, 10_000, 100];
 
 /** The body of a function where it is called. */
 interface Call {
@@ -30,7 +33,8 @@ const MAIN: Call = { values: new Map(), attributes: new Map(), prefix: '' };
 export function inlineFunctions(model: Model): Model {
   if (model.functions.length === 0) return model;
   const { imports, usable } = compatible(model);
-  refuseEndless(model.graph.nodes, usable);
+  const written = [model.graph, ...model.functions].reduce((sum, { nodes }) => sum + nodes.length, 0);
+  refuseEndless(model.graph.nodes, usable, Math.min(MAX_NODES, Math.max(FEW_NODES, PER_WRITTEN * written)));
   const names = namesIn(model.graph);
   /** How often a name was asked for, so that a function called a thousand times is no thousand times slower. */
   const counts = new Map<string, number>();
@@ -125,11 +129,11 @@ export function inlineFunctions(model: Model): Model {
   }
 }
 
-/** Refuses functions that call themselves, and those whose calls of each other double too often; their nodes are only counted. */
-function refuseEndless(nodes: readonly Node[], functions: ReadonlyMap<string, FunctionDef>): void {
+/** Refuses functions that call themselves, and those that stand for more than `most` nodes, which are only counted. */
+function refuseEndless(nodes: readonly Node[], functions: ReadonlyMap<string, FunctionDef>, most: number): void {
   const counts = new Map<FunctionDef, number | 'open'>();
   const count = (list: readonly Node[]): number => list.reduce((sum, node) => sum + countOf(node), 0);
-  if (count(nodes) > MAX_NODES) throw new GrowError('INVALID_MODEL', `the functions of this file stand for more than ${MAX_NODES} nodes`);
+  if (count(nodes) > most) throw new GrowError('INVALID_MODEL', `the functions of this file stand for more than ${most} nodes`);
 
   function countOf(node: Node): number {
     const inside = bodiesOf(node).reduce((sum, body) => sum + count(body.nodes), 1);

@@ -123,10 +123,32 @@ describe('functions of a model', () => {
     expect(() => flatten(model([call('A', ['x'], ['y'])], [a, b]))).toThrow('calls itself');
   });
 
-  it('may not stand for more nodes than fit', () => {
-    const doubling = Array.from({ length: 40 }, (_, i) => fn(`F${i}`, ['x'], ['y'], [call(`F${i + 1}`, ['x'], ['t']), call(`F${i + 1}`, ['t'], ['y'])]));
-    const last = fn('F40', ['x'], ['y'], [node('Neg', ['x'], ['y'])]);
-    expect(() => flatten(model([call('F0', ['x'], ['y'])], [...doubling, last]))).toThrow('more than');
+  it('may stand for as many nodes as layers have, and for no more than are in proportion to what is written', () => {
+    const chain = (length: number, of: (x: string, y: string) => Node): Node[] =>
+      Array.from({ length }, (_, i) => of(i === 0 ? 'x' : `t${i}`, i === length - 1 ? 'y' : `t${i + 1}`));
+    const layer = fn(
+      'Layer',
+      ['x'],
+      ['y'],
+      chain(200, (x, y) => node('Neg', [x], [y])),
+    );
+    const layered = (count: number): Model =>
+      model(
+        chain(count, (x, y) => call('Layer', [x], [y])),
+        [layer],
+      );
+    expect(inlineFunctions(layered(100)).graph.nodes.length).toBe(20_000);
+    expect(() => flatten(layered(250))).toThrow('more than 45000 nodes');
+    const doubling = (depth: number): Model =>
+      model(
+        [call('F0', ['x'], ['y'])],
+        [
+          ...Array.from({ length: depth }, (_, i) => fn(`F${i}`, ['x'], ['y'], [call(`F${i + 1}`, ['x'], ['t']), call(`F${i + 1}`, ['t'], ['y'])])),
+          fn(`F${depth}`, ['x'], ['y'], [node('Neg', ['x'], ['y'])]),
+        ],
+      );
+    expect(inlineFunctions(doubling(11)).graph.nodes.length).toBe(2 ** 11);
+    for (const depth of [12, 40]) expect(() => flatten(doubling(depth))).toThrow('more than 10000 nodes');
   });
 
   it('stay calls when they are written for another version of an operator set, and say so', () => {
