@@ -15,6 +15,7 @@ import { blame } from './blame.ts';
 import { startContext } from './context.ts';
 import { definedness } from './definedness.ts';
 import { countOther, dimText, isSame, Kind } from './dim.ts';
+import { typeFindings } from './element-types.ts';
 import { type CheckResult, type Finding, refuted, unproved } from './findings.ts';
 import {
   compareOutputs,
@@ -81,6 +82,7 @@ function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {
       ...opsetFindings(old, now),
       ...functionFindings(before, after),
       ...fitFindings(before, after),
+      ...typeFindings(before, after),
       ...sizeFindings(before, after),
       ...interfaceFindings(ctx, before, after, inputs, supposed, outputs, open.length === 0),
       ...first.findings,
