@@ -1,5 +1,5 @@
 /** Operators that take some indices of a dimension: Slice, Split, Gather of constant indices. */
-import { attributesOf } from '../../analysis/relation.ts';
+import type { View } from '../../analysis/relation.ts';
 import { equal, isStatic, type Size } from '../../analysis/size.ts';
 import { plain } from '../algebra.ts';
 import type { Rule, Site } from '../context.ts';
@@ -89,33 +89,20 @@ const span = (start: number, count: number, step = 1): number[] => Array.from({ 
 /** What a Slice does to a dimension: keeps it whole for all inputs, cuts out indices that are the same for all inputs, or neither is known. */
 type Cut = 'whole' | readonly number[] | 'open';
 
-function cutsOf(site: Site, x: Related): readonly Cut[] {
-  const { relation, node, facts } = site;
-  const ranges = relation.kind === 'slice' ? (relation.ranges ?? []) : [];
-  const own = attributesOf(node);
-  const numbers = (input: number, name: string): readonly (Size | null)[] | undefined =>
-    input < node.inputs.length ? facts.elements(node.inputs[input] ?? '')?.map((e) => e.value) : own.ints(name);
-  const [starts, ends, axes] = [numbers(1, 'starts'), numbers(2, 'ends'), numbers(3, 'axes')];
-  const certain = [1, 2, 3, 4].every((operand) => operand >= node.inputs.length || site.isCertain(operand));
-  return x.dims.map((dim, d): Cut => {
-    const at = axes === undefined ? d : axes.findIndex((axis) => axis === d || axis === d - x.dims.length);
-    if (axes !== undefined ? at < 0 && axes.every((axis) => axis !== null) : starts !== undefined && d >= starts.length) return 'whole';
-    const [size, range, start, end] = [newSize(dim), ranges[d], starts?.[at], ends?.[at]];
-    if (range === undefined || start == null || end == null || !certain) return 'open';
-    // analysis decides by one assignment of the input sizes what lies beyond a bound
-    if (range === null && start === 0 && (equal(end, size) || (isStatic(end) && end >= 2 ** 31 - 1))) return 'whole';
-    if (!isStatic(size) || !isStatic(start) || !isStatic(end)) return 'open';
+const cutsOf = (x: Related, ranges: NonNullable<View['ranges']>): readonly Cut[] =>
+  x.dims.map((dim, d): Cut => {
+    const range = ranges[d];
     if (range === null) return 'whole';
-    if (!isStatic(range.start) || !isStatic(range.end) || range.step < 0) return 'open';
+    if (range === undefined || !isStatic(newSize(dim)) || !isStatic(range.start) || !isStatic(range.end) || range.step < 0) return 'open';
     const count = Math.ceil((range.end - range.start) / range.step);
     return count > MOST_MAPPED ? 'open' : span(range.start, count, range.step);
   });
-}
 
 /** Slice: cuts of known sizes select elements; others must have the same bounds. */
 export const slice: Rule = moving((site, x, [sizes = []]) => {
-  if (site.relation.kind !== 'slice') return [missing(site, 'its bounds are not known')];
-  const cuts = cutsOf(site, x);
+  const { relation } = site;
+  if (relation.kind !== 'slice') return [missing(site, 'its bounds are not known')];
+  const cuts = cutsOf(x, relation.ranges ?? []);
   if (cuts.includes('open')) return [sameBounds(site, x, sizes, cuts)];
   const value = cuts.reduce<Value>((cut, indices, d) => (cut.kind === 'related' && typeof indices !== 'string' ? picked(site, cut, d, indices) : cut), x);
   return [value.kind === 'zero' ? zeros(sizes) : value];
@@ -146,11 +133,10 @@ function sameBounds(site: Site, x: Related, sizes: readonly Size[], cuts: readon
  * all others may have grown.
  */
 export const split: Rule = moving((site, x, sizes) => {
-  const { relation, facts, node } = site;
+  const { relation } = site;
   const axis = relation.kind === 'split' ? (relation.axis ?? 0) : -1;
   const parts = relation.kind === 'split' ? (relation.parts ?? []) : [];
-  const isRead = node.inputs.length < 2 || (site.isCertain(1) && facts.elements(node.inputs[1] ?? '')?.every((own) => own.value !== null) === true);
-  if (axis >= 0 && isRead && parts.every((part) => isStatic(part) && part <= MOST_MAPPED) && isStatic(flat(x.dims[axis] ?? [])?.size ?? NaN)) {
+  if (axis >= 0 && parts.every((part) => isStatic(part) && part <= MOST_MAPPED) && isStatic(flat(x.dims[axis] ?? [])?.size ?? NaN)) {
     let start = 0;
     return parts.map((part, i) => {
       const value = picked(site, x, axis, span(start, part as number));

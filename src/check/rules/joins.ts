@@ -251,11 +251,7 @@ export const pad: Rule = (site) => {
   if (x == null || sizes === null || relation.kind !== 'pad') return [missing(site, 'its shape is not known')];
   if (x.kind !== 'related') return [x.kind === 'zero' && padsZero(site) ? zeros(sizes) : free()];
   const pads = relation.pads ?? [];
-  const isRead = [1, 3].every((i) => {
-    const name = site.node.inputs[i] ?? '';
-    return name === '' || (site.isCertain(i) && site.facts.elements(name)?.every((e) => e.value !== null) === true);
-  });
-  if (!isRead) return isExact(x) ? general(site) : [missing(site, 'pads as many as the input says')];
+  if (!site.isCertain(1) || !site.isCertain(3)) return isExact(x) ? general(site) : [missing(site, 'pads as many as the input says')];
   const text = `${pads.map(([before, after]) => `${keyed(before)}+${keyed(after)}`).join(',')}:${site.attributes}`;
   const value = operands[2];
   const rest = value == null ? [] : [value];

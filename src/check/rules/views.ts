@@ -48,19 +48,16 @@ export const reorder: Rule = moving((site, x) => {
   ];
 });
 
+/** True where operand 1 is what the old graph computes. */
+const isOldShape = ({ operands: [, shape] }: Site): boolean => shape?.kind === 'related' && shape.ref.base.old && isExact(shape);
+
 /** True where the shape operand is the same for all inputs, or the old graph's own. */
-function isKnownShape(site: Site): boolean {
-  const shape = site.operands[1];
-  if (!site.isNew || site.node.inputs.length < 2) return true;
-  const isRead = site.isCertain(1) && site.facts.elements(site.node.inputs[1] ?? '')?.every((own) => own.value !== null) === true;
-  return isRead || (shape?.kind === 'related' && shape.ref.base.old && isExact(shape));
-}
+const isKnownShape = (site: Site): boolean => !site.isNew || site.isCertain(1) || isOldShape(site);
 
 /** A dimension that is not 1 for all inputs is asked to stay as it is: else an input of size 1 would be stretched. */
-function stretchesOnlyOnes({ facts, node, isNew, operands }: Site, x: Related, sizes: readonly Size[]): boolean {
-  const shape = operands[1];
-  const wanted = facts.elements(node.inputs[1] ?? '')?.map((e) => e.value);
-  if (!isNew || (shape?.kind === 'related' && shape.ref.base.old && isExact(shape))) return true;
+function stretchesOnlyOnes(site: Site, x: Related, sizes: readonly Size[]): boolean {
+  const wanted = site.facts.elements(site.node.inputs[1] ?? '')?.map((e) => e.value);
+  if (!site.isNew || isOldShape(site)) return true;
   return (
     wanted?.every((size, i) => {
       const d = i - wanted.length + sizes.length;
