@@ -82,8 +82,11 @@ async function judgeOf(): Promise<(name: string) => Promise<readonly string[]>> 
 }
 
 /** Tests that hold every line that is said of each of their pairs, and tests that hold those of `brief`. */
-const ALL_LINES: readonly string[] = ['judgements.test.ts', 'alive-rules.test.ts', 'joins-rules.test.ts', 'views-rules.test.ts', 'walk-rules.test.ts'];
-const BRIEF_LINES: readonly string[] = ['exports.test.ts', 'operator-rules.test.ts'];
+const ALL_LINES: readonly string[] = [
+  ...['judgements.test.ts', 'alive-rules.test.ts', 'joins-rules.test.ts', 'views-rules.test.ts', 'walk-rules.test.ts'],
+  'definedness-rules.test.ts',
+];
+const BRIEF_LINES: readonly string[] = ['exports.test.ts', 'operator-rules.test.ts', 'desugar-rules.test.ts', 'algebra-rules.test.ts'];
 
 /** What a test asserts for certain: the snapshots hold all that is said, or all but where; others the verdict. */
 function resultFrom(name: string, lines: readonly string[]): Result {

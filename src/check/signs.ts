@@ -1,9 +1,12 @@
 /** Which signs the elements of a value can have, whatever the inputs hold: by operator, from what is computed and what is stored. */
 
 import { attributesOf } from '../analysis/relation.ts';
-import { hint, isNeverNegative, isStatic, type Size, subtract } from '../analysis/size.ts';
+import { isNeverNegative, isStatic, type Size, subtract } from '../analysis/size.ts';
+import { elementCount } from '../onnx/data-types.ts';
 import type { FlatNode } from '../onnx/graph.ts';
+import { DataType } from '../onnx/ir.ts';
 import { SMALL, storedConstant } from './elements.ts';
+import { isFloatType } from './numbers.ts';
 import type { Side } from './prepare.ts';
 
 /** A set of signs, one bit for each. */
@@ -78,6 +81,18 @@ const larger = (operands: readonly Signs[]): Signs => {
   return union(operands) & least;
 };
 
+const UNSIGNED: readonly number[] = [DataType.UINT8, DataType.UINT16, DataType.UINT32, DataType.UINT64];
+
+/** Negative numbers are true, and none of those without a sign. */
+const cast: Rule = ([x = ANY], node) => {
+  const to = attributesOf(node).int('to', DataType.FLOAT);
+  if (to === DataType.BOOL) return square(x);
+  return UNSIGNED.includes(to) && !within(x, AT_LEAST_NULL) ? ANY : x;
+};
+
+/** Operators whose results among whole numbers are cut: 1 / 2 is 0 there. */
+const CUT = new Set(['Cast', 'Div', 'Pow']);
+
 /** One line for each operator; elements of all others can have any sign. */
 const TABLE: Readonly<Record<string, Rule>> = {
   Abs: ([x = ANY]) => square(x),
@@ -103,8 +118,7 @@ const TABLE: Readonly<Record<string, Rule>> = {
   Clip: clipped,
   Where: ([, a = ANY, b = ANY]) => a | b,
   Concat: joined,
-  Cast: first,
-  CastLike: first,
+  Cast: cast,
   Identity: first,
   Reshape: first,
   Flatten: first,
@@ -123,7 +137,8 @@ const TABLE: Readonly<Record<string, Rule>> = {
   ReduceSumSquare: ([x = ANY]) => square(x),
   ReduceL1: ([x = ANY]) => square(x),
   ReduceL2: ([x = ANY]) => square(x),
-  CumSum: ([x = ANY]) => summed(x),
+  // an exclusive one begins with nothing
+  CumSum: ([x = ANY], node) => summed(x) | (attributesOf(node).int('exclusive', 0) === 0 ? 0 : NULL),
   MatMul: products,
   Einsum: (operands) => summed(operands.reduce(times)),
   ...Object.fromEntries(['Equal', 'Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual', 'And', 'Or', 'Not', 'Shape', 'Size'].map((op) => [op, atLeastNull])),
@@ -143,26 +158,26 @@ export function signsIn({ flat, facts }: Side): (name: string) => Signs {
   });
   function stored(name: string): Signs | null {
     const own = flat.constants.get(name);
-    const constant = own === undefined ? null : storedConstant(own.tensor);
     if (own === undefined) return null;
-    const count = constant?.dims.reduce((a, b) => a * b, 1) ?? Infinity;
-    return constant === null || count > SMALL ? ANY : constant.read(0, count).reduce((signs, x) => signs | signOf(x), 0);
+    const constant = storedConstant(own.tensor);
+    const count = elementCount(own.tensor.dims);
+    return constant === null || count > SMALL ? ANY : union(Array.from(constant.read(0, count), signOf));
   }
   function computed(name: string): Signs | null {
     const elements = facts.elements(name);
     return elements === null ? null : union(elements.map(({ value }) => (value === null ? ANY : sizeSigns(value))));
   }
+  function made(name: string): Signs {
+    const node = makers.get(name);
+    const rule = node && TABLE[node.op];
+    if (node === undefined || rule === undefined) return ANY;
+    const own = rule(node.inputs.map(signs), node, askedOf(node));
+    return CUT.has(node.op) && !isFloatType(facts.values.get(name)?.dtype ?? DataType.UNDEFINED) ? own | NULL : own;
+  }
   function signs(name: string): Signs {
     const before = known.get(name);
     if (before !== undefined) return before;
-    // a value that is asked for while it is worked out can be anything
-    known.set(name, ANY);
-    const node = makers.get(name);
-    const rule = node === undefined ? undefined : TABLE[node.op];
-    const found =
-      name === ''
-        ? ANY
-        : (stored(name) ?? computed(name) ?? (node === undefined || rule === undefined ? ANY : rule(node.inputs.map(signs), node, askedOf(node))));
+    const found = name === '' ? ANY : (stored(name) ?? computed(name) ?? made(name));
     known.set(name, found);
     return found;
   }
@@ -172,6 +187,5 @@ export function signsIn({ flat, facts }: Side): (name: string) => Signs {
 /** The signs of a size, for all inputs whose dimensions are at least 1. */
 function sizeSigns(size: Size): Signs {
   if (isStatic(size)) return signOf(size);
-  if (!isNeverNegative(size)) return ANY;
-  return hint(size) > 0 && isNeverNegative(subtract(size, 1)) ? POSITIVE : AT_LEAST_NULL;
+  return isNeverNegative(subtract(size, 1)) ? POSITIVE : isNeverNegative(size) ? AT_LEAST_NULL : ANY;
 }

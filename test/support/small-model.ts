@@ -27,7 +27,10 @@ export function modelOf(inputs: Readonly<Record<string, readonly (number | strin
   const nodeOf = (line: string, i: string): Node => {
     const bodies = [...line.matchAll(/\{(.*?)\}/g)].map(([, body = '']) => body.split('/').map((own) => own.trim()));
     const [, opType = '', operands = '', attributes = '', outputs = ''] = NODE.exec(line.replace(/\{.*\}/, '')) ?? [];
-    const results = outputs.trim().split(/\s+/);
+    const results = outputs
+      .trim()
+      .split(/\s+/)
+      .map((output) => (output === "''" ? '' : output));
     const branches = bodies.map((body, b) =>
       branchOf(
         b === 0 ? 'then_branch' : 'else_branch',
@@ -72,7 +75,7 @@ export function modelOf(inputs: Readonly<Record<string, readonly (number | strin
       inputs: Object.entries(inputs)
         .filter(([name]) => !name.startsWith('w'))
         .map(([name, dims]) => ({ name, type: { elemType: name.startsWith('i') ? DataType.INT64 : DataType.FLOAT, dims } })),
-      outputs: nodes.at(-1)?.outputs.map((name) => ({ name, type: null })) ?? [],
+      outputs: nodes.at(-1)?.outputs.flatMap((name) => (name === '' ? [] : [{ name, type: null }])) ?? [],
       valueInfos: [],
     },
     functions: [],
