@@ -44,8 +44,8 @@ const TESTS = 4;
 /** Files whose tests judge models of their own kind each. */
 const PER_TEST: readonly string[] = ['judgements.test.ts', 'exports.test.ts'];
 
-/** Tests that judge too many pairs to be run for one mutant. */
-const LONG_TESTS: readonly string[] = ['random-cases.test.ts'];
+/** Tests that take too long to be run for one mutant; the pairs they judge are judged all the same. */
+const LONG_TESTS: readonly string[] = ['random-cases.test.ts', 'float64.test.ts', 'noise.test.ts'];
 
 /** A child process with the mutants in it. `active` is a mutant that acts from the start. */
 function start(active: string | null): ChildProcess {
@@ -203,7 +203,7 @@ async function againstTests({ id, file }: Mutant, before: Outcome): Promise<Outc
   // what runs in the parent of the process that compares is reached by no pair
   const outside = judge === 'verify' && before.fate === 'uncovered' ? ['test/verify/verify.test.ts'] : [];
   for (const [files, names] of [
-    [units.get(file) ?? [], []],
+    [(units.get(file) ?? []).filter((own) => !LONG_TESTS.includes(path.basename(own))), []],
     [[...new Set(tests.map((own) => `test/${judge}/${own.file}`))], tests.map((own) => own.test)],
     [outside, []],
   ] as const)

@@ -19,36 +19,40 @@ interface Attend {
   readonly k: string;
   readonly v: string;
   readonly scale: number;
-  readonly softcap?: number;
+  /** Scores are bent to stay below it; 0 for none. */
+  readonly softcap: number;
   /** What is added to scores, as broadcast to [B, H, S, T]. */
   readonly biases: readonly string[];
   readonly causal: boolean;
   /** Keys that a causal query sees, itself included; below 1 for all. */
-  readonly window?: number;
+  readonly window: number;
   /** A further score per head [H] that no value belongs to; '' for none. */
-  readonly sink?: string;
+  readonly sink: string;
 }
+
+/** What only grouped queries have. */
+const PLAIN = { softcap: 0, window: 0, sink: '' };
 
 /** softmax(q·kᵀ·scale + biases)·v, [B, H, S, v]. */
 function attend(scribe: Scribe, given: Attend): string {
   const { put } = scribe;
   let scores = put('Mul', [put('MatMul', [given.q, transpose(scribe, given.k, [0, 1, 3, 2])]), scribe.float(given.scale)]);
-  const cap = given.softcap ?? 0;
-  if (cap > 0) scores = put('Mul', [put('Tanh', [put('Mul', [scores, scribe.float(1 / cap)])]), scribe.float(cap)]);
+  const { softcap, sink } = given;
+  if (softcap > 0) scores = put('Mul', [put('Tanh', [put('Mul', [scores, scribe.float(1 / softcap)])]), scribe.float(softcap)]);
   for (const bias of given.biases) scores = put('Add', [scores, bias]);
   if (given.causal) scores = put('Where', [seenKeys(scribe, given), scores, scribe.float(NOTHING)]);
-  if ((given.sink ?? '') === '') return put('MatMul', [softmax(scribe, scores), given.v]);
+  if (sink === '') return put('MatMul', [softmax(scribe, scores), given.v]);
   const shape = concat(scribe, [shapeAt(scribe, scores, [0, 1, 2]), scribe.integers([1])], 0);
-  const column = put('Expand', [reshape(scribe, given.sink ?? '', scribe.integers([1, -1, 1, 1])), shape]);
+  const column = put('Expand', [reshape(scribe, sink, scribe.integers([1, -1, 1, 1])), shape]);
   return put('MatMul', [sliceOf(scribe, softmax(scribe, concat(scribe, [scores, column], -1)), -1, 0, -1), given.v]);
 }
 
-const softmax = (scribe: Scribe, scores: string): string => scribe.put('Softmax', [scores], [int('axis', scribe.opset < 13 ? 3 : -1)]);
+const softmax = (scribe: Scribe, scores: string): string => scribe.put('Softmax', [scores], [int('axis', 3)]);
 
 /** [S, T]: whether the query at T − S + i sees key j. */
-function seenKeys(scribe: Scribe, { q, k, window = 0 }: Attend): string {
+function seenKeys(scribe: Scribe, { q, k, window }: Attend): string {
   const { put, integer } = scribe;
-  const length = (value: string): string => put('Gather', [put('Shape', [value]), integer(2)], [int('axis', 0)]);
+  const length = (value: string): string => put('Gather', [put('Shape', [value]), integer(2)]);
   const all = length(k);
   const queries = unsqueeze(scribe, put('Range', [put('Sub', [all, length(q)]), all, integer(1)]), [1]);
   const keys = unsqueeze(scribe, put('Range', [integer(0), all, integer(1)]), [0]);
@@ -66,13 +70,13 @@ const merge = (scribe: Scribe, x: string): string => reshape(scribe, transpose(s
 const joined = (scribe: Scribe, past: string, x: string): string => (past === '' ? x : concat(scribe, [past, x], 2));
 
 /** What masks of com.microsoft operators add to scores: lengths per row, or a 1 for each key that counts. */
-function maskBias(scribe: Scribe, input: number, keys: string): readonly string[] {
-  const mask = scribe.inputs[input] ?? '';
+function maskBias(scribe: Scribe, input: 3 | 4, keys: string): readonly string[] {
+  const mask = scribe.inputs[input];
   if (mask === '') return [];
   const { put } = scribe;
   const rank = scribe.rank(input);
   if (rank > 3) throw scribe.refuse('its mask has four dimensions');
-  const count = put('Gather', [put('Shape', [keys]), scribe.integer(2)], [int('axis', 0)]);
+  const count = put('Gather', [put('Shape', [keys]), scribe.integer(2)]);
   const wide = put('Cast', [mask], [int('to', 7)]);
   const kept =
     rank === 1
@@ -83,11 +87,11 @@ function maskBias(scribe: Scribe, input: number, keys: string): readonly string[
 }
 
 const addIf = (scribe: Scribe, x: string, bias: string): string => (bias === '' ? x : scribe.put('Add', [x, bias]));
-const given = (...names: readonly (string | undefined)[]): readonly string[] => names.flatMap((name) => (name === undefined || name === '' ? [] : [name]));
+const given = (bias: string): readonly string[] => (bias === '' ? [] : [bias]);
 
 /** com.microsoft.MultiHeadAttention with separate q, k and v, or keys and values that are a cache already. */
 const multiHead: Rewrite = (scribe) => {
-  const [query = '', key = '', value = '', bias = '', , attentionBias = '', pastKey = '', pastValue = ''] = scribe.inputs;
+  const [query, key, value, bias, , attentionBias, pastKey, pastValue] = scribe.inputs;
   const heads = scribe.number('num_heads', 1);
   if (scribe.rank(0) !== 3 || key === '' || value === '') throw scribe.refuse('its q, k and v are packed');
   if (scribe.wants(3)) throw scribe.refuse('it gives its scores');
@@ -99,36 +103,34 @@ const multiHead: Rewrite = (scribe) => {
   const v = ready ? value : joined(scribe, pastValue, split(scribe, addIf(scribe, value, part(2 * width, 2 * width + values)), heads));
   const scale = scribe.number('scale', 0) || defaultScale(width / heads);
   const biases = [...maskBias(scribe, 4, k), ...given(attentionBias)];
-  scribe.give(0, merge(scribe, attend(scribe, { q, k, v, scale, biases, causal: scribe.number('unidirectional', 0) === 1 })));
-  if (scribe.wants(1)) scribe.give(1, k);
-  if (scribe.wants(2)) scribe.give(2, v);
+  scribe.give(0, merge(scribe, attend(scribe, { ...PLAIN, q, k, v, scale, biases, causal: scribe.number('unidirectional', 0) === 1 })));
+  scribe.give(1, k);
+  scribe.give(2, v);
 };
 
 /** com.microsoft.Attention: projections of one input, then attention. */
 const projected: Rewrite = (scribe) => {
-  const [x = '', weights = '', bias = '', , past = '', attentionBias = ''] = scribe.inputs;
+  const [x, weights, bias, , past, attentionBias] = scribe.inputs;
   if (scribe.number('do_rotary', 0) !== 0) throw scribe.refuse('it rotates');
   const heads = scribe.number('num_heads', 1);
-  const whole = scribe.size(1, 1);
-  const sizes = scribe.list('qkv_hidden_sizes') ?? [whole / 3, whole / 3, whole / 3];
+  const third = scribe.size(1, 1) / 3;
+  const [ofQ = third, ofK = third, ofV = third] = scribe.list('qkv_hidden_sizes') ?? [];
   const all = addIf(scribe, scribe.put('MatMul', [x, weights]), bias);
-  let start = 0;
-  const [q = '', k = '', v = ''] = sizes.map((size) => {
-    start += size;
-    return split(scribe, sliceOf(scribe, all, -1, start - size, start), heads);
-  });
+  const part = (from: number, size: number): string => split(scribe, sliceOf(scribe, all, -1, from, from + size), heads);
+  const [q, k, v] = [part(0, ofQ), part(ofQ, ofK), part(ofQ + ofK, ofV)];
   // The past is [2, B, H, P, k]: keys, then values.
-  const before = (index: number): string => (past === '' ? '' : scribe.put('Gather', [past, scribe.integer(index)], [int('axis', 0)]));
+  const before = (index: number): string => (past === '' ? '' : scribe.put('Gather', [past, scribe.integer(index)]));
   const [keys, values] = [joined(scribe, before(0), k), joined(scribe, before(1), v)];
-  const scale = scribe.number('scale', 0) || defaultScale((sizes[0] ?? 1) / heads);
+  const scale = scribe.number('scale', 0) || defaultScale(ofQ / heads);
   const biases = [...maskBias(scribe, 3, keys), ...given(attentionBias)];
-  scribe.give(0, merge(scribe, attend(scribe, { q, k: keys, v: values, scale, biases, causal: scribe.number('unidirectional', 0) === 1 })));
+  scribe.give(0, merge(scribe, attend(scribe, { ...PLAIN, q, k: keys, v: values, scale, biases, causal: scribe.number('unidirectional', 0) === 1 })));
+  // where keys and values are one result they are of one width
   if (scribe.wants(1)) scribe.give(1, concat(scribe, [unsqueeze(scribe, keys, [0]), unsqueeze(scribe, values, [0])], 0));
 };
 
 /** com.microsoft.GroupQueryAttention. Rows are taken to be of one length, as they are without padding. */
 const grouped: Rewrite = (scribe) => {
-  const [query = '', key = '', value = '', pastKey = '', pastValue = '', , , cos = '', sin = '', positions = '', bias = '', sink = ''] = scribe.inputs;
+  const [query, key, value, pastKey, pastValue, , , cos, sin, positions, bias, sink] = scribe.inputs;
   if (scribe.wants(3) || scribe.number('smooth_softmax', 0) === 1) throw scribe.refuse('it gives its scores, or smooths them');
   const { put } = scribe;
   const [heads, groups] = [scribe.number('num_heads', 1), scribe.number('kv_num_heads', 1)];
@@ -138,25 +140,25 @@ const grouped: Rewrite = (scribe) => {
   const [q0, k0, v0] = packed ? [part(0, heads), part(heads, heads + groups), part(heads + groups, heads + 2 * groups)] : [query, key, value];
   let [q, k] = [split(scribe, q0, heads), split(scribe, k0, groups)];
   if (scribe.number('do_rotary', 0) === 1) {
-    const rows = (table: string): string => put('Gather', [table, positionsOf()], [int('axis', 0)]);
+    const rows = (table: string): string => put('Gather', [table, positionsOf()]);
     const shaped = (table: string): string => (positions === '' ? rows(table) : unsqueeze(scribe, rows(table), [1]));
     const [c, s] = [shaped(cos), shaped(sin)];
-    const turn = (x: string): string => rotate(scribe, x, c, s, 2 * scribe.size(7, -1), width, scribe.number('rotary_interleaved', 0) === 1);
+    const turn = (x: string): string => rotate(scribe, x, c, s, 2 * scribe.size(7, -1), scribe.number('rotary_interleaved', 0) === 1);
     [q, k] = [turn(q), turn(k)];
   }
   const [keys, values] = [joined(scribe, pastKey, k), joined(scribe, pastValue, split(scribe, v0, groups))];
   const repeated = (x: string): string =>
-    heads === groups ? x : put('Gather', [x, scribe.integers(Array.from({ length: heads }, (_, i) => Math.floor((i * groups) / heads)))], [int('axis', 1)]);
+    put('Gather', [x, scribe.integers(Array.from({ length: heads }, (_, i) => Math.floor((i * groups) / heads)))], [int('axis', 1)]);
   const scale = scribe.number('scale', 0) || defaultScale(width);
   const softcap = scribe.number('softcap', 0);
   const window = scribe.number('local_window_size', -1);
   scribe.give(0, merge(scribe, attend(scribe, { q, k: repeated(keys), v: repeated(values), scale, softcap, biases: given(bias), causal: true, window, sink })));
-  if (scribe.wants(1)) scribe.give(1, keys);
-  if (scribe.wants(2)) scribe.give(2, values);
+  scribe.give(1, keys);
+  scribe.give(2, values);
 
   function positionsOf(): string {
     if (positions !== '') return positions;
-    const length = (x: string, dim: number): string => put('Gather', [put('Shape', [x]), scribe.integer(dim)], [int('axis', 0)]);
+    const length = (x: string, dim: number): string => put('Gather', [put('Shape', [x]), scribe.integer(dim)]);
     const first = pastKey === '' ? scribe.integer(0) : length(pastKey, 2);
     return put('Range', [first, put('Add', [first, length(query, 1)]), scribe.integer(1)]);
   }
@@ -164,22 +166,19 @@ const grouped: Rewrite = (scribe) => {
 
 /** RotaryEmbedding of either domain: [B, S, heads·width] or [B, heads, S, width]. */
 const rotary =
-  (slots: { readonly positions: number; readonly cos: number; readonly sin: number }): Rewrite =>
+  (slots: { readonly positions: 1 | 3; readonly cos: 1 | 2; readonly sin: 2 | 3 }): Rewrite =>
   (scribe) => {
-    const [x = '', positions = ''] = [scribe.inputs[0], scribe.inputs[slots.positions]];
+    const [x, positions] = [scribe.inputs[0], scribe.inputs[slots.positions]];
     const flat = scribe.rank(0) === 3;
     const rotated = scribe.number('rotary_embedding_dim', 0) || 2 * scribe.size(slots.cos, -1);
-    const named = scribe.number('num_heads', 0);
-    const heads = !flat ? 0 : named > 0 ? named : scribe.size(0, -1) / rotated;
-    const width = flat ? scribe.size(0, -1) / heads : scribe.size(0, -1);
-    const table = (input: number): string => {
-      const own = scribe.inputs[input] ?? '';
+    const table = (input: 1 | 2 | 3): string => {
+      const own = scribe.inputs[input];
       if (positions === '') return unsqueeze(scribe, own, [1]);
       if (scribe.rank(slots.positions) === 1) throw scribe.refuse('its positions are one offset');
-      return unsqueeze(scribe, scribe.put('Gather', [own, positions], [int('axis', 0)]), [1]);
+      return unsqueeze(scribe, scribe.put('Gather', [own, positions]), [1]);
     };
-    const inner = flat ? split(scribe, x, heads) : x;
-    const y = rotate(scribe, inner, table(slots.cos), table(slots.sin), rotated, width, scribe.number('interleaved', 0) === 1);
+    const inner = flat ? split(scribe, x, scribe.number('num_heads', 0) || scribe.size(0, -1) / rotated) : x;
+    const y = rotate(scribe, inner, table(slots.cos), table(slots.sin), rotated, scribe.number('interleaved', 0) === 1);
     scribe.give(0, flat ? merge(scribe, y) : y);
   };
 
@@ -190,10 +189,7 @@ const standard: Rewrite = (scribe) => {
   const scale = attributes.some(({ name }) => name === 'scale')
     ? []
     : [{ name: 'scale', kind: 'float', value: defaultScale(scribe.size(0, -1) / heads) } as const];
-  const results = scribe.putMany('Attention', scribe.inputs, scribe.node.outputs.length, [...attributes, ...scale]);
-  results.forEach((result, i) => {
-    scribe.give(i, result);
-  });
+  scribe.replace('Attention', scribe.inputs.slice(0, scribe.node.inputs.length), [...attributes, ...scale]);
 };
 
 export const ATTENTIONS: ReadonlyMap<string, Rewrite> = new Map<string, Rewrite>([

@@ -13,14 +13,13 @@ function padded(scribe: Scribe, x: string, pads: readonly number[]): string {
   return scribe.opset < 11 ? scribe.put('Pad', [x], [ints('pads', all)]) : scribe.put('Pad', [x, scribe.integers(all)]);
 }
 
-function padsOf(scribe: Scribe, kernel: readonly number[], strides: readonly number[], dilations: readonly number[]): readonly number[] {
+function padsOf(scribe: Scribe, kernel: readonly number[], strides: readonly number[]): readonly number[] {
   const mode = scribe.text('auto_pad', 'NOTSET');
-  if (mode === 'NOTSET') return scribe.list('pads') ?? [...kernel, ...kernel].map(() => 0);
-  if (mode === 'VALID') return [...kernel, ...kernel].map(() => 0);
+  if (!mode.startsWith('SAME')) return scribe.list('pads') ?? [...kernel, ...kernel].map(() => 0);
   if (strides.some((stride) => stride !== 1)) throw scribe.refuse(`its padding ${mode} depends on the size of the input`);
-  const totals = kernel.map((size, i) => (size - 1) * (dilations[i] ?? 1));
-  const less = totals.map((total) => Math.floor(total / 2));
-  const more = totals.map((total) => Math.ceil(total / 2));
+  // the runtime knows no dilations here
+  const less = kernel.map((size) => Math.floor((size - 1) / 2));
+  const more = kernel.map((size) => Math.ceil((size - 1) / 2));
   return mode === 'SAME_UPPER' ? [...less, ...more] : [...more, ...less];
 }
 
@@ -40,7 +39,7 @@ function under(scribe: Scribe, x: string, place: readonly number[], { kernel, st
   const cut = place.reduce((value, at, i) => {
     const [size = 1, dilation = 1] = [kernel[i], dilations[i]];
     const behind = (size - 1 - at) * dilation;
-    return size === 1 ? value : sliceOf(scribe, value, i + 2, at * dilation, behind === 0 ? END : -behind);
+    return sliceOf(scribe, value, i + 2, at * dilation, behind === 0 ? END : -behind);
   }, x);
   if (strides.every((stride) => stride === 1)) return cut;
   // The largest of one element is that element; Slice has no steps in older opsets.
@@ -59,7 +58,7 @@ function under(scribe: Scribe, x: string, place: readonly number[], { kernel, st
 
 /** x [N, C, …] and kernel [M, C/g, k…]: [N, g, C/g·K, S] times [g, M/g, C/g·K], then [N, M, …]. */
 const convolution: Rewrite = (scribe) => {
-  const [x = '', weight = '', bias = ''] = scribe.inputs;
+  const [x, weight, bias] = scribe.inputs;
   const spatial = scribe.rank(1) - 2;
   const kernel = Array.from({ length: spatial }, (_, i) => scribe.size(1, i + 2));
   const ones = kernel.map(() => 1);
@@ -67,25 +66,22 @@ const convolution: Rewrite = (scribe) => {
   const dilations = scribe.list('dilations') ?? ones;
   const groups = scribe.number('group', 1);
   const [outputs, inputs] = [scribe.size(1, 0), scribe.size(1, 1)];
-  const wide = padded(scribe, x, padsOf(scribe, kernel, strides, dilations));
+  const wide = padded(scribe, x, padsOf(scribe, kernel, strides));
   const all = places(kernel);
   if (all.length > MOST_PLACES) throw scribe.refuse(`its kernel has ${all.length} places`);
   const slices = all.map((place) => under(scribe, wide, place, { kernel, strides, dilations }));
-  const stacked =
-    slices.length === 1
-      ? (slices[0] ?? '')
-      : concat(
-          scribe,
-          slices.map((slice) => unsqueeze(scribe, slice, [2])),
-          2,
-        );
+  const stacked = concat(
+    scribe,
+    slices.map((slice) => unsqueeze(scribe, slice, [2])),
+    2,
+  );
   const columns = reshape(scribe, stacked, scribe.integers([0, groups, inputs * all.length, -1]));
   const rows = reshape(scribe, weight, scribe.integers([groups, outputs / groups, inputs * all.length]));
   const product = scribe.put('MatMul', [rows, columns]);
   const space = shapeAt(
     scribe,
-    slices[0] ?? '',
-    kernel.map((_, i) => i + 2),
+    stacked,
+    kernel.map((_, i) => i + 3),
   );
   const shape = concat(scribe, [shapeAt(scribe, x, [0]), scribe.integers([outputs]), space], 0);
   const y = reshape(scribe, product, shape);
@@ -97,10 +93,10 @@ const averagePool: Rewrite = (scribe) => {
   const kernel = scribe.list('kernel_shape') ?? [];
   const ones = kernel.map(() => 1);
   const strides = scribe.list('strides') ?? ones;
-  const pads = padsOf(scribe, kernel, strides, ones);
+  const pads = padsOf(scribe, kernel, strides);
   if (scribe.number('ceil_mode', 0) !== 0 || (pads.some((pad) => pad !== 0) && scribe.number('count_include_pad', 0) === 0))
     throw scribe.refuse('it counts fewer elements at the border');
-  const wide = padded(scribe, scribe.inputs[0] ?? '', pads);
+  const wide = padded(scribe, scribe.inputs[0], pads);
   const slices = places(kernel).map((place) => under(scribe, wide, place, { kernel, strides, dilations: ones }));
   scribe.give(0, scribe.put('Mul', [scribe.put('Sum', slices), scribe.float(1 / slices.length)]));
 };

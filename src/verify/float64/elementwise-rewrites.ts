@@ -19,7 +19,7 @@ const CUBE = 0.044715;
  * erf(x) becomes tanh(√(4/π)·(x + 2·0.044715·x³)), which differs by less than 4e-4. Both models get the same one: whether a
  * function is kept does not depend on which activation is computed, but its values stay in the range they had.
  */
-const erf: Rewrite = (scribe) => scribe.give(0, scribe.put('Tanh', [cubic(scribe, scribe.inputs[0] ?? '', Math.SQRT2 * GELU, 2 * Math.SQRT2 * GELU * CUBE)]));
+const erf: Rewrite = (scribe) => scribe.give(0, scribe.put('Tanh', [cubic(scribe, scribe.inputs[0], Math.SQRT2 * GELU, 2 * Math.SQRT2 * GELU * CUBE)]));
 
 /** x·½·(1 + tanh(√(2/π)·(x + 0.044715·x³))), Gelu with the erf of above. */
 export function gelu(scribe: Scribe, x: string): string {
@@ -39,7 +39,7 @@ function softplus(scribe: Scribe, x: string): string {
 
 /** scale·(max(x, 0) + alpha·(e^min(x·inner, 0) − 1)) */
 function elu(scribe: Scribe, alpha: number, scale = 1, inner = 1): string {
-  const x = scribe.inputs[0] ?? '';
+  const x = scribe.inputs[0];
   const bent = scribe.put('Sub', [scribe.put('Exp', [negative(scribe, times(scribe, x, inner))]), scribe.float(1)]);
   return times(scribe, add(scribe, positive(scribe, x), times(scribe, bent, alpha)), scale);
 }
@@ -49,7 +49,7 @@ const clamp = (scribe: Scribe, x: string, low: number, high: number): string =>
   scribe.put('Min', [scribe.put('Max', [x, scribe.float(low)]), scribe.float(high)]);
 
 function clip(scribe: Scribe): void {
-  const [x = '', low = '', high = ''] = scribe.inputs;
+  const [x, low, high] = scribe.inputs;
   if (scribe.opset < 11) return scribe.give(0, clamp(scribe, x, scribe.number('min', -Number.MAX_VALUE), scribe.number('max', Number.MAX_VALUE)));
   const raised = low === '' ? x : scribe.put('Max', [x, low]);
   scribe.give(0, high === '' ? raised : scribe.put('Min', [raised, high]));
@@ -59,11 +59,11 @@ function clip(scribe: Scribe): void {
 const of =
   (make: (scribe: Scribe, x: string) => string): Rewrite =>
   (scribe) =>
-    scribe.give(0, make(scribe, scribe.inputs[0] ?? ''));
+    scribe.give(0, make(scribe, scribe.inputs[0]));
 
 /** (x − zero point)·scale; a vector of scales stands along `axis`, a tensor of them holds one for each block along it. */
 const dequantize: Rewrite = (scribe) => {
-  const [x = '', scale = '', zero = ''] = scribe.inputs;
+  const [x, scale, zero] = scribe.inputs;
   const axis = scribe.number('axis', 1);
   const along = spread(scribe, axis);
   const wide = (value: string): string => scribe.put('Cast', [value], [int('to', 11)]);
@@ -75,34 +75,34 @@ const dequantize: Rewrite = (scribe) => {
 function spread(scribe: Scribe, axis: number): (value: string) => string {
   const rank = scribe.rank(1);
   const block = scribe.number('block_size', 0);
-  if (rank === 0 || (rank === 1 && block === 0 && scribe.size(1, 0) === 1)) return (value) => value;
+  if (rank === 0 || (rank === 1 && scribe.size(1, 0) === 1)) return (value) => value;
   if (block > 0) {
     const index = scribe.integers(Array.from({ length: scribe.size(0, axis) }, (_, i) => Math.floor(i / block)));
     return (value) => scribe.put('Gather', [value, index], [int('axis', axis)]);
   }
   const all = scribe.rank(0);
   const others = Array.from({ length: all }, (_, i) => i).filter((i) => i !== (axis < 0 ? axis + all : axis));
-  return (value) => (others.length === 0 ? value : unsqueeze(scribe, value, others));
+  return (value) => unsqueeze(scribe, value, others);
 }
 
 const poolAll: Rewrite = (scribe) => {
   const spatial = Array.from({ length: scribe.rank(0) - 2 }, (_, i) => i + 2);
-  scribe.give(0, meanOver(scribe, scribe.inputs[0] ?? '', spatial));
+  scribe.give(0, meanOver(scribe, scribe.inputs[0], spatial));
 };
 
 const matMulFused: Rewrite = (scribe) => {
-  const turned = (input: number, flag: string): string => {
+  const turned = (input: 0 | 1, flag: string): string => {
     const rank = scribe.rank(input);
-    const order = Array.from({ length: rank }, (_, i) => i);
-    if (scribe.number(flag, 0) !== 1 || rank < 2) return scribe.inputs[input] ?? '';
-    return scribe.put('Transpose', [scribe.inputs[input] ?? ''], [ints('perm', [...order.slice(0, -2), rank - 1, rank - 2])]);
+    if (scribe.number(flag, 0) !== 1 || rank < 2) return scribe.inputs[input];
+    const batch = Array.from({ length: rank - 2 }, (_, i) => i);
+    return scribe.put('Transpose', [scribe.inputs[input]], [ints('perm', [...batch, rank - 1, rank - 2])]);
   };
   if (scribe.number('transBatchA', 0) === 1 || scribe.number('transBatchB', 0) === 1) throw scribe.refuse('its batch is transposed');
   scribe.give(0, times(scribe, scribe.put('MatMul', [turned(0, 'transA'), turned(1, 'transB')]), scribe.number('alpha', 1)));
 };
 
 const biased = (scribe: Scribe): string => {
-  const [x = '', bias = ''] = scribe.inputs;
+  const [x, bias] = scribe.inputs;
   return bias === '' ? x : add(scribe, x, bias);
 };
 
@@ -122,7 +122,7 @@ export const ELEMENTWISE: ReadonlyMap<string, Rewrite> = new Map<string, Rewrite
   ['Celu', (scribe) => scribe.give(0, elu(scribe, scribe.number('alpha', 1), 1, 1 / scribe.number('alpha', 1)))],
   ['Selu', (scribe) => scribe.give(0, elu(scribe, scribe.number('alpha', 1.6732631921768188), scribe.number('gamma', 1.0507010221481323)))],
   ['LeakyRelu', of((scribe, x) => add(scribe, positive(scribe, x), times(scribe, negative(scribe, x), scribe.number('alpha', 0.01))))],
-  ['PRelu', of((scribe, x) => add(scribe, positive(scribe, x), multiply(scribe, negative(scribe, x), scribe.inputs[1] ?? '')))],
+  ['PRelu', of((scribe, x) => add(scribe, positive(scribe, x), multiply(scribe, negative(scribe, x), scribe.inputs[1])))],
   ['HardSigmoid', of((scribe, x) => clamp(scribe, add(scribe, times(scribe, x, scribe.number('alpha', 0.2)), scribe.float(scribe.number('beta', 0.5))), 0, 1))],
   ['HardSwish', of((scribe, x) => multiply(scribe, x, clamp(scribe, add(scribe, times(scribe, x, 1 / 6), scribe.float(0.5)), 0, 1)))],
   ['Clip', clip],

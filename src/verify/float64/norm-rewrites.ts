@@ -24,36 +24,34 @@ function norm(scribe: Scribe, x: string, axes: readonly number[], options: { cen
 const layerNorm =
   (centred: boolean): Rewrite =>
   (scribe) => {
-    const [x = '', gain = '', bias = ''] = scribe.inputs;
+    const [x, gain, bias] = scribe.inputs;
     const axis = scribe.number('axis', -1);
     const count = axis < 0 ? -axis : scribe.rank(0) - axis;
     const axes = Array.from({ length: count }, (_, i) => i - count);
-    const { y, mean, inverse } = norm(scribe, x, axes, { centred, gain, bias: centred ? bias : '', epsilon: scribe.number('epsilon', 1e-5) });
+    const { y, mean, inverse } = norm(scribe, x, axes, { centred, gain, bias, epsilon: scribe.number('epsilon', 1e-5) });
     scribe.give(0, y);
     // LayerNormalization gives mean and 1/σ behind its result; the simplified one 1/σ alone.
-    if (mean !== null && scribe.wants(1)) scribe.give(1, mean);
-    if (scribe.wants(centred ? 2 : 1)) scribe.give(centred ? 2 : 1, inverse);
+    if (mean !== null) scribe.give(1, mean);
+    scribe.give(centred ? 2 : 1, inverse);
   };
 
-/** norm(x + skip + bias), the sum as fourth result. */
+/** norm(x + skip + bias), the sum as fourth result; mean and 1/σ are given by none but training kernels. */
 const skipNorm =
   (centred: boolean): Rewrite =>
   (scribe) => {
-    const [x = '', skip = '', gain = '', fourth = '', fifth = ''] = scribe.inputs;
+    const [x, skip, gain, fourth, fifth] = scribe.inputs;
     const bias = centred ? fifth : fourth;
     const plain = scribe.put('Add', [x, skip]);
     const sum = bias === '' ? plain : scribe.put('Add', [plain, bias]);
-    const { y, mean, inverse } = norm(scribe, sum, [-1], { centred, gain, bias: centred ? fourth : '', epsilon: scribe.number('epsilon', 1e-12) });
+    const { y } = norm(scribe, sum, [-1], { centred, gain, bias: centred ? fourth : '', epsilon: scribe.number('epsilon', 1e-12) });
     scribe.give(0, y);
-    if (mean !== null && scribe.wants(1)) scribe.give(1, mean);
-    if (scribe.wants(2)) scribe.give(2, inverse);
-    if (scribe.wants(3)) scribe.give(3, sum);
+    scribe.give(3, sum);
   };
 
 /** norm(word[ids] + position[0…s] + segment[ids]); the second result counts the mask, the third is the sum. */
 const embedNorm: Rewrite = (scribe) => {
-  const [ids = '', segments = '', word = '', position = '', segment = '', gain = '', bias = '', mask = '', positions = ''] = scribe.inputs;
-  const rows = (table: string, index: string): string => scribe.put('Gather', [table, index], [int('axis', 0)]);
+  const [ids, segments, word, position, segment, gain, bias, mask, positions] = scribe.inputs;
+  const rows = (table: string, index: string): string => scribe.put('Gather', [table, index]);
   const first =
     positions === '' ? scribe.put('Slice', [position, scribe.integers([0]), shapeAt(scribe, ids, [1]), scribe.integers([0])]) : rows(position, positions);
   let sum = scribe.put('Add', [rows(word, ids), first]);
@@ -64,12 +62,12 @@ const embedNorm: Rewrite = (scribe) => {
     const counted = mask === '' ? scribe.put('Sub', [ids, ids]) : mask;
     scribe.give(1, scribe.put('ReduceSum', [counted, scribe.integers([1])], [int('keepdims', 0)]));
   }
-  if (scribe.wants(2)) scribe.give(2, sum);
+  scribe.give(2, sum);
 };
 
 /** The norm of each channel (or group of channels) over space; gain and bias stand along the channels. */
 const instanceNorm: Rewrite = (scribe) => {
-  const [x = '', gain = '', bias = ''] = scribe.inputs;
+  const [x, gain, bias] = scribe.inputs;
   const spatial = Array.from({ length: scribe.rank(0) - 2 }, (_, i) => i + 2);
   const along = (value: string): string => reshape(scribe, value, scribe.integers([-1, ...spatial.map(() => 1)]));
   const { y } = norm(scribe, x, spatial, { centred: true, gain: along(gain), bias: along(bias), epsilon: scribe.number('epsilon', 1e-5) });
@@ -77,7 +75,7 @@ const instanceNorm: Rewrite = (scribe) => {
 };
 
 const groupNorm: Rewrite = (scribe) => {
-  const [x = '', gain = '', bias = ''] = scribe.inputs;
+  const [x, gain, bias] = scribe.inputs;
   const groups = scribe.number('num_groups', 1);
   const grouped = reshape(scribe, x, scribe.integers([0, groups, -1]));
   const { y } = norm(scribe, grouped, [-1], { centred: true, gain: '', bias: '', epsilon: scribe.number('epsilon', 1e-5) });
@@ -89,8 +87,8 @@ const groupNorm: Rewrite = (scribe) => {
 };
 
 /** Rotates pairs of the last dimension's first `rotary` elements; `cos` and `sin` have half as many. */
-export function rotate(scribe: Scribe, x: string, cos: string, sin: string, rotary: number, whole: number, interleaved: boolean): string {
-  const part = rotary === whole ? x : sliceOf(scribe, x, -1, 0, rotary);
+export function rotate(scribe: Scribe, x: string, cos: string, sin: string, rotary: number, interleaved: boolean): string {
+  const part = sliceOf(scribe, x, -1, 0, rotary);
   const half = rotary / 2;
   const [a, b] = interleaved
     ? [sliceOf(scribe, part, -1, 0, END, 2), sliceOf(scribe, part, -1, 1, END, 2)]
@@ -102,7 +100,7 @@ export function rotate(scribe: Scribe, x: string, cos: string, sin: string, rota
     const order = Array.from({ length: rotary }, (_, i) => (i % 2 === 0 ? i / 2 : half + (i - 1) / 2));
     turned = scribe.put('Gather', [turned, scribe.integers(order)], [int('axis', -1)]);
   }
-  return rotary === whole ? turned : concat(scribe, [turned, sliceOf(scribe, x, -1, rotary, END)], -1);
+  return concat(scribe, [turned, sliceOf(scribe, x, -1, rotary, END)], -1);
 }
 
 export const NORMS: ReadonlyMap<string, Rewrite> = new Map<string, Rewrite>([

@@ -10,8 +10,8 @@ const matMulNBits: Rewrite = (scribe) => {
   const [rows, columns] = [scribe.number('K', 0), scribe.number('N', 0)];
   const [bits, block] = [scribe.number('bits', 4), scribe.number('block_size', 32)];
   const [packed, scales, zeros] = [scribe.constant(1), scribe.constant(2), scribe.constant(3)];
-  const hasZeros = (scribe.inputs[3] ?? '') !== '';
-  if (packed === null || scales === null || (hasZeros && zeros === null) || (scribe.inputs[4] ?? '') !== '') throw scribe.refuse('its weights are computed');
+  const hasZeros = scribe.inputs[3] !== '';
+  if (packed === null || scales === null || (hasZeros && zeros === null) || scribe.inputs[4] !== '') throw scribe.refuse('its weights are computed');
   if (8 % bits !== 0) throw scribe.refuse(`weights of ${bits} bits are not unpacked`);
   const blocks = Math.ceil(rows / block);
   const bytes = packed.data.read(0, packed.data.size);
@@ -35,8 +35,8 @@ const matMulNBits: Rewrite = (scribe) => {
       weights[k * columns + n] = (value - zero) * (factors[n * blocks + at] ?? 0);
     }
   }
-  const product = scribe.put('MatMul', [scribe.inputs[0] ?? '', scribe.floats([rows, columns], weights, 'weights')]);
-  const bias = scribe.inputs[5] ?? '';
+  const product = scribe.put('MatMul', [scribe.inputs[0], scribe.floats([rows, columns], weights, 'weights')]);
+  const bias = scribe.inputs[5];
   scribe.give(0, bias === '' ? product : scribe.put('Add', [product, bias]));
 };
 

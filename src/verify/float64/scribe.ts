@@ -1,6 +1,6 @@
 /** Writes the nodes that stand for one node of a model in its float64 shadow. */
 import type { Facts } from '../../analysis/shapes.ts';
-import { hint, isStatic } from '../../analysis/size.ts';
+import { hint, isStatic, type Size } from '../../analysis/size.ts';
 import { GrowError } from '../../errors.ts';
 import type { FlatNode } from '../../onnx/graph.ts';
 import { nodeLabel } from '../../onnx/graph.ts';
@@ -8,16 +8,19 @@ import type { Attribute, Tensor } from '../../onnx/ir.ts';
 import { DataType } from '../../onnx/ir.ts';
 import { tensorFromNumbers } from '../../onnx/tensor.ts';
 
+/** As many operands as any operator that is spelled out has. */
+type Operands = readonly [string, string, string, string, string, string, string, string, string, string, string, string];
+
 /** What is written for one node: its operands as they are called in the shadow, and ways to add nodes and constants. */
 export interface Scribe {
   readonly node: FlatNode;
   /** Names of the operands in the shadow; '' for a missing one. */
-  readonly inputs: readonly string[];
+  readonly inputs: Operands;
   readonly opset: number;
   /** Adds a node and returns its first result. */
   put(op: string, inputs: readonly string[], attributes?: readonly Attribute[]): string;
-  /** Adds a node with several results. */
-  putMany(op: string, inputs: readonly string[], results: number, attributes?: readonly Attribute[]): readonly string[];
+  /** Adds a node whose results are those of the node it stands for. */
+  replace(op: string, inputs: readonly string[], attributes: readonly Attribute[]): void;
   /** A float64 constant; `part` names it after the node, so that old and new model call it the same. */
   float(value: number, part?: string): string;
   floats(dims: readonly number[], values: ArrayLike<number>, part: string): string;
@@ -52,6 +55,11 @@ export interface Sheet {
   readonly names: Set<string>;
 }
 
+function operandsOf(inputs: readonly string[]): Operands {
+  const at = (input: number): string => inputs[input] ?? '';
+  return [at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7), at(8), at(9), at(10), at(11)];
+}
+
 /** A scribe for a node. `constant` gives the stored tensors of the model. */
 export function scribeFor(
   sheet: Sheet,
@@ -72,61 +80,59 @@ export function scribeFor(
     sheet.constants.set(tensor.name, tensor);
     return tensor.name;
   };
-  const whole = (dims: readonly number[], values: readonly number[]): string => {
-    const name = `shadow.int64[${dims}]:${values}`;
-    return sheet.constants.has(name) ? name : hold(tensorFromNumbers(name, DataType.INT64, dims, values));
-  };
-  const dimsOf = (input: number): Facts['values'] extends ReadonlyMap<string, infer Value> ? NonNullable<(Value & { dims: unknown })['dims']> : never => {
-    const dims = known.facts.values.get(node.inputs[input] ?? '')?.dims;
-    if (dims == null) throw refuse(`the shape of ${node.inputs[input] ?? 'an operand'} is not known`);
+  const once = (name: string, type: number, dims: readonly number[], values: readonly number[]): string =>
+    sheet.constants.has(name) ? name : hold(tensorFromNumbers(name, type, dims, values));
+  const whole = (dims: readonly number[], values: readonly number[]): string => once(`shadow.int64[${dims}]:${values}`, DataType.INT64, dims, values);
+  const nameOf = (input: number): string => node.inputs[input] ?? '';
+  const dimsOf = (input: number): readonly Size[] => {
+    const dims = known.facts.values.get(nameOf(input))?.dims;
+    if (dims == null) throw refuse(`the shape of ${nameOf(input)} is not known`);
     return dims;
   };
-  const putMany: Scribe['putMany'] = (op, operands, results, attributes = []) => {
-    const name = fresh(`${label}/shadow/${op}`);
-    const outputs = Array.from({ length: results }, (_, i) => (node.scope === '' ? '' : `${node.scope}\u001f`) + fresh(`${name}:${i}`));
+  const write = (op: string, operands: readonly string[], name: string, outputs: readonly string[], attributes: readonly Attribute[]): void => {
     const dot = op.lastIndexOf('.');
     sheet.nodes.push({
       op,
       scope: node.scope,
       inputs: operands,
       outputs,
-      node: { opType: op.slice(dot + 1), domain: dot < 0 ? '' : op.slice(0, dot), name, inputs: [], outputs: [], attributes },
+      node: { opType: op.slice(dot + 1), domain: op.slice(0, Math.max(0, dot)), name, inputs: [], outputs: [], attributes },
     });
-    return outputs;
   };
   return {
     node,
-    inputs,
+    inputs: operandsOf(inputs),
     opset: known.opset,
-    putMany,
-    put: (op, operands, attributes) => putMany(op, operands, 1, attributes)[0] ?? '',
-    float: (value, part) => hold(tensorFromNumbers(fresh(part === undefined ? `shadow.float:${value}` : `${label}.${part}`), DataType.DOUBLE, [], [value])),
+    put: (op, operands, attributes = []) => {
+      const name = fresh(`${label}/shadow/${op}`);
+      const output = (node.scope === '' ? '' : `${node.scope}\u001f`) + name;
+      write(op, operands, name, [output], attributes);
+      return output;
+    },
+    replace: (op, operands, attributes) => write(op, operands, fresh(`${label}/shadow/${op}`), node.outputs, attributes),
+    float: (value, part) =>
+      part === undefined
+        ? once(`shadow.float:${value}`, DataType.DOUBLE, [], [value])
+        : hold(tensorFromNumbers(fresh(`${label}.${part}`), DataType.DOUBLE, [], [value])),
     floats: (dims, values, part) => hold(tensorFromNumbers(fresh(`${label}.${part}`), DataType.DOUBLE, dims, values)),
     integers: (values) => whole([values.length], values),
     integer: (value) => whole([], [value]),
     give: (output, value) => {
       const name = node.outputs[output] ?? '';
-      if (name === '') return;
-      const made = fresh(`${label}/shadow/give`);
-      sheet.nodes.push({
-        op: 'Identity',
-        scope: node.scope,
-        inputs: [value],
-        outputs: [name],
-        node: { opType: 'Identity', domain: '', name: made, inputs: [], outputs: [], attributes: [] },
-      });
+      if (name !== '') write('Identity', [value], fresh(`${label}/shadow/give`), [name], []);
     },
     wants: (output) => (node.outputs[output] ?? '') !== '',
     rank: (input) => dimsOf(input).length,
     size: (input, dim) => {
       const size = dimsOf(input).at(dim);
-      if (size === undefined || !isStatic(size)) throw refuse(`dimension ${dim} of ${node.inputs[input] ?? ''} is not one number`);
+      if (size === undefined || !isStatic(size)) throw refuse(`dimension ${dim} of ${nameOf(input)} is not one number`);
       return hint(size);
     },
-    constant: (input) => known.constant(node.inputs[input] ?? '') ?? null,
+    constant: (input) => known.constant(nameOf(input)) ?? null,
     number: (name, otherwise) => {
       const found = attribute(name);
-      return found?.kind === 'int' || found?.kind === 'float' ? found.value : otherwise;
+      // a file that writes a default down holds it in float32
+      return found?.kind === 'int' || found?.kind === 'float' ? found.value : Math.fround(otherwise);
     },
     text: (name, otherwise) => {
       const found = attribute(name);
@@ -142,9 +148,8 @@ export function scribeFor(
 
 /** Mean over axes, which stay with size 1. */
 export function meanOver(scribe: Scribe, x: string, axes: readonly number[]): string {
-  const keep = int('keepdims', 1);
-  if (scribe.opset < 18) return scribe.put('ReduceMean', [x], [ints('axes', axes), keep]);
-  return scribe.put('ReduceMean', [x, scribe.integers(axes)], [keep]);
+  if (scribe.opset < 18) return scribe.put('ReduceMean', [x], [ints('axes', axes)]);
+  return scribe.put('ReduceMean', [x, scribe.integers(axes)]);
 }
 
 /** A new dimension of size 1 at each of `axes` of the result. */
@@ -166,7 +171,7 @@ export function sliceOf(scribe: Scribe, x: string, axis: number, start: number, 
 
 /** Dimensions `dims` of a value as a vector. */
 export function shapeAt(scribe: Scribe, x: string, dims: readonly number[]): string {
-  return scribe.put('Gather', [scribe.put('Shape', [x]), scribe.integers(dims)], [int('axis', 0)]);
+  return scribe.put('Gather', [scribe.put('Shape', [x]), scribe.integers(dims)]);
 }
 
 export const reshape = (scribe: Scribe, x: string, shape: string): string => scribe.put('Reshape', [x, shape]);
