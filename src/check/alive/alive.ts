@@ -26,7 +26,7 @@ import type { Values } from '../walk.ts';
 import { combined } from './combine.ts';
 import { type DeadParameters, described } from './describe.ts';
 import { anyOf, gradientsThrough, type Masks, type Step, zerosThrough } from './flow.ts';
-import { blurred, cellsOf, classesBy, isNone, type Mask, not, sizesOf, uniform } from './mask.ts';
+import { axisBy, blurred, isNone, type Mask, not, placesOf, plainAxis, type Stepped, sizesOf, uniform } from './mask.ts';
 import { zerosOf } from './zeros.ts';
 
 /** Masks of values by name; null where nothing is known. */
@@ -137,27 +137,18 @@ function oldElements(value: Value | undefined, sizes: readonly Size[]): Mask {
   const dims = value.dims.map((dim) =>
     dim
       .filter((atom) => atom.size !== 1)
-      .map((atom) => {
+      .map((atom): Stepped => {
         const at = atom.map?.at;
-        if (at === undefined) return { axis: { size: atom.size, classes: null, count: 1 }, old: [1] };
-        const { classes, first } = classesBy(at.length, (i) => ((at[i] ?? -1) < 0 ? 0 : 1));
-        return {
-          axis: { size: atom.size, classes: first.length > 1 ? classes : null, count: first.length },
-          old: first.map((i) => ((at[i] ?? -1) < 0 ? 0 : 1)),
-        };
+        if (at === undefined) return { axis: plainAxis(atom.size), steps: [0] };
+        const isNew = (i: number): number => ((at[i] ?? -1) < 0 ? 1 : 0);
+        const { axis, first } = axisBy(at.length, isNew);
+        return { axis, steps: first.map(isNew) };
       }),
   );
-  const axes = dims.flat();
-  const bits = new Uint8Array(cellsOf(axes.map(({ axis }) => axis)));
-  for (let cell = 0; cell < bits.length; cell++) {
-    let [rest, isOld] = [cell, 1];
-    for (const { axis, old } of [...axes].reverse()) {
-      isOld &= old[rest % axis.count] ?? 0;
-      rest = Math.floor(rest / axis.count);
-    }
-    bits[cell] = isOld;
-  }
-  return { dims: dims.map((own) => own.map(({ axis }) => axis)), bits };
+  return {
+    dims: dims.map((own) => own.map(({ axis }) => axis)),
+    bits: Uint8Array.from(placesOf(dims.flat()), (newIndices) => (newIndices === 0 ? 1 : 0)),
+  };
 }
 
 /** Adds what a node says of its operands to what is known of them. */

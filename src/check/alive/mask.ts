@@ -6,11 +6,13 @@
  * An axis whose size depends on the input has one class.
  */
 import { divideExactly, equal, isStatic, product, type Size } from '../../analysis/size.ts';
+import { MOST_MAPPED } from '../dim.ts';
 
 export interface Axis {
   readonly size: Size;
   /** The class of each index; null where all have one. */
   readonly classes: Int32Array | null;
+  /** How many classes there are. */
   readonly count: number;
 }
 
@@ -25,105 +27,78 @@ export const MAX_CELLS = 1 << 20;
 
 export const plainAxis = (size: Size): Axis => ({ size, classes: null, count: 1 });
 
+const plainDim = (size: Size): readonly Axis[] => (size === 1 ? [] : [plainAxis(size)]);
+
 /** Every element has the property, or none. */
-export const uniform = (sizes: readonly Size[], bit: 0 | 1): Mask => ({
-  dims: sizes.map((size) => (size === 1 ? [] : [plainAxis(size)])),
-  bits: Uint8Array.of(bit),
-});
+export const uniform = (sizes: readonly Size[], bit: 0 | 1): Mask => ({ dims: sizes.map(plainDim), bits: Uint8Array.of(bit) });
 
 export const isNone = (mask: Mask): boolean => !mask.bits.includes(1);
 export const not = (mask: Mask): Mask => ({ dims: mask.dims, bits: mask.bits.map((bit) => 1 - bit) });
-export const axesOf = (mask: Mask): readonly Axis[] => mask.dims.flat();
 export const sizesOf = (mask: Mask): readonly Size[] => mask.dims.map((axes) => product(axes.map((axis) => axis.size)));
 export const classAt = (axis: Axis, index: number): number => axis.classes?.[index] ?? 0;
-
-/** How far apart neighbouring classes of each axis lie in the bits. */
-export function stridesOf(axes: readonly Axis[]): number[] {
-  const strides = new Array<number>(axes.length).fill(1);
-  for (let a = axes.length - 2; a >= 0; a--) strides[a] = (strides[a + 1] ?? 1) * (axes[a + 1]?.count ?? 1);
-  return strides;
-}
-
 export const cellsOf = (axes: readonly Axis[]): number => axes.reduce((count, axis) => count * axis.count, 1);
 
-/** Calls with the place of each cell of some axes, and the sum of what `steps` says for each class of each axis. */
-export function eachCell(axes: readonly Axis[], steps: readonly ArrayLike<number>[], visit: (cell: number, place: number) => void): void {
-  const at = new Int32Array(axes.length);
-  const total = cellsOf(axes);
-  for (let cell = 0; cell < total; cell++) {
-    let place = 0;
-    for (let a = 0; a < axes.length; a++) place += steps[a]?.[at[a] ?? 0] ?? 0;
-    visit(cell, place);
-    for (let a = axes.length - 1; a >= 0; a--) {
-      at[a] = (at[a] ?? 0) + 1;
-      if ((at[a] ?? 0) < (axes[a]?.count ?? 1)) break;
-      at[a] = 0;
-    }
-  }
+/** Sums of one number of each list, for all ways to choose them; the last list's change first. */
+export const sumsOf = (lists: readonly (readonly number[])[]): readonly number[] =>
+  lists.reduce<readonly number[]>((sums, own) => sums.flatMap((sum) => own.map((step) => sum + step)), [0]);
+
+/** An axis, and how far into the bits each of its classes lies. */
+export interface Stepped {
+  readonly axis: Axis;
+  readonly steps: readonly number[];
 }
 
-/** The mask with other axes; `steps` say for each class of each new axis how far in the old bits it lies. */
-function relaid(dims: readonly (readonly Axis[])[], bits: Uint8Array, steps: readonly Int32Array[]): Mask {
-  const axes = dims.flat();
-  const out = new Uint8Array(cellsOf(axes));
-  eachCell(axes, steps, (cell, place) => {
-    out[cell] = bits[place] ?? 0;
+export const steppedOf = (axes: readonly Axis[]): readonly Stepped[] =>
+  axes.map((axis, a) => {
+    const stride = cellsOf(axes.slice(a + 1));
+    return { axis, steps: Array.from({ length: axis.count }, (_, own) => own * stride) };
   });
-  return { dims, bits: out };
+
+/** How far into the bits each cell of some axes lies. */
+export const placesOf = (axes: readonly Stepped[]): readonly number[] => sumsOf(axes.map(({ steps }) => steps));
+
+/** How far into the bits an index lies. */
+const offsetAt = ({ axis, steps }: Stepped, index: number): number => steps[classAt(axis, index)] ?? 0;
+
+/** The same for each index of some axes together; null where sizes are not known, or there are more indices than are followed. */
+export function offsetsOf(axes: readonly Stepped[]): readonly number[] | null {
+  const size = product(axes.map(({ axis }) => axis.size));
+  if (!isStatic(size) || size > MOST_MAPPED) return null;
+  return sumsOf(axes.map((own) => Array.from({ length: own.axis.size as number }, (_, i) => offsetAt(own, i))));
 }
 
-const straight = (count: number, stride: number): Int32Array => Int32Array.from({ length: count }, (_, c) => c * stride);
-
-/** Indices with equal keys become one class, in the order they come. */
-export function classesBy(size: number, keyAt: (index: number) => string | number): { readonly classes: Int32Array; readonly first: readonly number[] } {
+/** An axis on which indices with equal keys are one class, in the order they come; for each class the first index that has it. */
+export function axisBy(size: number, keyAt: (index: number) => string | number): { readonly axis: Axis; readonly first: readonly number[] } {
   const known = new Map<string | number, number>();
   const first: number[] = [];
-  const classes = new Int32Array(size);
-  for (let i = 0; i < size; i++) {
+  const classes = Int32Array.from({ length: size }, (_, i) => {
     const key = keyAt(i);
-    let own = known.get(key);
-    if (own === undefined) {
-      own = first.length;
+    const own = known.get(key) ?? first.length;
+    if (own === first.length) {
       known.set(key, own);
       first.push(i);
     }
-    classes[i] = own;
-  }
-  return { classes, first };
+    return own;
+  });
+  return first.length > 1 ? { axis: { size, classes, count: first.length }, first } : { axis: plainAxis(size), first: [0] };
 }
 
-const axisBy = (size: number, keyAt: (index: number) => string | number): { readonly axis: Axis; readonly first: readonly number[] } => {
-  const { classes, first } = classesBy(size, keyAt);
-  return { axis: { size, classes: first.length > 1 ? classes : null, count: Math.max(first.length, 1) }, first };
-};
-
 /** Classes that have the same bits everywhere become one. */
-export function tidied(mask: Mask): Mask {
-  const axes = axesOf(mask);
-  const strides = stridesOf(axes);
-  const merged = axes.map((axis, a): { axis: Axis; first: readonly number[] } => {
-    if (axis.count === 1) return { axis, first: [0] };
-    const stride = strides[a] ?? 1;
-    const texts: string[] = Array.from({ length: axis.count }, (_, c) => {
-      let text = '';
-      for (let outer = c * stride; outer < mask.bits.length; outer += stride * axis.count)
-        text += String.fromCharCode(...mask.bits.subarray(outer, outer + stride).map((bit) => 48 + bit));
-      return text;
-    });
-    const { classes, first } = classesBy(axis.count, (c) => texts[c] ?? '');
-    return {
-      axis: { size: axis.size, classes: first.length === 1 ? null : (axis.classes?.map((own) => classes[own] ?? 0) ?? null), count: first.length },
-      first,
-    };
+export function tidied({ dims, bits }: Mask): Mask {
+  const all = steppedOf(dims.flat());
+  const merged = all.map((own, a): Stepped => {
+    const { axis, steps } = own;
+    if (axis.count === 1) return own;
+    const [outer, inner] = [placesOf(all.slice(0, a)), placesOf(all.slice(a + 1)).length];
+    const keys = steps.map((step) => outer.map((start) => Buffer.from(bits.subarray(start + step, start + step + inner)).toString('latin1')).join(''));
+    const made = axisBy(axis.size as number, (i) => keys[classAt(axis, i)] ?? '');
+    return { axis: made.axis, steps: made.first.map((i) => offsetAt(own, i)) };
   });
-  if (merged.every(({ axis }, a) => axis.count === axes[a]?.count)) return mask;
-  let next = 0;
-  const dims = mask.dims.map((own) => own.map(() => merged[next++]?.axis ?? plainAxis(1)));
-  return relaid(
-    dims,
-    mask.bits,
-    merged.map(({ first }, a) => Int32Array.from(first, (c) => c * (strides[a] ?? 1))),
-  );
+  const left = merged.map(({ axis }) => axis);
+  return {
+    dims: dims.map((own) => left.splice(0, own.length)),
+    bits: Uint8Array.from(placesOf(merged), (place) => bits[place] ?? 0),
+  };
 }
 
 /** Axes and their bits. */
@@ -132,168 +107,143 @@ interface Laid {
   readonly bits: Uint8Array;
 }
 
+/**
+ * Axes from `from` to `to` (without) replaced by others. Each class of these is made of places that lie so far apart in the bits as
+ * `sources` says; `bit` says its bit from theirs.
+ */
+function replaced(
+  { axes, bits }: Laid,
+  [from, to]: readonly [number, number],
+  made: readonly Axis[],
+  sources: readonly (readonly number[])[],
+  bit: (own: readonly number[]) => number,
+): Laid {
+  const all = steppedOf(axes);
+  const inner = placesOf(all.slice(to));
+  const out = placesOf(all.slice(0, from)).flatMap((before) =>
+    sources.flatMap((own) => inner.map((after) => bit(own.map((place) => bits[before + place + after] ?? 0)))),
+  );
+  return { axes: [...axes.slice(0, from), ...made, ...axes.slice(to)], bits: Uint8Array.from(out) };
+}
+
+const only = ([bit = 0]: readonly number[]): number => bit;
+const anyBit = (bits: readonly number[]): number => (bits.includes(1) ? 1 : 0);
+const everyBit = (bits: readonly number[]): number => (bits.includes(0) ? 0 : 1);
+
 /** Neighbouring axes `from`…`to` (without) of known sizes as one. */
-function joined(axes: readonly Axis[], bits: Uint8Array, from: number, to: number): Laid | null {
-  const own = axes.slice(from, to);
-  if (!own.every((axis) => isStatic(axis.size))) return null;
-  const size = own.reduce((total, axis) => total * (axis.size as number), 1);
-  const strides = stridesOf(axes);
-  const offsetAt = (index: number): number => {
-    let [rest, offset] = [index, 0];
-    for (let a = to - 1; a >= from; a--) {
-      const length = axes[a]?.size as number;
-      offset += classAt(axes[a] as Axis, rest % length) * (strides[a] ?? 1);
-      rest = Math.floor(rest / length);
-    }
-    return offset;
-  };
-  const { axis, first } = axisBy(size, offsetAt);
-  const all = [...axes.slice(0, from), axis, ...axes.slice(to)];
-  const steps = [
-    ...axes.slice(0, from).map((other, a) => straight(other.count, strides[a] ?? 1)),
-    Int32Array.from(first, offsetAt),
-    ...axes.slice(to).map((other, a) => straight(other.count, strides[to + a] ?? 1)),
-  ];
-  return { axes: all, bits: relaid([all], bits, steps).bits };
+function joined(laid: Laid, from: number, to: number): Laid | null {
+  const offsets = offsetsOf(steppedOf(laid.axes).slice(from, to));
+  if (offsets === null) return null;
+  const { axis, first } = axisBy(offsets.length, (i) => offsets[i] ?? 0);
+  const sources = first.map((i) => offsets.slice(i, i + 1));
+  return replaced(laid, [from, to], [axis], sources, only);
 }
 
 /** One axis cut into an outer and an inner one. */
-function cut(axes: readonly Axis[], bits: Uint8Array, at: number, outer: Size): Laid | null {
-  const axis = axes[at] as Axis;
+function cut(laid: Laid, at: number, outer: Size): Laid | null {
+  const own = steppedOf(laid.axes)[at] as Stepped;
+  const { axis } = own;
   const inner = divideExactly(axis.size, outer);
   if (inner === undefined) return null;
-  const around = (...parts: readonly Axis[]): readonly Axis[] => [...axes.slice(0, at), ...parts, ...axes.slice(at + 1)];
-  if (axis.classes === null) return { axes: around(plainAxis(outer), plainAxis(inner)), bits };
-  if (!isStatic(outer) || !isStatic(inner)) return null;
+  if (axis.classes === null) return replaced(laid, [at, at + 1], [plainAxis(outer), plainAxis(inner)], [[0]], only);
+  // an axis with classes has a known size
+  const [height, width] = [outer as number, inner as number];
   const { classes } = axis;
-  const rows = axisBy(outer, (i) => classes.subarray(i * inner, (i + 1) * inner).join());
-  const columns = axisBy(inner, (j) => {
-    const column: number[] = [];
-    for (let i = 0; i < outer; i++) column.push(classes[i * inner + j] ?? 0);
-    return column.join();
-  });
-  const stride = stridesOf(axes)[at] ?? 1;
-  const all = around(rows.axis, columns.axis);
-  if (cellsOf(all) > MAX_CELLS) return null;
-  // both parts together say the class, so they are laid out as one step of the outer axis at a time
-  const after = bits.length / (axis.count * cellsOf(axes.slice(0, at)));
-  const out = new Uint8Array(cellsOf(all));
-  let cell = 0;
-  for (let before = 0; before < cellsOf(axes.slice(0, at)); before++)
-    for (const i of rows.first)
-      for (const j of columns.first) {
-        const start = before * axis.count * after + (classes[i * inner + j] ?? 0) * stride;
-        for (let k = 0; k < after; k++) out[cell++] = bits[start + k] ?? 0;
-      }
-  return { axes: all, bits: out };
+  const rows = axisBy(height, (i) => classes.subarray(i * width, (i + 1) * width).join());
+  const columns = axisBy(width, (j) => classes.filter((_, i) => i % width === j).join());
+  const others = cellsOf([...laid.axes.slice(0, at), ...laid.axes.slice(at + 1)]);
+  if (others * rows.first.length * columns.first.length > MAX_CELLS) return null;
+  // both parts together say the class
+  const sources = rows.first.flatMap((i) => columns.first.map((j) => [offsetAt(own, i * width + j)]));
+  return replaced(laid, [at, at + 1], [rows.axis, columns.axis], sources, only);
 }
 
 /** The same elements in order, in dimensions of other sizes; null where that cannot be followed. */
 export function reshaped(mask: Mask, sizes: readonly Size[]): Mask | null {
-  let state: Laid = { axes: axesOf(mask).filter((axis) => axis.size !== 1), bits: mask.bits };
-  const ends: number[] = [];
+  let state: Laid = { axes: mask.dims.flat(), bits: mask.bits };
   let at = 0;
+  const dims: (readonly Axis[])[] = [];
   for (const [d, size] of sizes.entries()) {
+    const start = at;
     let left = size;
     while (!equal(left, 1)) {
-      const axis: Axis | undefined = state.axes[at];
-      if (axis === undefined) return null;
-      if (state.axes.slice(at).every((own) => own.count === 1)) {
+      if (state.axes.slice(at).every((axis) => axis.count === 1)) {
         // nothing is told apart from here on
-        const rest = [...sizes.slice(d)];
-        rest[0] = left;
-        const tail = rest.filter((own) => own !== 1).map(plainAxis);
-        const begun = state.axes.slice(0, at);
-        return regrouped({ axes: [...begun, ...tail], bits: state.bits }, [...ends, ...tailEnds(rest, at)]);
+        const rest = [left, ...sizes.slice(d + 1)].map(plainDim);
+        return tidied({ dims: [...dims, [...state.axes.slice(start, at), ...(rest[0] ?? [])], ...rest.slice(1)], bits: state.bits });
       }
-      const whole = divideExactly(left, axis.size);
-      if (whole !== undefined) {
+      const whole = divideExactly(left, (state.axes[at] as Axis).size);
+      if (whole === undefined) {
+        const parts: Laid | null = cut(state, at, left) ?? (state.axes.length > at + 1 ? joined(state, at, at + 2) : null);
+        if (parts === null) return null;
+        state = parts;
+      } else {
         at++;
         left = whole;
-        continue;
       }
-      const parts: Laid | null = cut(state.axes, state.bits, at, left) ?? (state.axes.length > at + 1 ? joined(state.axes, state.bits, at, at + 2) : null);
-      if (parts === null) return null;
-      state = parts;
     }
-    ends.push(at);
+    dims.push(state.axes.slice(start, at));
   }
-  return at === state.axes.length ? regrouped(state, ends) : null;
+  return at === state.axes.length ? tidied({ dims, bits: state.bits }) : null;
 }
 
-function tailEnds(sizes: readonly Size[], from: number): number[] {
-  let at = from;
-  return sizes.map((size) => (size === 1 ? at : ++at));
-}
-
-function regrouped({ axes, bits }: Laid, ends: readonly number[]): Mask {
-  return tidied({ dims: ends.map((end, d) => axes.slice(d === 0 ? 0 : (ends[d - 1] ?? 0), end)), bits });
-}
-
-/** The mask with each dimension of known size as one axis; null where a dimension of several has an unknown size. */
+/** The mask with a dimension as one axis; null where it has several, and one of unknown size. */
 export function flattened(mask: Mask, dim: number): Mask | null {
   const own = mask.dims[dim] ?? [];
   if (own.length === 1) return mask;
   const from = mask.dims.slice(0, dim).flat().length;
-  if (own.length === 0) return { dims: mask.dims.map((axes, d) => (d === dim ? [plainAxis(1)] : axes)), bits: mask.bits };
-  const whole = joined(axesOf(mask), mask.bits, from, from + own.length);
-  return whole === null ? null : { dims: mask.dims.map((axes, d) => (d === dim ? whole.axes.slice(from, from + 1) : axes)), bits: whole.bits };
+  const laid = joined({ axes: mask.dims.flat(), bits: mask.bits }, from, from + own.length);
+  return laid === null ? null : { dims: mask.dims.with(dim, laid.axes.slice(from, from + 1)), bits: laid.bits };
+}
+
+/** The mask with a dimension of other axes in the place of its own. */
+function along(mask: Mask, dim: number, made: readonly Axis[], sources: readonly (readonly number[])[], bit: (own: readonly number[]) => number): Mask {
+  const from = mask.dims.slice(0, dim).flat().length;
+  const to = mask.dims.slice(0, dim + 1).flat().length;
+  const { bits } = replaced({ axes: mask.dims.flat(), bits: mask.bits }, [from, to], made, sources, bit);
+  return tidied({
+    dims: mask.dims.with(
+      dim,
+      made.filter((axis) => axis.size !== 1),
+    ),
+    bits,
+  });
+}
+
+/** A dimension in which each index is made of some of the old ones. */
+function remade(mask: Mask, dim: number, from: readonly (readonly number[])[], bit: (own: readonly number[]) => number): Mask | null {
+  const flat = flattened(mask, dim);
+  if (flat === null) return null;
+  const axis = steppedOf(flat.dims.flat())[flat.dims.slice(0, dim).flat().length] as Stepped;
+  const offsets = from.map((own) => own.map((i) => offsetAt(axis, i)));
+  const made = axisBy(from.length, (i) => offsets[i]?.join() ?? '');
+  return along(
+    flat,
+    dim,
+    [made.axis],
+    made.first.map((i) => offsets[i] ?? []),
+    bit,
+  );
 }
 
 /** Elements of a dimension by number; −1 is an element that is not there and has the bit `outside`. */
 export function picked(mask: Mask, dim: number, from: Int32Array, outside: 0 | 1): Mask | null {
-  const flat = flattened(mask, dim);
-  const [axis] = flat?.dims[dim] ?? [];
-  if (flat === null || axis === undefined) return null;
-  const { axis: made, first } = axisBy(from.length, (i) => ((from[i] ?? -1) < 0 ? -1 : classAt(axis, from[i] ?? 0)));
-  return along(flat, dim, made, (cls, bitOf) => {
-    const source = from[first[cls] ?? 0] ?? -1;
-    return source < 0 ? outside : bitOf(classAt(axis, source));
-  });
+  const sources = Array.from(from, (source) => (source < 0 ? [] : [source]));
+  return remade(mask, dim, sources, ([bit = outside]) => bit);
 }
 
 /** The other way round: an element has the property when one of those that were made of it has. */
 export function spread(mask: Mask, dim: number, from: Int32Array, size: number): Mask | null {
-  const flat = flattened(mask, dim);
-  const [axis] = flat?.dims[dim] ?? [];
-  if (flat === null || axis === undefined) return null;
-  const readers = Array.from({ length: size }, () => new Set<number>());
+  const readers = Array.from({ length: size }, (): number[] => []);
   from.forEach((source, i) => {
-    if (source >= 0) readers[source]?.add(classAt(axis, i));
+    readers[source]?.push(i);
   });
-  const { axis: made, first } = axisBy(size, (i) => [...(readers[i] ?? [])].sort((a, b) => a - b).join());
-  return along(flat, dim, made, (cls, bitOf) => ([...(readers[first[cls] ?? 0] ?? [])].some((own) => bitOf(own) === 1) ? 1 : 0));
-}
-
-/** A dimension of one axis replaced by another; `bit` says the bit of each new class from those of the old ones. */
-function along(mask: Mask, dim: number, axis: Axis, bit: (cls: number, bitOf: (old: number) => number) => number): Mask {
-  const at = mask.dims.slice(0, dim).flat().length;
-  const axes = axesOf(mask);
-  const after = cellsOf(axes.slice(at + 1));
-  const count = axes[at]?.count ?? 1;
-  const before = cellsOf(axes.slice(0, at));
-  const out = new Uint8Array(before * axis.count * after);
-  for (let b = 0; b < before; b++)
-    for (let c = 0; c < axis.count; c++)
-      for (let k = 0; k < after; k++) out[(b * axis.count + c) * after + k] = bit(c, (old) => mask.bits[(b * count + old) * after + k] ?? 0);
-  return tidied({ dims: mask.dims.map((own, d) => (d === dim ? (axis.size === 1 ? [] : [axis]) : own)), bits: out });
+  return remade(mask, dim, readers, anyBit);
 }
 
 /** The mask with a dimension of another size in which nothing is told apart: one element has the property, or (`every`) all have. */
 export function blurred(mask: Mask, dim: number, size: Size, every: boolean): Mask {
-  const at = mask.dims.slice(0, dim).flat().length;
-  const axes = axesOf(mask);
-  const own = mask.dims[dim]?.length ?? 0;
-  const [before, count, after] = [cellsOf(axes.slice(0, at)), cellsOf(axes.slice(at, at + own)), cellsOf(axes.slice(at + own))];
-  const out = new Uint8Array(before * after);
-  for (let b = 0; b < before; b++)
-    for (let k = 0; k < after; k++) {
-      let found = every ? 1 : 0;
-      for (let c = 0; c < count; c++) {
-        const bit = mask.bits[(b * count + c) * after + k] ?? 0;
-        found = every ? found & bit : found | bit;
-      }
-      out[b * after + k] = found;
-    }
-  return tidied({ dims: mask.dims.map((list, d) => (d === dim ? (size === 1 ? [] : [plainAxis(size)]) : list)), bits: out });
+  const [from, to] = [mask.dims.slice(0, dim).flat().length, mask.dims.slice(0, dim + 1).flat().length];
+  const all = placesOf(steppedOf(mask.dims.flat()).slice(from, to));
+  return along(mask, dim, [plainAxis(size)], [all], every ? everyBit : anyBit);
 }
