@@ -3,8 +3,7 @@ import { isStatic } from '../analysis/size.ts';
 import { type Atom, type Dim, isZeroBesideOld, Kind, type Whole, withKinds } from './dim.ts';
 
 /** A dimension without what is known of the part that it was cut from. */
-export const uncut = (dim: Dim): Dim =>
-  dim.some((atom) => atom.from !== undefined) ? dim.map(({ size, old, map, kinds }): Atom => ({ size, old, map, kinds })) : dim;
+export const uncut = (dim: Dim): Dim => (dim.some((atom) => atom.from !== undefined) ? dim.map((atom): Atom => ({ ...atom, from: undefined })) : dim);
 
 /**
  * The other dimensions of a value of which one index of dimension `dim` is selected. Packed queries, keys and values are new elements

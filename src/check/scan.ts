@@ -68,7 +68,7 @@ function innermost(grid: Grid): number {
   return best;
 }
 
-const indices = (size: number): IndexMap => ({ at: Int32Array.from({ length: size }, (_, i) => i), old: size, key: '' });
+const indices = (size: number): IndexMap => ({ at: Int32Array.from({ length: size }, (_, i) => i), old: size });
 
 /**
  * Walks over all elements of a new constant. `dims` say where old elements stand; without `old` nothing is compared.

@@ -83,19 +83,8 @@ const BY_ELEMENT = new Set([
   'Swish',
   'ThresholdedRelu',
   'Shrink',
-  'Exp',
   'Log',
-  'Sigmoid',
-  'Softplus',
-  'HardSigmoid',
-  'Cos',
-  'Cosh',
-  'Acos',
-  'Acosh',
   'Reciprocal',
-  'Not',
-  'IsNaN',
-  'IsInf',
   'And',
   'Or',
   'Xor',
@@ -105,7 +94,6 @@ const BY_ELEMENT = new Set([
   'Greater',
   'GreaterOrEqual',
   'Cast',
-  'com.microsoft.FastGelu',
   'com.microsoft.QuickGelu',
 ]);
 
@@ -114,5 +102,5 @@ export function ruleFor(node: FlatNode): Rule {
   const own = RULES[node.op];
   if (own !== undefined) return own;
   const zero = ruleOf(node.op)?.zero;
-  return BY_ELEMENT.has(node.op) || (zero !== undefined && POINTWISE.has(zero) && node.op !== 'TensorScatter') ? pointwise : general;
+  return BY_ELEMENT.has(node.op) || (zero !== undefined && POINTWISE.has(zero)) ? pointwise : general;
 }
