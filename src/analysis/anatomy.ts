@@ -11,7 +11,7 @@ import { assignAttention, type Branch, groupLayers, roleOf } from './layers.ts';
 import { findMlps } from './mlps.ts';
 import { findNorms, type Norm } from './norms.ts';
 import { lone, nameStacks, placement, type Stack } from './stacks.ts';
-import { findChains } from './streams.ts';
+import { type Chain, findChains } from './streams.ts';
 
 /** What a graph is, as a transformer. */
 export interface Anatomy {
@@ -33,12 +33,16 @@ export function findAnatomy(analysis: Analysis): Anatomy {
   const chains = findChains(analysis, norms);
   const owned = assignAttention(analysis, chains, attention);
   const attentionLeaves = new Set(attention.flatMap((a) => [...a.heads, ...leavesOf(a.qk), ...leavesOf(a.v)]));
-  const streams = chains.flatMap((chain): Omit<Stack, 'name'>[] => {
+  // a stream without attention inside a branch of one that has some (a bottleneck with residuals of its own) is part of that branch
+  const isAttentive = (chain: Chain): boolean => chain.adds.some((step) => owned.has(step));
+  const whole = chains.some(isAttentive) ? chains.filter(isAttentive) : chains;
+  const innerLeaves = chains.flatMap((chain) => (whole.includes(chain) || chain.adds.length < 2 ? [] : leavesOf(chain.axis)));
+  const streams = whole.flatMap((chain): Omit<Stack, 'name'>[] => {
     const streamLeaves = new Set(leavesOf(chain.axis));
     const branches = chain.adds.map((step): Branch => {
       const own = owned.get(step) ?? [];
-      const exclude = new Set([...attentionLeaves, ...streamLeaves]);
-      return { ...step, attention: own.map((a) => ({ ...a, role: roleOf(analysis, a, chain) })), mlps: findMlps(analysis, step, exclude, chains, own) };
+      const exclude = new Set([...attentionLeaves, ...streamLeaves, ...innerLeaves]);
+      return { ...step, attention: own.map((a) => ({ ...a, role: roleOf(analysis, a, chain) })), mlps: findMlps(analysis, step, exclude, whole, own) };
     });
     const useful = branches.filter((branch) => branch.attention.length + branch.mlps.length > 0);
     if (useful.length === 0 && branches.length < 2) return [];

@@ -1,6 +1,7 @@
 /** Rules of operators that only move elements. Source: the operators' pages at https://onnx.ai/onnx/operators/ */
 import { at, axisOf, knownSizes, type Labels, numbersOf, type Relation, range, ShapeUnknown, type Site, SMALL, sizesOf } from './relation.ts';
 import { add, divide, divideExactly, equal, hint, isNeverNegative, isStatic, keyOf, multiply, opaque, product, type Size, signOf, subtract } from './size.ts';
+import { LARGEST_SIZE } from './sound-relation.ts';
 
 /** Reshape: 0 keeps a size (unless allowzero), −1 takes what is left. */
 export function reshape(site: Site): Relation {
@@ -153,6 +154,8 @@ function clampTo(site: Site, bound: Size, size: Size): Size {
 
 /** The same where the signs do not depend on the input; else a function of its own. */
 function exactBound(bound: Size, size: Size): Size {
+  // what exporters write for "to the end" is larger than any size
+  if (isStatic(bound) && bound >= LARGEST_SIZE) return size;
   const isBehind = isNeverNegative(bound);
   const from = isBehind ? bound : signOf(bound) === -1 ? add(bound, size) : null;
   if (from !== null && isNeverNegative(from) && isNeverNegative(subtract(size, from))) return from;

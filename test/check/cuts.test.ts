@@ -47,6 +47,21 @@ describe('cuts at bounds that depend on the input', () => {
   });
 });
 
+describe('cuts to the end', () => {
+  /** h and its next row, or the one after that. */
+  const shifted = (by: number, end: number): Between => ({
+    lines: () => [`Slice(h, [${by}], [${end}], [1]) -> s`, `Pad(s, [0,0,0,0,${by},0]) -> p`, 'Add(h, p) -> c'],
+  });
+
+  test('leave as many elements as stand behind their start', () => {
+    expect(proved(original(shifted(1, 2 ** 40)), widened(shifted(1, 2 ** 40), PLACES))).toBe(true);
+    expect(proved(original(shifted(1, 2 ** 40)), widened(shifted(2, 2 ** 40), PLACES))).toBe(false);
+    expect(proved(original(shifted(1, 2 ** 40)), widened(shifted(1, 2 ** 40), PLACES, 0.1))).toBe(false);
+    // an input may have a thousand rows
+    expect(proved(original(shifted(1, 1000)), widened(shifted(1, 1000), PLACES))).toBe(false);
+  });
+});
+
 describe('elements that are repeated', () => {
   /** `c` is the mean of three copies of h beside each other along the rows. */
   const tiled = (times: number): Between => ({
