@@ -49,12 +49,10 @@ function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | F
   const sizes = { now: labelSizes(site.facts, site.node, relation), old: labelSizes(old.facts, old.node, before) };
   const places = new Map<string, Place[]>();
   for (const pass of ['data', 'constants'] as const) {
-    for (const [i, own] of site.operands.entries()) {
-      const wanted = old.operands[i] ?? null;
-      if (own === null || wanted === null) {
-        if (own !== null || wanted !== null) return stop(`operand ${i} is there on one side only`);
-        continue;
-      }
+    for (let i = 0; i < Math.max(site.operands.length, old.operands.length); i++) {
+      const [own = null, wanted = null] = [site.operands[i], old.operands[i]];
+      if (own === null && wanted === null) continue;
+      if (own === null || wanted === null) return stop(`operand ${i} is there on one side only`);
       const labels = relation.inputs[i];
       if (wanted.ref.base.op === 'input' && site.inputBehind(i) !== null) continue;
       if (own.kind !== 'related') return stop(`operand ${i} is new`);
