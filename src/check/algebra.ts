@@ -226,11 +226,10 @@ const centred = (terms: Terms, { ref, scale }: Scaled, axes: readonly number[], 
   isCentred(ref, axes) ? scaled(ref, scale) : scaled(refOf(terms.make('Centred', axes.join(','), [scaled(ref)], dims)), scale);
 
 /** True when a product is a value times itself. */
-function isSquare(square: Scaled, { ref }: Scaled): boolean {
-  const own = factors(scaled(ref));
-  const keys = own.above.flatMap((part) => [scaledKey(part), scaledKey(part)]).sort(compare);
-  const found = isWhole(square.ref, 'Product') ? square.ref.base.operands.map(scaledKey).sort(compare) : [];
-  return own.below.length === 0 && keys.length === found.length && keys.every((key, i) => key === found[i]);
+function isSquare({ ref: square }: Scaled, { ref }: Scaled): boolean {
+  const { above, below } = factors(scaled(ref));
+  const keys = (parts: readonly Scaled[]): string => parts.map(scaledKey).sort(compare).join(';');
+  return isWhole(square, 'Product') && below.length === 0 && keys([...above, ...above]) === keys(square.base.operands);
 }
 
 /** Recognises c / √(1 + r·Σc²), where c is a factor of the dividend. */
@@ -242,37 +241,32 @@ function asNorm(terms: Terms, above: Scaled, root: Ref, dims: Dims): Scaled | nu
   const [square] = squares?.ref.base.operands ?? [];
   if (one === undefined || squares === undefined || square === undefined || isNegative(one.scale) || isNegative(squares.scale)) return null;
   const axes = squares.ref.base.attributes;
-  const parts = isWhole(above.ref, 'Product') ? above.ref.base.operands : [above];
+  const parts = isWhole(above.ref, 'Product') ? above.ref.base.operands : [];
   const own = [above, ...parts].find((part) => isSquare(square, part));
   if (own === undefined) return null;
   // 1 + r·S with factors inside: √(a + b·S) = √a · √(1 + (b/a)·S)
   const normed = normedTerm(terms, own.ref, axes, over(squares.scale, one.scale), viewSizes(own.ref.view));
   const rest = own === above ? [] : parts.filter((part) => part !== own);
-  const whole = rest.length === 0 ? normed : multiply(terms, [normed, ...rest], dims);
+  const whole = multiply(terms, [normed, ...rest], dims);
   return scaled(whole.ref, times(whole.scale, power(one.scale, -0.5)));
 }
 
-/** The ratios of norms behind each other, innermost first, by the term of the last one. */
-const chains = new WeakMap<Term, readonly Scale[]>();
+/** What norms behind each other are norms of, and their ratios, innermost first, by the term of the last one. */
+const chains = new WeakMap<Term, { readonly core: Scaled; readonly links: readonly Scale[] }>();
 
 /**
  * N(c; r) = c / √(1 + r·Σc²). A norm of a norm is one norm: N(N(c; r); q) = N(c; r + q). Where the old graph has a norm of c with that
  * ratio, up to the rounding of the stored epsilons, it is meant.
  */
 function normedTerm(terms: Terms, ref: Ref, axes: string, ratio: Scale, dims: Dims): Scaled {
-  const inner = isWhole(ref, 'Normed') && ref.base.attributes === axes ? ref.base : null;
-  const [core] = inner?.operands ?? [];
-  if (inner === null || core === undefined || inner.ratio === null) {
-    const made = terms.make('Normed', axes, [scaled(ref)], dims, ratio);
-    chains.set(made, [ratio]);
-    return scaled(refOf(made));
-  }
-  const links = [...(chains.get(inner) ?? [inner.ratio]), ratio];
+  const inner = isWhole(ref, 'Normed') && ref.base.attributes === axes ? chains.get(ref.base) : undefined;
+  const { core, links } = inner === undefined ? { core: scaled(ref), links: [ratio] } : { core: inner.core, links: [...inner.links, ratio] };
   const total = links.reduce((all, link) => all + numberOf(link), 0);
-  const match = terms.users('Normed', core.ref).find((term) => term.old && term.ratio !== null && Math.abs(numberOf(term.ratio) / total - 1) < 2 ** -18);
-  if (match?.ratio != null) return scaled(refOf(match), chainCorrection(links, match.ratio));
-  const made = terms.make('Normed', axes, [core], dims, namedScale(`${links.map((link) => link.key).join('+')}`, total));
-  chains.set(made, links);
+  const isMeant = (term: Term): boolean => term.attributes === axes && Math.abs(numberOf(term.ratio ?? ONE) / total - 1) < 2 ** -18;
+  const match = inner && terms.users('Normed', core.ref).find(isMeant);
+  if (match !== undefined) return scaled(refOf(match), chainCorrection(links, match.ratio ?? ONE));
+  const made = terms.make('Normed', axes, [core], dims, inner === undefined ? ratio : namedScale(links.map((link) => link.key).join('+'), total));
+  chains.set(made, { core, links });
   return scaled(refOf(made));
 }
 

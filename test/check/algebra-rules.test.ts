@@ -334,6 +334,32 @@ const NORMS: readonly Line[] = [
   ],
 ];
 
+const under = (of: string): string => `ReduceMean(${of}, [2]) -> p;Add(p, half) -> u;Sqrt(u) -> r`;
+/** Roots of one and a mean that is none of squares. */
+const ROOTS: readonly Line[] = [
+  [
+    `Abs(x) -> q;${under('q')};Reciprocal(r) -> y`,
+    `Abs(x) -> q;${under('q')};Div(unit, r) -> y`,
+    [`Abs(v) -> q;${under('q')};Reciprocal(r) -> y`, `${under('x')};Reciprocal(r) -> y`, `Mul(x, x) -> q;${under('q')};Reciprocal(r) -> y`],
+  ],
+  [
+    `Abs(x) -> q;${under('q')};Div(v, r) -> y`,
+    `Abs(x) -> q;${under('q')};Reciprocal(r) -> o;Mul(o, v) -> y`,
+    [`Abs(v) -> q;${under('q')};Div(v, r) -> y`, `Abs(x) -> q;${under('q')};Div(x, r) -> y`],
+  ],
+  [
+    `Mul(x, x) -> q;${under('q')};Reciprocal(r) -> y`,
+    `Mul(x, x) -> q;${under('q')};Div(unit, r) -> y`,
+    [`Mul(v, v) -> q;${under('q')};Reciprocal(r) -> y`, `Mul(x, v) -> q;${under('q')};Reciprocal(r) -> y`],
+  ],
+  // x / f is no root of x², though x is above it
+  [
+    `Exp(v) -> f;Mul(x, x) -> q;${under('q')};Div(x, f) -> a;Div(a, r) -> y`,
+    `Exp(v) -> f;Pow(x, two) -> q;${under('q')};Div(x, f) -> a;Div(a, r) -> y`,
+    [`Exp(v) -> f;Div(x, f) -> a;Mul(a, a) -> q;${under('q')};Div(a, r) -> y`, `Exp(k) -> f;Mul(x, x) -> q;${under('q')};Div(x, f) -> a;Div(a, r) -> y`],
+  ],
+];
+
 /** t^(q+1) = ε·(1 + t + … + t^q) */
 function chained(epsilon: number, q: number): number {
   const series = (t: number): number => Array.from({ length: q + 1 }, (_, i) => t ** i).reduce((a, b) => a + b);
@@ -375,7 +401,7 @@ const CHAINS: readonly Line[] = [
   ],
 ];
 
-const GROUPS = { sums: SUMS, 'products and quotients': PRODUCTS, means: MEANS, norms: NORMS };
+const GROUPS = { sums: SUMS, 'products and quotients': PRODUCTS, means: MEANS, norms: NORMS, 'roots of means': ROOTS };
 
 describe.each(Object.entries(GROUPS))('%s', (_, lines) => {
   test.each(lines.map(([one, other, wrong, more]) => [one, other, wrong, more ?? {}] as const))('%s', async (one, other, wrong, more) => {
@@ -385,6 +411,13 @@ describe.each(Object.entries(GROUPS))('%s', (_, lines) => {
     expect(Object.entries(others).flatMap(([what, [first]]) => (first === 'proved' ? [what] : []))).toEqual([]);
     expect({ same: same.map((own) => own.slice(1)), others }).toMatchSnapshot();
   });
+});
+
+test('norms behind each other along one dimension are no norm along another', async () => {
+  const square = { inputs: { x: ['n', 4, 4] }, stored: { ...stored, ...t } };
+  const chain = `${normed('x', 't1', 'a')};${normed('a', 't1', 'b')};Mul(b, c1) -> y`;
+  const { same } = await judged({ ...square, one: chain, other: normed('x', 'half').replaceAll('[2]', '[1]') });
+  expect(same.map(([first]) => first)).toEqual(['unproved node n1 (ReduceMean)', 'unproved node n1 (ReduceMean)', 'proved']);
 });
 
 describe('norms behind each other', () => {
