@@ -7,12 +7,14 @@
  * equal is solved for a symbol and the pass starts again.
  */
 import { GrowError } from '../errors.ts';
+import { wholeRange } from '../onnx/data-types.ts';
 import { type FlatGraph, type FlatNode, nodeLabel, opsetVersion } from '../onnx/graph.ts';
 import { whyNotInlined } from '../onnx/inline-functions.ts';
 import { DataType, type Tensor } from '../onnx/ir.ts';
 import { mapItems } from '../onnx/map-tensors.ts';
 import { readNumbers } from '../onnx/tensor.ts';
 import { declaredSize } from './declared-size.ts';
+import { isFloat } from './op-rule.ts';
 import { ruleOf } from './op-rules.ts';
 import { attributesOf, type Element, type Labels, type Relation, ShapeUnknown, type Site, SMALL, unknown } from './relation.ts';
 import {
@@ -194,7 +196,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
       values.set(output, {
         dims: dims[i]?.map(settled) ?? null,
         dtype: dtype(i),
-        elements: i === 0 && elements !== null ? settledElements(elements) : null,
+        elements: i === 0 && elements !== null ? heldElements(settledElements(elements), dtype(i)) : null,
         dependence,
       });
     });
@@ -362,6 +364,14 @@ function computed(compute: ((site: Site) => readonly Element[] | null) | undefin
     if (error instanceof ShapeUnknown) return null;
     throw error;
   }
+}
+
+/** What a type holds of numbers: whole ones beyond its range come out as others, and those of strings, float8 and the like are not followed. */
+function heldElements(elements: readonly Element[], dtype: number): readonly Element[] {
+  if (dtype === DataType.UNDEFINED || isFloat(dtype)) return elements;
+  const range = wholeRange(dtype);
+  const isHeld = (value: Size): boolean => range !== null && (!isStatic(value) || (value >= range[0] && value <= range[1]));
+  return elements.map((own) => (own.value === null || isHeld(own.value) ? own : { ...own, value: null }));
 }
 
 function dtypeOf(read: () => number): number {

@@ -1,5 +1,6 @@
 /** What a constant of the new file is in terms of one of the old file. */
-import { equal, isStatic } from '../analysis/size.ts';
+import { equal, isStatic, product } from '../analysis/size.ts';
+import { elementCount } from '../onnx/data-types.ts';
 import { DataType } from '../onnx/ir.ts';
 import { ROUNDED } from './algebra.ts';
 import type { Context } from './context.ts';
@@ -11,7 +12,7 @@ import { exponentOf, factorsThrough, widthsBetween } from './runs.ts';
 import { isOne, numberOf, ONE, partsOf, type Scale } from './scale.ts';
 import { AS_IS, epsilonOf, gridOf, type Stored, scan } from './scan.ts';
 import { fitted, type Ref, refOf, type Scaled, scaled, viewed } from './term.ts';
-import { viewSizes } from './view.ts';
+import { type Stride, viewSizes } from './view.ts';
 
 /** A constant of the new file as an old one: where its elements stand and up to which factor. */
 export interface Match {
@@ -27,22 +28,21 @@ export interface NearMiss {
   readonly first: string;
 }
 
-const sizesOf = (ref: Ref): readonly number[] => viewSizes(ref.view).map((size) => (isStatic(size) ? size : 0));
+/** Sizes of a view; null where one depends on the input, as that of a stretched constant may. */
+function sizesOf(ref: Ref): readonly number[] | null {
+  const sizes = viewSizes(ref.view);
+  return sizes.every(isStatic) ? sizes : null;
+}
 
-/** True for a view of all elements of a constant. */
-const isAll = (ref: Ref): boolean => {
-  const parts = ref.view.dims.flat().filter((part) => part.step !== 0);
-  const count = parts.reduce((total, part) => total * (isStatic(part.size) ? part.size : NaN), 1);
-  return count === ref.base.constant?.dims.reduce((a, b) => a * b, 1);
-};
+/** True for a view of all elements of a constant; parts that are repeated count once. */
+const isAll = ({ view, base }: Ref): boolean =>
+  equal(product(view.dims.flatMap((parts) => parts.flatMap(({ size, step }) => (step === 0 ? [] : [size])))), product(base.dims));
 
 /** Dimensions with the kinds that a scan found. */
 const classified = (dims: readonly Dim[], kinds: readonly (Uint8Array | null)[]): readonly Dim[] =>
   dims.map((dim, d) => {
-    const own = kinds[d];
-    if (own == null) return dim;
-    const atom = flat(dim);
-    return atom === null ? dim : [withKinds(atom, (_, i) => own[i] ?? Kind.ANY)];
+    const [own, atom] = [kinds[d], flat(dim)];
+    return own == null || atom === null ? dim : [withKinds(atom, (_, i) => own[i] ?? Kind.ANY)];
   });
 
 /**
@@ -70,14 +70,7 @@ function stepsOf(scale: Scale): readonly (readonly Scale[])[] {
 }
 
 /** Compares a new constant with an old one where all dimensions are known. */
-export function compare(
-  ctx: Context,
-  now: Ref,
-  old: Ref,
-  dims: readonly Dim[],
-  scale: Scale,
-  ignored: readonly (Uint8Array | null)[] = [],
-): Match | NearMiss | null {
+function compare(ctx: Context, now: Ref, old: Ref, dims: readonly Dim[], scale: Scale, ignored: readonly (Uint8Array | null)[] = []): Match | NearMiss | null {
   const attempt = (steps: readonly Scale[]): Match | NearMiss | null => compareIn(ctx, now, old, dims, scale, steps, ignored);
   let miss: Match | NearMiss | null = null;
   for (const steps of stepsOf(scale)) {
@@ -139,55 +132,35 @@ export const isMatch = (result: Match | NearMiss | null): result is Match => res
 
 /** The old elements of a small constant as a constant of their own, and the kinds of the new ones. */
 export function restricted(ctx: Context, now: Ref, dims: readonly Dim[], ignored: readonly (Uint8Array | null)[] = []): Match | null {
-  const repeats = now.view.dims.map((parts) => parts.length > 0 && parts.every((part) => part.step === 0));
-  if (!repeats.includes(true)) return restrictedOnce(ctx, now, dims, ignored);
+  const isRepeated = now.view.dims.map(isStretched);
   // what is stretched holds its elements once, and is none of the dimensions in front that it did not have before
-  const kept = now.view.dims.findIndex((_, d) => repeats[d] !== true || now.view.dims.length - d <= now.base.dims.length);
-  const first = kept < 0 ? now.view.dims.length : kept;
-  const left = now.view.dims.slice(first).map((parts, d) => (repeats[first + d] === true ? [] : parts));
-  const once = viewed(now, { offset: now.view.offset, dims: left });
-  const found = restrictedOnce(
-    ctx,
-    once,
-    dims.slice(first).map((dim, d) => (repeats[first + d] === true ? [] : dim)),
-    [],
-  );
+  const kept = isRepeated.findIndex((repeats, d) => !repeats || isRepeated.length - d <= now.base.dims.length);
+  const first = kept < 0 ? isRepeated.length : kept;
+  const once = <T>(list: readonly T[], empty: T): readonly T[] => list.slice(first).map((own, d) => (isRepeated[first + d] === true ? empty : own));
+  const found = restrictedOnce(ctx, viewed(now, { offset: now.view.offset, dims: once(now.view.dims, []) }), once(dims, []), once(ignored, null));
   const whole = found === null ? null : fitted(found.own.ref, dims.map(oldSize));
   return found === null || whole === null
     ? null
-    : { ...found, own: scaled(whole), dims: dims.map((dim, d) => (repeats[d] === true ? dim : (found.dims[d - first] ?? dim))) };
+    : { ...found, own: scaled(whole), dims: dims.map((dim, d) => (isRepeated[d] === true ? dim : (found.dims[d - first] ?? dim))) };
 }
 
+/** True for a dimension that repeats one element. */
+const isStretched = (parts: readonly Stride[]): boolean => parts.length > 0 && parts.every((part) => part.step === 0);
+
 function restrictedOnce(ctx: Context, now: Ref, dims: readonly Dim[], ignored: readonly (Uint8Array | null)[]): Match | null {
-  const atoms = dims.map(flat);
-  const sizes = dims.map(oldSize);
-  const grid = gridOf(now);
-  const constant = now.base.constant;
-  if (grid === null || constant === null || atoms.some((atom) => atom === null) || !sizes.every(isStatic)) return null;
-  const old = sizes as readonly number[];
-  const count = old.reduce((a, b) => a * b, 1);
-  if (count > SMALL || sizesOf(now).reduce((a, b) => a * b, 1) > 4 * SMALL) return null;
-  const places = atoms.map((atom, d) => {
-    const out = new Int32Array(old[d] ?? 1);
-    if (atom?.map == null) return out.map((_, i) => i);
-    atom.map.at.forEach((from, i) => {
-      if (from >= 0) out[from] = i;
-    });
-    return out;
-  });
-  const data = new Float64Array(count);
-  for (let i = 0; i < count; i++) {
-    let [rest, at] = [i, grid.offset];
-    for (let d = old.length - 1; d >= 0; d--) {
-      const size = old[d] ?? 1;
-      at += grid.steps[d]?.[places[d]?.[rest % size] ?? 0] ?? 0;
-      rest = Math.floor(rest / size);
-    }
-    data[i] = grid.read(at, 1)[0] ?? 0;
+  const [grid, sizes, old] = [gridOf(now), sizesOf(now), dims.map(oldSize)];
+  if (grid === null || sizes === null || !old.every(isStatic) || elementCount(old) > SMALL || elementCount(sizes) > 4 * SMALL) return null;
+  // positions in the file of the old elements in their order
+  let places: readonly number[] = [grid.offset];
+  for (const [d, dim] of dims.entries()) {
+    const steps = grid.steps[d] ?? [];
+    const along = [...placesOf(dim)].map((at) => steps[at] ?? 0);
+    places = places.flatMap((place) => along.map((step) => place + step));
   }
+  const data = Float64Array.from(places, (at) => grid.read(at, 1)[0] ?? 0);
   const found = scan(now, dims, null, AS_IS, ignored);
   if (found === null) return null;
-  const ref = knownRef(ctx, old, constant.dtype, data);
+  const ref = knownRef(ctx, old, grid.dtype, data);
   const finite = found.finite && (ref.base.old || data.every(Number.isFinite));
   if (finite && isAll(now)) ctx.finite.add(now.base);
   return { own: scaled(ref), dims: classified(dims, found.kinds), finite };
@@ -199,20 +172,15 @@ function restrictedOnce(ctx: Context, now: Ref, dims: readonly Dim[], ignored: r
  * are taken for old ones; a value that they meet later may say better.
  */
 export function invented(ctx: Context, now: Ref, dims: readonly (Dim | null)[], ignored: readonly (Uint8Array | null)[] = []): Match | null {
-  const sizes = sizesOf(now);
-  const whole = dims.map((dim, d) => dim ?? sameDim(sizes[d] ?? 1));
-  for (const [d, dim] of dims.entries()) {
-    for (const hint of dim === null ? ctx.hintsTo(sizes[d] ?? 1) : []) {
-      const found = restricted(
-        ctx,
-        now,
-        whole.map((own, i) => (i === d ? hint : own)),
-        ignored,
-      );
-      if (found === null || countOther(found.dims[d] ?? [], Kind.ZERO, Kind.MEAN, Kind.WEAK) > 0) continue;
-      whole[d] = hint;
-      break;
-    }
+  const sizes = viewSizes(now.view);
+  const whole = sizes.map((size, d) => dims[d] ?? sameDim(size));
+  for (const [d, size] of sizes.entries()) {
+    if (dims[d] !== null || !isStatic(size)) continue;
+    const hint = ctx.hintsTo(size).find((own) => {
+      const dim = restricted(ctx, now, whole.with(d, own), ignored)?.dims[d];
+      return dim !== undefined && countOther(dim, Kind.ZERO, Kind.MEAN, Kind.WEAK) === 0;
+    });
+    if (hint !== undefined) whole[d] = hint;
   }
   return restricted(ctx, now, whole, ignored);
 }
@@ -240,24 +208,16 @@ export function relate(
   scale: Scale = ONE,
   ignored: readonly (Uint8Array | null)[] = [],
 ): Match | NearMiss | null {
-  const repeats = now.view.dims.map((parts) => parts.length > 0 && parts.every((part) => part.step === 0));
-  if (!repeats.includes(true)) return relateOnce(ctx, now, old, known, scale, ignored);
-  const sizes = [viewSizes(now.view), viewSizes(old.view)];
-  const dims = known.map((dim, d) =>
-    repeats[d] === true ? (dim ?? (equal(sizes[0]?.[d] ?? 0, sizes[1]?.[d] ?? 1) ? sameDim(sizes[0]?.[d] ?? 1) : null)) : dim,
-  );
-  const isSplit = repeats.some((own, d) => own && (dims[d] === null || !(old.view.dims[d] ?? []).every((part) => part.step === 0)));
-  if (isSplit || now.view.dims.length !== old.view.dims.length) return null;
-  const once = (ref: Ref): Ref => viewed(ref, { offset: ref.view.offset, dims: ref.view.dims.map((parts, d) => (repeats[d] === true ? [] : parts)) });
-  const found = relateOnce(
-    ctx,
-    once(now),
-    once(old),
-    dims.map((dim, d) => (repeats[d] === true ? [] : dim)),
-    scale,
-    ignored,
-  );
-  return isMatch(found) ? { ...found, own: scaled(old, scale), dims: found.dims.map((dim, d) => (repeats[d] === true ? (dims[d] ?? dim) : dim)) } : found;
+  if (now.view.dims.length !== old.view.dims.length) return null;
+  const oldSizes = viewSizes(old.view);
+  const isRepeated = now.view.dims.map(isStretched);
+  // a stretched dimension is as long as the old one, or as the caller says
+  const dims = viewSizes(now.view).map((size, d) => known[d] ?? (isRepeated[d] === true && equal(size, oldSizes[d] ?? 0) ? sameDim(size) : null));
+  if (isRepeated.some((repeats, d) => repeats && (dims[d] === null || old.view.dims[d]?.some((part) => part.step !== 0)))) return null;
+  const once = <T>(list: readonly T[], empty: T): readonly T[] => list.map((own, d) => (isRepeated[d] === true ? empty : own));
+  const onceOf = (ref: Ref): Ref => viewed(ref, { offset: ref.view.offset, dims: once(ref.view.dims, []) });
+  const found = relateOnce(ctx, onceOf(now), onceOf(old), once(dims, []), scale, once(ignored, null));
+  return isMatch(found) ? { ...found, own: scaled(old, scale), dims: found.dims.map((dim, d) => (isRepeated[d] === true ? (dims[d] ?? dim) : dim)) } : found;
 }
 
 function relateOnce(
@@ -269,11 +229,12 @@ function relateOnce(
   ignored: readonly (Uint8Array | null)[],
 ): Match | NearMiss | null {
   const [sizes, oldSizes] = [sizesOf(now), sizesOf(old)];
-  if (sizes.length !== oldSizes.length || now.base.constant?.dtype !== old.base.constant?.dtype) return null;
-  if (!isOne(scale) && !isFloatType(now.base.constant?.dtype ?? 0)) return null;
+  const dtype = now.base.constant?.dtype;
+  if (sizes === null || oldSizes === null || dtype === undefined || dtype !== old.base.constant?.dtype) return null;
+  if (!isOne(scale) && !isFloatType(dtype)) return null;
   if (known.some((dim, d) => dim !== null && oldSize(dim) !== oldSizes[d])) return null;
-  const options = known.map((dim, d): readonly Dim[] => {
-    const [size = 1, before = 1] = [sizes[d], oldSizes[d]];
+  const options = sizes.map((size, d): readonly Dim[] => {
+    const [dim, before = 1] = [known[d] ?? null, oldSizes[d]];
     if (dim !== null) return [dim];
     if (size === before) return [sameDim(size)];
     return size < before ? [] : ctx.hints(before, size);
@@ -292,63 +253,46 @@ function relateOnce(
     const found = attempt(dims);
     if (found !== null) return found;
   }
-  const unknown = known.flatMap((dim, d) => (dim === null && sizes[d] !== oldSizes[d] ? [d] : []));
-  const [only] = unknown;
-  if (only !== undefined && unknown.length === 1 && (sizes[only] ?? 0) > (oldSizes[only] ?? 0) && isOne(scale)) {
-    const dim = byContent(
-      now,
-      old,
-      known.map((own, d) => own ?? sameDim(sizes[d] ?? 1)),
-      only,
-    );
-    const found = dim === null ? null : attempt(known.map((own, d) => (d === only ? dim : (own ?? sameDim(sizes[d] ?? 1)))));
-    if (found !== null) return found;
-  }
-  return best;
+  const [only, ...others] = known.flatMap((dim, d) => (dim === null && sizes[d] !== oldSizes[d] ? [d] : []));
+  if (only === undefined || others.length > 0) return best;
+  const placed = sizes.map((size, d) => known[d] ?? sameDim(size));
+  const dim = byContent(now, old, placed, only);
+  return (dim === null ? null : attempt(placed.with(only, dim))) ?? best;
 }
 
-function combinations(options: readonly (readonly Dim[])[]): readonly (readonly Dim[])[] {
-  return options.reduce<readonly (readonly Dim[])[]>((all, own) => (all.length > 64 ? all : all.flatMap((list) => own.map((dim) => [...list, dim]))), [[]]);
+/** All choices of one of each list, or the first ones of many. */
+const combinations = (options: readonly (readonly Dim[])[]): readonly (readonly Dim[])[] =>
+  options.reduce<readonly (readonly Dim[])[]>((all, own) => all.flatMap((list) => own.map((dim) => [...list, dim])).slice(0, 256), [[]]);
+
+/** For each old index of a dimension the new one. */
+function placesOf(dim: Dim): Int32Array {
+  const { map = null, old = 1 } = flat(dim) ?? {};
+  if (map === null) return Int32Array.from({ length: old as number }, (_, i) => i);
+  const places = new Int32Array(map.old);
+  for (const [i, from] of map.at.entries()) if (from >= 0) places[from] = i;
+  return places;
 }
 
 /** Finds where the old slices of one dimension stand by their content, in order. */
 function byContent(now: Ref, old: Ref, dims: readonly Dim[], dim: number): Dim | null {
   const [grid, oldGrid] = [gridOf(now), gridOf(old)];
-  const others = dims.map((_, d) => d).filter((d) => d !== dim);
-  const atoms = dims.map(flat);
-  if (grid === null || oldGrid === null || atoms.some((atom) => atom === null)) return null;
-  const lists = others.map((d) => {
-    const atom = atoms[d];
-    const size = oldGrid.steps[d]?.length ?? 1;
-    const at = new Int32Array(size);
-    if (atom?.map == null) return at.map((_, i) => i);
-    atom.map.at.forEach((from, i) => {
-      if (from >= 0) at[from] = i;
-    });
-    return at;
-  });
-  const lines = lists.reduce((product, list) => product * list.length, 1);
-  // equal slices are rare, so a few hundred lines tell slices apart; the comparison that follows looks at all
-  const step = Math.max(1, Math.floor(lines / 256));
-  const hash = (own: typeof grid, isNew: boolean): number[] => {
-    const steps = own.steps[dim] ?? [];
-    const out = new Array<number>(steps.length).fill(0);
-    for (let line = 0; line < lines; line += step) {
-      let [rest, at] = [line, own.offset];
-      for (let k = others.length - 1; k >= 0; k--) {
-        const list = lists[k] ?? new Int32Array(1);
-        const i = rest % list.length;
-        rest = (rest - i) / list.length;
-        at += own.steps[others[k] ?? 0]?.[isNew ? (list[i] ?? 0) : i] ?? 0;
-      }
-      for (let j = 0; j < steps.length; j++) out[j] = ((out[j] ?? 0) * 31 + (own.read(at + (steps[j] ?? 0), 1)[0] ?? 0) * (line + 1)) % 1e9;
+  if (grid === null || oldGrid === null) return null;
+  const others = dims.flatMap((own, d) => (d === dim ? [] : [{ d, places: placesOf(own) }]));
+  // equal slices are rare, so a few dozen lines tell slices apart; the comparison that follows looks at all
+  const most = Math.ceil(64 ** (1 / others.length));
+  const slices = (own: typeof grid, placed: boolean): readonly string[] => {
+    let lines: readonly number[] = [own.offset];
+    for (const { d, places } of others) {
+      const step = Math.ceil(places.length / most);
+      const along = [...places.keys()].filter((i) => i % step === 0).map((i) => own.steps[d]?.[placed ? (places[i] ?? 0) : i] ?? 0);
+      lines = lines.flatMap((line) => along.map((at) => line + at));
     }
-    return out;
+    return Array.from(own.steps[dim] ?? [], (step) => lines.map((line) => own.read(line + step, 1)[0]).join());
   };
-  const [before, after] = [hash(oldGrid, false), hash(grid, true)];
-  const places = new Map<number, number[]>();
-  for (const [i, value] of before.entries()) places.set(value, [...(places.get(value) ?? []), i]);
-  const map = Int32Array.from(after, (value) => places.get(value)?.shift() ?? -1);
+  const places = new Map<string, number[]>();
+  const [before, after] = [slices(oldGrid, false), slices(grid, true)];
+  for (const [i, slice] of before.entries()) places.set(slice, [...(places.get(slice) ?? []), i]);
+  const map = Int32Array.from(after, (slice) => places.get(slice)?.shift() ?? -1);
   if (map.filter((i) => i >= 0).length !== before.length) return null;
   return mappedDim(
     indexMap(map, before.length),

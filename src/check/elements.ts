@@ -10,8 +10,9 @@ import { isNumeric, readNumbers } from '../onnx/tensor.ts';
 export interface Constant {
   readonly dims: readonly number[];
   readonly dtype: number;
-  /** Equal for constants of equal content; different content may share it. */
+  /** Equal for constants of equal content; different content of one type and size may share it. */
   readonly key: string;
+  /** Whether a constant of the same key has the same content. */
   equals(other: Constant): boolean;
   /** Elements from a flat position; finite where the file's are. */
   read(start: number, count: number): Float64Array;
@@ -36,24 +37,36 @@ const WIDE: readonly number[] = [DataType.INT64, DataType.UINT64];
 
 /** A stored tensor as a constant; null for strings, number formats that are not read and whole numbers beyond those of a double. */
 export function storedConstant(tensor: Tensor): Constant | null {
-  if (!isNumeric(tensor.dataType) || byteCount(tensor.dataType, tensor.dims) !== tensor.data.size) return null;
-  const count = elementCount(tensor.dims);
-  if (WIDE.includes(tensor.dataType) && count <= SMALL && !readNumbers(tensor).every((x) => Math.abs(x) < Number.MAX_SAFE_INTEGER)) return null;
-  const blocks = blockReader((start, length) => readNumbers(tensor, start, length), count);
-  if (count <= SMALL) return { ...numbersConstant(tensor.dims, tensor.dataType, readNumbers(tensor)), stored: tensor };
-  const sameEverywhere = uniformIn(blocks, count);
-  return {
-    dims: tensor.dims,
-    dtype: tensor.dataType,
-    key: `${tensor.dataType}[${tensor.dims.join(',')}]~${sample(tensor.data)}`,
-    equals: (other) => other.stored !== null && other.dtype === tensor.dataType && sameBytes(other.stored.data, tensor.data),
-    read: blocks,
+  const { dims, dataType: dtype, data } = tensor;
+  if (!isNumeric(dtype) || byteCount(dtype, dims) !== data.size) return null;
+  const count = elementCount(dims);
+  const read = blockReader((start, length) => readNumbers(tensor, start, length), count);
+  if (WIDE.includes(dtype) && !every(read, count, (x) => Math.abs(x) < Number.MAX_SAFE_INTEGER)) return null;
+  if (count <= SMALL) return { ...numbersConstant(dims, dtype, readNumbers(tensor)), stored: tensor };
+  return largeConstant({
+    dims,
+    dtype,
+    // a fingerprint; the comparison looks at all bytes
+    key: `${dtype}[${dims.join(',')}]~${crc32(data.read(0, 512))}`,
+    equals: ({ stored }) => stored !== null && sameBytes(stored.data, data),
+    read,
     stored: tensor,
-    shifted: null,
     computed: null,
-    isFinite: () => allFinite(blocks, count),
+  });
+}
+
+/** A constant of more elements than are held. */
+function largeConstant(own: Omit<Constant, 'shifted' | 'isFinite' | 'uniform'>): Constant {
+  const count = elementCount(own.dims);
+  let uniform: number | null | undefined;
+  return {
+    ...own,
+    shifted: null,
+    isFinite: () => every(own.read, count, Number.isFinite),
     get uniform() {
-      return sameEverywhere();
+      // looked for once and only when it is asked for
+      if (uniform === undefined) uniform = uniformIn(own.read, count);
+      return uniform;
     },
   };
 }
@@ -71,71 +84,48 @@ export function computedConstant(
 ): Constant {
   const count = elementCount(dims);
   if (count <= SMALL) return numbersConstant(dims, dtype, compute(0, count));
-  const read = blockReader(compute, count);
-  const sameEverywhere = uniformIn(read, count);
-  return {
+  return largeConstant({
     dims,
     dtype,
     key: `${recipe}[${dims.join(',')}](${operands.map((own) => own.key).join(';')})`,
-    equals: ({ computed }) =>
-      computed?.recipe === recipe && computed.operands.length === operands.length && operands.every((own, i) => computed.operands[i]?.equals(own) === true),
-    read,
+    equals: ({ computed }) => computed !== null && operands.every((own, i) => computed.operands[i]?.equals(own) === true),
+    read: blockReader(compute, count),
     stored: null,
-    shifted: null,
     computed: { recipe, operands },
-    isFinite: () => allFinite(read, count),
-    get uniform() {
-      return sameEverywhere();
-    },
-  };
+  });
 }
 
 /** Numbers as a constant. */
 export function numbersConstant(dims: readonly number[], dtype: number, numbers: Float64Array, shifted: Constant['shifted'] = null): Constant {
   const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+  const read = (start: number, count: number): Float64Array => numbers.subarray(start, start + count);
   return {
     dims,
     dtype,
     key: `${dtype}[${dims.join(',')}]=${crc32(bytes)}`,
-    equals: (other) =>
-      other.dtype === dtype && other.dims.length === dims.length && other.dims.every((size, d) => size === dims[d]) && sameNumbers(other, numbers),
-    read: (start, count) => numbers.subarray(start, start + count),
+    equals: (other) => {
+      const own = other.read(0, numbers.length);
+      return numbers.every((x, i) => x === own[i] || Object.is(x, own[i]));
+    },
+    read,
     stored: null,
     shifted,
     computed: null,
     isFinite: () => numbers.every(Number.isFinite),
-    uniform: uniformOf(numbers),
+    uniform: uniformIn(read, numbers.length),
   };
 }
 
-function sameNumbers(other: Constant, numbers: Float64Array): boolean {
-  const own = other.read(0, numbers.length);
-  return numbers.every((x, i) => Object.is(x, own[i]) || x === own[i]);
-}
-
-function allFinite(read: Constant['read'], count: number): boolean {
-  for (let at = 0; at < count; at += BLOCK) if (!read(at, Math.min(BLOCK, count - at)).every(Number.isFinite)) return false;
+/** Whether something holds for every element; they are read block by block. */
+function every(read: Constant['read'], count: number, holds: (x: number) => boolean): boolean {
+  for (let at = 0; at < count; at += BLOCK) if (!read(at, Math.min(BLOCK, count - at)).every(holds)) return false;
   return true;
 }
 
-function uniformOf(numbers: Float64Array): number | null {
-  const [first = NaN] = numbers;
-  return numbers.every((x) => x === first) ? first : null;
-}
-
-/** The number that all of many elements are, looked for once and only when it is asked for; the first block settles most matrices. */
-function uniformIn(read: Constant['read'], count: number): () => number | null {
-  let found: number | null | undefined;
-  const look = (): number | null => {
-    const first = uniformOf(read(0, Math.min(BLOCK, count)));
-    if (first === null) return null;
-    for (let at = BLOCK; at < count; at += BLOCK) if (!read(at, Math.min(BLOCK, count - at)).every((x) => x === first)) return null;
-    return first;
-  };
-  return () => {
-    found = found === undefined ? look() : found;
-    return found;
-  };
+/** The number that all elements are; null when they differ, and where there is none. The first block settles most matrices. */
+function uniformIn(read: Constant['read'], count: number): number | null {
+  const [first = null] = read(0, Math.min(1, count));
+  return every(read, count, (x) => x === first) ? first : null;
 }
 
 /** Reads through a block that is kept, since rows of a matrix follow each other. */
@@ -152,24 +142,16 @@ function blockReader(read: Constant['read'], total: number): Constant['read'] {
   };
 }
 
-/** A fingerprint of a few places of a tensor. */
-function sample(data: ByteSource): string {
-  const piece = 512;
-  if (data.size <= 4 * piece) return String(crc32(data.read(0, data.size)));
-  const places = [0, Math.floor(data.size / 3), Math.floor((2 * data.size) / 3), data.size - piece];
-  return places.map((at) => crc32(data.read(at, piece))).join('.');
-}
-
 function sameBytes(a: ByteSource, b: ByteSource): boolean {
   if (a === b) return true;
-  if (a.size !== b.size) return false;
-  const size = 1 << 18;
-  const [left, right] = [Buffer.alloc(Math.min(size, a.size)), Buffer.alloc(Math.min(size, b.size))];
+  const size = Math.min(1 << 18, a.size);
+  const [left, right] = [Buffer.alloc(size), Buffer.alloc(size)];
   for (let at = 0; at < a.size; at += size) {
     const count = Math.min(size, a.size - at);
     readInto(a, at, left.subarray(0, count));
     readInto(b, at, right.subarray(0, count));
-    if (left.compare(right, 0, count, 0, count) !== 0) return false;
+    // of the last piece what is behind it was equal before
+    if (!left.equals(right)) return false;
   }
   return true;
 }

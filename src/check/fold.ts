@@ -1,7 +1,8 @@
 /** Constants that are computed from constants, evaluated in the stored type as the runtime would, so that they can be compared. */
 import { attributesOf } from '../analysis/relation.ts';
+import { isStatic } from '../analysis/size.ts';
 import { bytesSource } from '../onnx/byte-source.ts';
-import { elementBits } from '../onnx/data-types.ts';
+import { elementCount, wholeRange } from '../onnx/data-types.ts';
 import type { FlatNode } from '../onnx/graph.ts';
 import { DataType } from '../onnx/ir.ts';
 import { encodeNumbers, readNumbers } from '../onnx/tensor.ts';
@@ -20,15 +21,13 @@ interface Numbers {
 }
 
 /** The numbers of a constant or of a view of one; null when it is large. */
-export function numbersOf(ref: Ref): Numbers | null {
-  const { constant } = ref.base;
-  const sizes = viewSizes(ref.view);
-  if (constant === null || !sizes.every((size) => typeof size === 'number')) return null;
-  const dims = sizes as readonly number[];
-  const count = constant.dims.reduce((a, b) => a * b, 1);
-  if (dims.reduce((a, b) => a * b, 1) > SMALL || count > 16 * SMALL) return null;
+export function numbersOf({ base: { constant }, view }: Ref): Numbers | null {
+  const dims = viewSizes(view);
+  if (constant === null || !dims.every(isStatic)) return null;
+  const count = elementCount(constant.dims);
+  if (elementCount(dims) > SMALL || count > 16 * SMALL) return null;
   const all = constant.read(0, count);
-  return { dims, dtype: constant.dtype, data: Float64Array.from(positions(ref.view), (at) => all[at] ?? 0) };
+  return { dims, dtype: constant.dtype, data: Float64Array.from(positions(view), (at) => all[at] ?? 0) };
 }
 
 /** Rounds numbers to a data type. */
@@ -39,28 +38,23 @@ export function rounded(dtype: number, data: Float64Array): Float64Array {
   return readNumbers({ name: '', dataType: dtype, dims: [data.length], data: bytesSource(bytes) });
 }
 
-/** A constant of computed numbers, rounded to its type; null where whole numbers leave their range or are none, of which runtimes differ. */
+/**
+ * A constant of computed numbers, rounded to its type; null where whole numbers leave their range or are none, of which runtimes differ, and
+ * for types in which numbers are not computed here.
+ */
 function computed(dims: readonly number[], dtype: number, data: Float64Array, shifted: Constant['shifted'] = null): Constant | null {
   const range = wholeRange(dtype);
-  if (range !== null && !data.every((x) => Math.trunc(x) >= range[0] && Math.trunc(x) <= range[1])) return null;
-  return numbersConstant(dims, dtype, rounded(dtype, data), shifted);
+  const isIn = ([low, high]: readonly [number, number], x: number): boolean => x >= low && x <= high && Math.abs(x) < Number.MAX_SAFE_INTEGER;
+  const fits = range === null ? isFloatType(dtype) : data.every((x) => isIn(range, Math.trunc(x)));
+  return fits ? numbersConstant(dims, dtype, rounded(dtype, data), shifted) : null;
 }
-
-/** The numbers of an integer type that are exact in float64; null for other types. */
-function wholeRange(dtype: number): readonly [number, number] | null {
-  if (isFloatType(dtype) || dtype === DataType.BOOL) return null;
-  const most = Number.MAX_SAFE_INTEGER - 1;
-  const values = 2 ** (elementBits(dtype) ?? 8);
-  return UNSIGNED.has(dtype) ? [0, Math.min(values - 1, most)] : [Math.max(-values / 2, -most), Math.min(values / 2 - 1, most)];
-}
-
-const UNSIGNED: ReadonlySet<number> = new Set([DataType.UINT4, DataType.UINT8, DataType.UINT16, DataType.UINT32, DataType.UINT64]);
 
 type Apply = (...args: number[]) => number;
 const FUNCTIONS: Readonly<Record<string, Apply>> = {
   Add: (a = 0, b = 0) => a + b,
   Sub: (a = 0, b = 0) => a - b,
   Mul: (a = 0, b = 0) => a * b,
+  Div: (a = 0, b = 0) => a / b,
   Pow: (a = 0, b = 0) => a ** b,
   Neg: (a = 0) => -a,
   Abs: (a = 0) => Math.abs(a),
@@ -84,21 +78,18 @@ const FUNCTIONS: Readonly<Record<string, Apply>> = {
 };
 
 /** The constant a node makes of constants; null when it is large or its operator is not evaluated. */
-export function fold(node: FlatNode, operands: readonly (Ref | null)[], dims: readonly number[] | null, dtype: number): Constant | null {
-  if (dims === null) return null;
+export function fold(node: FlatNode, operands: readonly (Ref | null)[], dims: readonly number[], dtype: number): Constant | null {
   if (LAZY.has(node.op)) return foldedLazily(node, operands, dims, dtype);
-  if (dims.reduce((a, b) => a * b, 1) > SMALL) return null;
+  if (elementCount(dims) > SMALL) return null;
   const args = operands.flatMap((ref) => (ref === null ? [] : [numbersOf(ref)]));
-  if (args.length === 0 || args.some((arg) => arg === null)) return null;
-  const given = args as Numbers[];
-  const [first] = given;
-  if (first === undefined) return null;
-  const integer = ![DataType.FLOAT, DataType.DOUBLE, DataType.FLOAT16, DataType.BFLOAT16].includes(first.dtype as 1);
-  const apply = node.op === 'Div' ? (a = 0, b = 1) => (integer ? Math.trunc(a / b) : a / b) : FUNCTIONS[node.op];
-  if (apply !== undefined) return pointwise(node, given, operands, dims, dtype, apply);
+  const given = args.filter((arg) => arg !== null);
+  const [first, second] = given;
+  if (first === undefined || given.length < args.length) return null;
+  const { int } = attributesOf(node);
+  const apply = node.op === 'Div' && !isFloatType(first.dtype) ? (a = 0, b = 1) => Math.trunc(a / b) : FUNCTIONS[node.op];
+  if (apply !== undefined) return computed(dims, dtype, pointwise(given, dims, apply), node.op === 'Add' ? shiftOf(given, operands) : null);
   switch (node.op) {
     case 'Clip': {
-      const { int } = attributesOf(node);
       const bound = (input: number, name: string, none: number): number => {
         const own = operands[input];
         return own == null ? int(name, none) : (numbersOf(own)?.data[0] ?? none);
@@ -113,9 +104,9 @@ export function fold(node: FlatNode, operands: readonly (Ref | null)[], dims: re
     case 'Cast':
       return computed(dims, dtype, dtype === DataType.BOOL ? first.data.map((x) => (x === 0 ? 0 : 1)) : first.data);
     case 'Concat':
-      return numbersConstant(dims, dtype, concatenated(given, attributesOf(node).int('axis', 0), dims));
+      return numbersConstant(dims, dtype, concatenated(given, int('axis', 0), dims));
     case 'MatMul':
-      return given[1] === undefined ? null : matrixProduct(first, given[1], dims, dtype);
+      return second === undefined ? null : matrixProduct(first, second, dims, dtype);
     default:
       return null;
   }
@@ -123,12 +114,13 @@ export function fold(node: FlatNode, operands: readonly (Ref | null)[], dims: re
 
 /** A B, each sum taken in the order of its elements and rounded once: zeros at new places change nothing. */
 function matrixProduct(a: Numbers, b: Numbers, dims: readonly number[], dtype: number): Constant | null {
-  const [m = 0, k = 0, n = 0] = [a.dims.at(-2), a.dims.at(-1), b.dims.at(-1)];
-  if (a.dims.length < 2 || b.dims.length < 2 || b.dims.at(-2) !== k) return null;
+  const [[k, m], [n]] = [a.dims, b.dims].map((own) => [...own].reverse()) as [[number, number?], [number, number?]];
+  const out = new Float64Array(elementCount(dims));
+  // vectors in products have no exporter
+  if (m === undefined || b.dims.length < 2 || out.length * k > MULTIPLICATIONS) return null;
   const batch = dims.slice(0, -2);
-  const [as, bs] = [a, b].map((own) => broadcastIndices(own.dims.slice(0, -2), batch));
-  const out = new Float64Array(dims.reduce((x, y) => x * y, 1));
-  if (as === undefined || bs === undefined || out.length * k > MULTIPLICATIONS) return null;
+  const as = broadcastIndices(a.dims.slice(0, -2), batch);
+  const bs = broadcastIndices(b.dims.slice(0, -2), batch);
   out.forEach((_, at) => {
     const [i, j, one] = [Math.floor(at / n) % m, at % n, Math.floor(at / (m * n))];
     let sum = 0;
@@ -145,45 +137,30 @@ const MULTIPLICATIONS = 1 << 22;
 const LAZY: ReadonlySet<string> = new Set(['Gather', 'DequantizeLinear', 'QuantizeLinear']);
 
 function foldedLazily(node: FlatNode, operands: readonly (Ref | null)[], dims: readonly number[], dtype: number): Constant | null {
-  const [x, scale, point] = operands.map((ref) => (ref === null ? null : heldConstant(ref)));
+  const held = operands.map((ref) => (ref === null ? undefined : heldConstant(ref)));
+  const [x, scale, point = null] = held;
   const { int, ints } = attributesOf(node);
-  if (x == null || scale == null || (operands[2] != null && point == null)) return null;
-  if (node.op === 'Gather') {
-    const indices = operands[1] == null ? null : numbersOf(operands[1]);
-    return indices === null ? null : gathered(x, [...indices.data], int('axis', 0), dims);
-  }
-  const own = { numbers: x, scale, point: point ?? null, otherwise: int(POINT, 0), axis: int('axis', 1), block: int('block_size', 0) };
+  if (x == null || scale == null || held.includes(null)) return null;
+  if (node.op === 'Gather') return elementCount(scale.dims) > SMALL ? null : gathered(x, [...scale.read(0, elementCount(scale.dims))], int('axis', 0), dims);
+  const own = { numbers: x, scale, point, otherwise: int(POINT, 0), axis: int('axis', 1), block: int('block_size', 0) };
   if (node.op === 'DequantizeLinear') return dequantised(own, dtype);
   const [low, high] = ints(STEPS) ?? [];
   return low === undefined || high === undefined ? null : quantised(own, dtype, [low, high]);
 }
 
-function pointwise(
-  node: FlatNode,
-  args: readonly Numbers[],
-  operands: readonly (Ref | null)[],
-  dims: readonly number[],
-  dtype: number,
-  apply: Apply,
-): Constant | null {
-  const indices = args.map((arg) => broadcastIndices(arg.dims, dims));
-  const count = dims.reduce((a, b) => a * b, 1);
-  const out = new Float64Array(count);
-  const values = new Array<number>(args.length).fill(0);
-  for (let i = 0; i < count; i++) {
-    for (let a = 0; a < args.length; a++) values[a] = args[a]?.data[indices[a]?.[i] ?? 0] ?? 0;
-    out[i] = apply(...values);
-  }
-  return computed(dims, dtype, out, shiftOf(node, args, operands));
+/** Numbers stretched to the sizes of the result, and a function of them element by element. */
+function pointwise(args: readonly Numbers[], dims: readonly number[], apply: Apply): Float64Array {
+  const columns = args.map(({ dims: own, data }) => Float64Array.from(broadcastIndices(own, dims), (at) => data[at] ?? 0));
+  return new Float64Array(elementCount(dims)).map((_, i) => apply(...columns.map((column) => column[i] ?? 0)));
 }
 
 /** γ = 1 + w: a correction of γ is stored in w. */
-function shiftOf(node: FlatNode, args: readonly Numbers[], operands: readonly (Ref | null)[]): Constant['shifted'] {
-  if (node.op !== 'Add') return null;
-  const number = args.findIndex((arg) => arg.data.length === 1);
-  const from = operands[1 - number]?.base.constant;
-  const whole = from != null && args[1 - number]?.data.length === from.dims.reduce((a, b) => a * b, 1);
-  return number < 0 || from == null || !whole || (args[1 - number]?.data.length ?? 1) === 1 ? null : { from, by: args[number]?.data[0] ?? 0 };
+function shiftOf([a, b]: readonly Numbers[], [x = null, y = null]: readonly (Ref | null)[]): Constant['shifted'] {
+  for (const [number, w, ref] of [[a, b, y] as const, [b, a, x] as const]) {
+    const from = ref === null ? null : heldConstant(ref);
+    if (number?.data.length === 1 && w?.data.length !== 1 && from !== null) return { from, by: number.data[0] ?? 0 };
+  }
+  return null;
 }
 
 /** For each element of the result, which element of an operand it reads. */
@@ -199,14 +176,10 @@ function broadcastIndices(own: readonly number[], out: readonly number[]): Float
 }
 
 function concatenated(args: readonly Numbers[], axis: number, dims: readonly number[]): Float64Array {
-  const at = axis < 0 ? axis + dims.length : axis;
-  const outer = dims.slice(0, at).reduce((a, b) => a * b, 1);
+  const outer = elementCount(dims.slice(0, axis));
   const out: number[] = [];
   for (let i = 0; i < outer; i++) {
-    for (const arg of args) {
-      const block = arg.data.length / Math.max(1, outer);
-      for (let j = 0; j < block; j++) out.push(arg.data[i * block + j] ?? 0);
-    }
+    for (const { data } of args) out.push(...data.subarray((i * data.length) / outer, ((i + 1) * data.length) / outer));
   }
   return Float64Array.from(out);
 }

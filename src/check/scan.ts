@@ -1,4 +1,5 @@
 /** Comparing a constant of the new file with one of the old, row by row: old elements must be there, new ones are classified. */
+import { elementCount } from '../onnx/data-types.ts';
 import { DataType } from '../onnx/ir.ts';
 import { type Dim, flat, type IndexMap, Kind } from './dim.ts';
 import { rounded } from './fold.ts';
@@ -27,11 +28,11 @@ export interface Scan {
   readonly finite: boolean;
 }
 
-/** A constant cut into dimensions: how far apart the elements of each one are. */
+/** A constant cut into dimensions, at least one: where the elements of each one are. */
 interface Grid {
   readonly read: (start: number, count: number) => Float64Array;
   readonly offset: number;
-  readonly steps: readonly ArrayLike<number>[];
+  readonly steps: readonly (Int32Array | Float64Array)[];
   readonly dtype: number;
 }
 
@@ -41,31 +42,25 @@ export function gridOf(ref: Ref): Grid | null {
   return {
     read: constant.read,
     offset: ref.view.offset as number,
-    steps: ref.view.dims.map((parts) => positions({ offset: 0, dims: [parts] })),
+    steps: withOne(ref.view.dims).map((parts) => positions({ offset: 0, dims: [parts] })),
     dtype: constant.dtype,
   };
 }
 
-/** One row along a dimension, as a copy. */
-function row(grid: Grid, at: number, dim: number, into: Float64Array): Float64Array {
-  const steps = grid.steps[dim] ?? [];
-  const count = into.length;
-  const span = (steps[count - 1] ?? 0) + 1;
-  if (span === count) return grid.read(at, count);
-  if (span <= 4 * count) {
-    const block = grid.read(at, span);
-    for (let i = 0; i < count; i++) into[i] = block[steps[i] ?? 0] ?? 0;
-  } else for (let i = 0; i < count; i++) into[i] = grid.read(at + (steps[i] ?? 0), 1)[0] ?? 0;
-  return into;
+/** A single number is a row of one. */
+const withOne = <T>(dims: readonly (readonly T[])[]): readonly (readonly T[])[] => (dims.length === 0 ? [[]] : dims);
+
+/** Reads rows along a dimension. */
+function rowsOf({ read, steps }: Grid, dim: number): (at: number) => Float64Array {
+  const own = Float64Array.from(steps[dim] ?? []);
+  if (own.every((step, i) => step === i)) return (at) => read(at, own.length);
+  return (at) => own.map((step) => read(at + step, 1)[0] ?? 0);
 }
 
 /** The dimension whose elements lie closest together in the file. */
-function innermost(grid: Grid): number {
-  let best = grid.steps.length - 1;
-  for (const [d, steps] of grid.steps.entries()) {
-    if (steps.length > 1 && (steps[1] ?? 0) < ((grid.steps[best]?.length ?? 0) > 1 ? (grid.steps[best]?.[1] ?? Infinity) : Infinity)) best = d;
-  }
-  return best;
+function innermost({ steps }: Grid): number {
+  const distances = steps.map(([, second = Infinity]) => second);
+  return distances.lastIndexOf(Math.min(...distances));
 }
 
 const indices = (size: number): IndexMap => ({ at: Int32Array.from({ length: size }, (_, i) => i), old: size });
@@ -76,109 +71,97 @@ const indices = (size: number): IndexMap => ({ at: Int32Array.from({ length: siz
  */
 export function scan(now: Ref, dims: readonly Dim[], old: Ref | null, stored: Stored = AS_IS, ignored: readonly (Uint8Array | null)[] = []): Scan | null {
   const [grid, oldGrid] = [gridOf(now), old === null ? null : gridOf(old)];
-  const maps = dims.map((dim) => {
+  const maps = withOne(dims).map((dim) => {
     const atom = flat(dim);
     return atom === null ? null : (atom.map ?? indices(atom.size as number));
   });
-  if (grid === null || (old !== null && oldGrid === null) || maps.some((map) => map === null)) return null;
+  if (grid === null || maps.includes(null)) return null;
   const all = maps as IndexMap[];
-  const rank = all.length;
-  const inner = rank === 0 ? -1 : innermost(grid);
-  const outer = all.map((_, d) => d).filter((d) => d !== inner);
-  const width = inner < 0 ? 1 : (all[inner]?.at.length ?? 1);
-  const map = inner < 0 ? Int32Array.of(0) : (all[inner]?.at ?? new Int32Array(0));
-  const oldWidth = inner < 0 ? 1 : (all[inner]?.old ?? 1);
-  const [rowBuffer, oldBuffer] = [new Float64Array(width), new Float64Array(oldWidth)];
+  const inner = innermost(grid);
+  const outer = [...all.keys()].filter((d) => d !== inner);
+  const map = all[inner]?.at ?? new Int32Array(0);
+  const rows = rowsOf(grid, inner);
+  const oldRows = oldGrid === null ? null : rowsOf(oldGrid, inner);
   const nonZero = all.map((own) => new Uint8Array(own.at.length));
   // new indices with a number other than zero where all other indices are old ones
   const besideOld = all.map((own) => new Uint8Array(own.at.length));
-  const noMean = new Uint8Array(width);
-  const index = new Array<number>(rank).fill(0);
-  const total = outer.reduce((product, d) => product * (all[d]?.at.length ?? 1), 1);
+  const noMean = new Uint8Array(map.length);
+  const index = all.map(() => 0);
+  const total = elementCount(outer.map((d) => all[d]?.at.length ?? 1));
   const newInner = [...map.keys()].filter((i) => (map[i] ?? 0) < 0);
+  const everywhere = [...map.keys()];
   const tolerance = epsilonOf(grid.dtype);
   let [compared, wrong, firstWrong, finite] = [0, 0, '', true];
   for (let count = 0; count < total; count++) {
-    let [rest, place, oldPlace, isOld, skipped] = [count, grid.offset, oldGrid?.offset ?? 0, true, false];
-    let [added, lastAdded] = [0, 0];
-    for (let i = outer.length - 1; i >= 0; i--) {
-      const d = outer[i] ?? 0;
-      const size = all[d]?.at.length ?? 1;
-      const own = rest % size;
-      rest = (rest - own) / size;
+    let [rest, place, oldPlace, skipped] = [count, grid.offset, oldGrid?.offset ?? 0, false];
+    const added: number[] = [];
+    for (const d of outer.toReversed()) {
+      const { at } = all[d] as IndexMap;
+      const own = rest % at.length;
+      rest = (rest - own) / at.length;
       index[d] = own;
       place += grid.steps[d]?.[own] ?? 0;
-      const oldIndex = all[d]?.at[own] ?? -1;
-      if (oldIndex < 0) {
-        isOld = false;
-        added++;
-        lastAdded = d;
-      } else oldPlace += oldGrid?.steps[d]?.[oldIndex] ?? 0;
+      const oldIndex = at[own] ?? -1;
+      if (oldIndex < 0) added.push(d);
+      else oldPlace += oldGrid?.steps[d]?.[oldIndex] ?? 0;
       if (ignored[d]?.[own] === 1) skipped = true;
     }
-    const values = inner < 0 ? grid.read(place, 1) : row(grid, place, inner, rowBuffer);
-    if (isOld && oldGrid !== null) {
-      const before = inner < 0 ? oldGrid.read(oldPlace, 1) : row(oldGrid, oldPlace, inner, oldBuffer);
-      const wanted =
-        stored === AS_IS
-          ? before
-          : stored.factors.reduce(
-              (own, factor) =>
-                rounded(
-                  grid.dtype,
-                  own.map((x) => x * factor + (factor - 1) * stored.shift),
-                ),
-              before,
-            );
-      for (let i = 0; i < width; i++) {
+    const isOld = added.length === 0;
+    const values = rows(place);
+    if (isOld && oldRows !== null) {
+      const wanted = storedRow(oldRows(oldPlace), stored, grid.dtype);
+      for (let i = 0; i < map.length; i++) {
         const from = map[i] ?? -1;
         if (from < 0) continue;
         compared++;
         const [x, y] = [values[i] ?? 0, wanted[from] ?? 0];
-        if (x === y || (Number.isNaN(x) && Number.isNaN(y)) || (stored.ulps > 0 && Math.abs(x - y) <= stored.ulps * tolerance * Math.abs(y))) continue;
-        if (wrong === 0) firstWrong = `[${index.map((own, d) => (d === inner ? i : own)).join(', ')}] is ${x} instead of ${y}`;
+        if (x === y || (Number.isNaN(x) && Number.isNaN(y)) || Math.abs(x / y - 1) <= stored.ulps * tolerance) continue;
+        if (wrong === 0) firstWrong = `[${index.with(inner, i).join(', ')}] is ${x} instead of ${y}`;
         wrong++;
       }
       if (wrong > 64 && wrong > compared / 8) return { compared, wrong, firstWrong, kinds: [], finite };
     }
-    if (isOld && newInner.length === 0) continue;
-    const start = isOld ? newInner : null;
-    const length = start === null ? width : start.length;
-    for (let n = 0; n < length; n++) {
-      const i = start === null ? n : (start[n] ?? 0);
+    for (const i of isOld ? newInner : everywhere) {
       const x = values[i] ?? 0;
       if (!Number.isFinite(x)) finite = false;
       if (x === 0 || skipped || ignored[inner]?.[i] === 1) continue;
-      if (inner >= 0) (nonZero[inner] as Uint8Array)[i] = 1;
-      for (const d of outer) (nonZero[d] as Uint8Array)[index[d] ?? 0] = 1;
-      const isOldInner = (map[i] ?? -1) >= 0;
-      if (isOld && !isOldInner) (besideOld[inner] as Uint8Array)[i] = 1;
-      else if (added === 1 && isOldInner) (besideOld[lastAdded] as Uint8Array)[index[lastAdded] ?? 0] = 1;
+      index[inner] = i;
+      for (const [d, own] of index.entries()) (nonZero[d] as Uint8Array)[own] = 1;
+      const [alone, another] = (map[i] ?? -1) < 0 ? [inner, ...added] : added;
+      if (alone !== undefined && another === undefined) (besideOld[alone] as Uint8Array)[index[alone] ?? 0] = 1;
     }
-    if (!skipped && newInner.length > 0) markMeans(values, map, newInner, noMean, tolerance);
+    if (!skipped) markMeans(values, map, newInner, noMean, tolerance);
   }
   const kinds = all.map((own, d) => {
     if (!own.at.some((i) => i < 0)) return null;
-    const mean = d === inner ? (i: number) => noMean[i] === 0 : outerMeans(grid, all, d, ignored, tolerance, nonZero[d] as Uint8Array);
+    const mean = d === inner ? (i: number) => noMean[i] === 0 : outerMeans(grid, all, d, ignored, tolerance);
     const kind = (i: number): number => (nonZero[d]?.[i] === 0 ? Kind.ZERO : mean(i) ? Kind.MEAN : besideOld[d]?.[i] === 0 ? Kind.WEAK : Kind.ANY);
     return Uint8Array.from(own.at, (old, i) => (old >= 0 ? Kind.OLD : kind(i)));
   });
   return { compared, wrong, firstWrong, kinds, finite };
 }
 
+/** A row of old elements as it is stored in the new file. */
+const storedRow = (row: Float64Array, { factors, shift }: Stored, dtype: number): Float64Array =>
+  factors.reduce(
+    (own, factor) =>
+      rounded(
+        dtype,
+        own.map((x) => x * factor + (factor - 1) * shift),
+      ),
+    row,
+  );
+
 /** Notes which new elements of a row are not the mean of its old ones. */
 function markMeans(values: Float64Array, map: Int32Array, added: readonly number[], noMean: Uint8Array, tolerance: number): void {
-  if (added.every((i) => noMean[i] === 1)) return;
-  let [sum, size, count] = [0, 0, 0];
-  for (let i = 0; i < values.length; i++) {
-    if ((map[i] ?? -1) < 0) continue;
-    sum += values[i] ?? 0;
-    size += Math.abs(values[i] ?? 0);
-    count++;
-  }
-  const mean = sum / count;
-  for (const i of added) if (!isMean(values[i] ?? 0, mean, size / count, tolerance)) noMean[i] = 1;
+  const candidates = added.filter((i) => noMean[i] === 0);
+  if (candidates.length === 0) return;
+  const olds = values.filter((_, i) => (map[i] ?? -1) >= 0);
+  const [mean, size] = [meanOf(olds), meanOf(olds.map(Math.abs))];
+  for (const i of candidates) if (!isMean(values[i] ?? 0, mean, size, tolerance)) noMean[i] = 1;
 }
+
+const meanOf = (numbers: Float64Array): number => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
 
 const isMean = (x: number, mean: number, size: number, tolerance: number): boolean => Math.abs(x - mean) <= tolerance * Math.abs(mean) + 1e-13 * size;
 
@@ -190,63 +173,32 @@ export function epsilonOf(dtype: number): number {
 }
 
 /** Means over a dimension that is not the innermost; constants of more than 2^22 such means are not looked at. */
-function outerMeans(
-  grid: Grid,
-  all: readonly IndexMap[],
-  dim: number,
-  ignored: readonly (Uint8Array | null)[],
-  tolerance: number,
-  candidates: Uint8Array,
-): (i: number) => boolean {
-  const others = all.map((_, d) => d).filter((d) => d !== dim);
-  const total = others.reduce((product, d) => product * (all[d]?.at.length ?? 1), 1);
+function outerMeans(grid: Grid, all: readonly IndexMap[], dim: number, ignored: readonly (Uint8Array | null)[], tolerance: number): (i: number) => boolean {
+  const others = all.flatMap(({ at }, d) => (d === dim ? [] : [[...at.keys()].flatMap((i) => (ignored[d]?.[i] === 1 ? [] : [grid.steps[d]?.[i] ?? 0]))]));
   const own = all[dim]?.at ?? new Int32Array(0);
-  if (total > 1 << 22 || !candidates.includes(1)) return () => false;
-  const base = new Float64Array(total);
-  const used = new Uint8Array(total).fill(1);
-  for (let i = 0; i < total; i++) {
-    let rest = i;
-    let place = grid.offset;
-    for (let k = others.length - 1; k >= 0; k--) {
-      const d = others[k] ?? 0;
-      const size = all[d]?.at.length ?? 1;
-      const at = rest % size;
-      rest = (rest - at) / size;
-      place += grid.steps[d]?.[at] ?? 0;
-      if (ignored[d]?.[at] === 1) used[i] = 0;
-    }
-    base[i] = place;
-  }
-  const element = (i: number, j: number): number => grid.read((base[i] ?? 0) + (grid.steps[dim]?.[j] ?? 0), 1)[0] ?? 0;
-  const [sums, sizes] = [new Float64Array(total), new Float64Array(total)];
+  if (elementCount(others.map((steps) => steps.length)) > 1 << 22) return () => false;
+  const lines = others.reduce<readonly number[]>((places, along) => places.flatMap((place) => along.map((step) => place + step)), [grid.offset]);
+  const element = (line: number, j: number): number => grid.read(line + (grid.steps[dim]?.[j] ?? 0), 1)[0] ?? 0;
   const olds = [...own.keys()].filter((j) => (own[j] ?? -1) >= 0);
-  // a first look at one line settles most matrices
-  const line = (i: number): void => {
+  /** Means of the old elements of lines, and of their absolute values; rows of a matrix are read one after the other. */
+  const meansOf = (of: readonly number[]): readonly (readonly [mean: number, size: number])[] => {
+    const [sums, sizes] = [new Float64Array(of.length), new Float64Array(of.length)];
     for (const j of olds) {
-      const x = element(i, j);
-      sums[i] = (sums[i] ?? 0) + x / olds.length;
-      sizes[i] = (sizes[i] ?? 0) + Math.abs(x) / olds.length;
+      for (const [i, line] of of.entries()) {
+        const x = element(line, j);
+        sums[i] = (sums[i] ?? 0) + x;
+        sizes[i] = (sizes[i] ?? 0) + Math.abs(x);
+      }
     }
+    return of.map((_, i) => [(sums[i] ?? 0) / olds.length, (sizes[i] ?? 0) / olds.length]);
   };
-  const first = used.indexOf(1);
-  if (first < 0) return () => false;
-  line(first);
-  const hopeful = [...own.keys()].filter((j) => (own[j] ?? -1) < 0 && isMean(element(first, j), sums[first] ?? 0, sizes[first] ?? 0, tolerance));
-  if (hopeful.length === 0) return () => false;
-  sums[first] = 0;
-  sizes[first] = 0;
-  for (const j of olds) {
-    for (let i = 0; i < total; i++) {
-      const x = element(i, j);
-      sums[i] = (sums[i] ?? 0) + x / olds.length;
-      sizes[i] = (sizes[i] ?? 0) + Math.abs(x) / olds.length;
-    }
-  }
-  const means = new Set(
-    hopeful.filter((j) => {
-      for (let i = 0; i < total; i++) if (used[i] === 1 && !isMean(element(i, j), sums[i] ?? 0, sizes[i] ?? 0, tolerance)) return false;
-      return true;
-    }),
-  );
-  return (j) => means.has(j);
+  const added = [...own.keys()].filter((j) => (own[j] ?? -1) < 0);
+  const meansIn = (of: readonly number[], candidates: readonly number[]): readonly number[] => {
+    const means = meansOf(of);
+    return candidates.filter((j) => means.every(([mean, size], i) => isMean(element(of[i] ?? 0, j), mean, size, tolerance)));
+  };
+  // a look at one line settles most matrices
+  const hopeful = meansIn(lines.slice(0, 1), added);
+  const found = new Set(hopeful.length === 0 ? [] : meansIn(lines, hopeful));
+  return (j) => found.has(j);
 }

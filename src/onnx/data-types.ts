@@ -47,6 +47,26 @@ export function elementBytes(dataType: number): number | null {
   return bits === null ? null : bits / 8;
 }
 
+/** The least and the largest number of each type of whole numbers, as far as float64 tells them apart. */
+const WHOLE: ReadonlyMap<number, readonly [low: number, high: number]> = new Map([
+  [D.BOOL, [0, 1]],
+  [D.INT4, [-8, 7]],
+  [D.UINT4, [0, 15]],
+  [D.INT8, [-128, 127]],
+  [D.UINT8, [0, 255]],
+  [D.INT16, [-32768, 32767]],
+  [D.UINT16, [0, 65535]],
+  [D.INT32, [-2147483648, 2147483647]],
+  [D.UINT32, [0, 4294967295]],
+  [D.INT64, [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]],
+  [D.UINT64, [0, Number.MAX_SAFE_INTEGER]],
+]);
+
+/** The least and the largest number of a type of whole numbers, as far as float64 tells them apart; null for other types. */
+export function wholeRange(dataType: number): readonly [low: number, high: number] | null {
+  return WHOLE.get(dataType) ?? null;
+}
+
 /** Number of elements of a shape; 1 for a scalar. Infinity when it is more than 2^53 − 1 can count. */
 export function elementCount(dims: readonly number[]): number {
   if (dims.includes(0)) return 0;
