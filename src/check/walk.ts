@@ -51,14 +51,16 @@ export function walk(ctx: Context, given: Side, inputs: Values, isNew: boolean):
       operands,
       isNew,
       (name) => behind.get(name) ?? null,
-      (name) => open.has(name) || broken.has(name),
+      (name) => open.has(name),
     );
-    const isOpen = !CLOSES.has(node.op) && (node.inputs.some((name) => open.has(name)) || (MASKS.has(node.op) && operands.some(isNotFinite)));
-    if (node.inputs.some((name) => broken.has(name)) || found.some((own) => own.kind === 'free' && own.isOpen))
-      for (const name of node.outputs) broken.add(name);
+    const isOpen =
+      fillsInfinite(node) || (!CLOSES.has(node.op) && (node.inputs.some((name) => open.has(name)) || (MASKS.has(node.op) && operands.some(isNotFinite))));
+    const isBroken = (node.op !== 'Shape' && node.inputs.some((name) => broken.has(name))) || found.some((own) => own.kind === 'free' && own.isOpen);
+    if (isBroken) for (const name of node.outputs) broken.add(name);
     if (isOpen) for (const output of node.outputs) open.add(output);
     // in the old graph nothing is new: a value is a term or not understood
-    const results = isNew ? found : found.map((own) => (own.kind === 'related' && !isExact(own) ? free() : own));
+    const known = isNew ? found : found.map((own) => (own.kind === 'related' && !isExact(own) ? free() : own));
+    const results = isBroken ? known.map((own) => (own.kind === 'free' ? own : free(null, true))) : known;
     sizes.learn(node, results);
     node.outputs.forEach((output, o) => {
       const value = results[o];
@@ -148,7 +150,8 @@ function evaluate(
     isNew &&
     ((!MOVES.has(node.op) && operands.some((own) => isInfinite(ctx, own) || (isZero && isNotFinite(own)))) ||
       (isZero && !MOVES.has(node.op) && node.inputs.some(isOpen)) ||
-      dividesByZero(node, operands));
+      dividesByZero(node, operands) ||
+      (fillsInfinite(node) && !found.every((own) => own.kind === 'related' && own.ref.base.old)));
   const results = isBroken ? found.map(() => free(refuted(nodeLabel(node), `${node.op}: what it computes with is not finite`), true)) : found;
   return node.outputs.map((name, o) => {
     const value = results[o] ?? free();
@@ -206,12 +209,16 @@ const isNotFinite = (value: Value | null): boolean =>
   isConstant(value ?? undefined) && value?.kind === 'related' && value.ref.base.constant?.isFinite() === false;
 
 /** Operators in which masks of minus infinity meet other values; weights of products are compared element by element. */
-const MASKS = new Set(['Add', 'Sub', 'Mul', 'Div', 'Where', 'Max', 'Min', 'Concat', 'Expand', 'Slice', 'Gather', 'Cast', 'Pad', 'ConstantOfShape']);
+const MASKS = new Set(['Add', 'Sub', 'Mul', 'Div', 'Where', 'Max', 'Min', 'Concat', 'Expand', 'Slice', 'Gather', 'Cast', 'Pad']);
 /** Operators that make finite numbers of minus infinity. */
 const CLOSES = new Set([
   ...['Softmax', 'Exp', 'Sigmoid', 'Tanh', 'Relu', 'Shape', 'Equal', 'Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual', 'IsNaN', 'IsInf', 'Not'],
   ...['Attention', 'com.microsoft.Attention', 'com.microsoft.MultiHeadAttention', 'com.microsoft.GroupQueryAttention'],
 ]);
+
+/** A value that is filled with a number that is not finite. */
+const fillsInfinite = ({ op, node }: FlatNode): boolean =>
+  op === 'ConstantOfShape' && node.attributes.some((own) => own.kind === 'tensor' && storedConstant(own.value)?.isFinite() === false);
 
 /** A new quotient by zero. */
 const dividesByZero = (node: FlatNode, operands: readonly (Value | null)[]): boolean => {

@@ -169,7 +169,7 @@ function byTable(zero: Zero | undefined): Pointwise {
 const NEVER_ZERO = { kinds: anyKind, unary: keepsNone, zero: 'never' } as const;
 
 /** Operators that make no finite number of zero, and which operand must not be zero. */
-const NOT_OF_ZERO: Readonly<Record<string, number>> = { Div: 1, Reciprocal: 0, Log: 0 };
+const NOT_OF_ZERO: Readonly<Record<string, number>> = { Div: 1, Mod: 1, Reciprocal: 0, Log: 0 };
 
 /** True for new elements that are certainly zero where no zero may stand: that divisors are not zero cannot be taken for granted there. */
 function dividesByZero({ node, isNew, operands }: Site): boolean {
