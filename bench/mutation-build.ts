@@ -127,13 +127,13 @@ export function record(judge: JudgeName, tests: readonly string[] = []): void {
   if (status !== 0) throw new Error('tests fail while they are recorded');
 }
 
-/** Tests that look into a judge: for each file of the judge, those that import it, directly or not, other than through the judge's door. */
+/** Tests that look into a judge: for each file of the judge, those that import it, directly or not, other than through the judge's door. What tests share counts as theirs. */
 export function unitTests(judge: JudgeName): ReadonlyMap<string, readonly string[]> {
   const doors = [`src/${judge}/${judge}.ts`];
   const importsOf = (file: string): string[] =>
     [...readFileSync(file, 'utf8').matchAll(/^(?:import|export) (?!type\b)[^;]*? from '(\..*?)';/gms)]
       .map(([, source = '']) => path.normalize(path.join(path.dirname(file), source)))
-      .filter((own) => own.startsWith(`src/${judge}/`));
+      .filter((own) => own.startsWith(`src/${judge}/`) || own.startsWith('test/support/'));
   const tests = new Map<string, string[]>();
   for (const test of filesIn(`test/${judge}`, '.test.ts')) {
     const open = importsOf(test).filter((file) => !doors.includes(file));

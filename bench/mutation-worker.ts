@@ -49,7 +49,7 @@ const board: Switchboard = {};
 const load = async <T>(file: string): Promise<T> => (await import(pathToFileURL(path.join(compiled, 'src', file)).href)) as T;
 
 /** What the test recorded of a pair. */
-const recorded = (name: string): { readonly file: string; readonly test: string; readonly options: VerifyOptions } =>
+const recorded = (name: string): { readonly file: string; readonly test: string; readonly options: VerifyOptions; readonly request?: Partial<Request> } =>
   JSON.parse(readFileSync(path.join(folder, `${name}.json`), 'utf8'));
 
 /** Judges a recorded pair. */
@@ -57,7 +57,7 @@ async function judgeOf(): Promise<(name: string) => Promise<readonly string[]>> 
   if (judge === 'verify') {
     const { judge: compare } = await load<{ judge: (request: Request, onStage: () => void) => Promise<Judgement> }>('verify/judge.js');
     return async (name) => {
-      const { options } = recorded(name);
+      const { options, request: own = {} } = recorded(name);
       const base = path.join(folder, name);
       const request: Request = {
         oldPath: `${base}-old.onnx`,
@@ -69,6 +69,7 @@ async function judgeOf(): Promise<(name: string) => Promise<readonly string[]>> 
         level: 'all',
         large: false,
         noShadow: null,
+        ...own,
       };
       return verifyLines(await compare(request, () => undefined));
     };
@@ -87,6 +88,7 @@ const ALL_LINES: readonly string[] = [
   ...['judgements.test.ts', 'alive-rules.test.ts', 'joins-rules.test.ts', 'views-rules.test.ts', 'walk-rules.test.ts'],
   ...['kinds-rules.test.ts', 'cut-growth-rules.test.ts', 'choice-rules.test.ts'],
   ...['definedness-rules.test.ts', 'attention-rules.test.ts', 'product-rules.test.ts', 'pointwise-rules.test.ts'],
+  'small-judgements.test.ts',
 ];
 const BRIEF_LINES: readonly string[] = ['exports.test.ts', 'operator-rules.test.ts', 'desugar-rules.test.ts', 'algebra-rules.test.ts'];
 

@@ -26,6 +26,10 @@ export function stillModel(model: Model): StillModel | { readonly reason: string
   return { model: stilled, bytes: encodeModel(stilled), random: randomOps(model) };
 }
 
+/** A uniform distribution of no width gives the same number each time. */
+const isStill = ({ opType, attributes }: Node): boolean =>
+  opType.startsWith('RandomUniform') && floatOf(attributes, 'low', 0) === floatOf(attributes, 'high', 1);
+
 /** Operators of a model that give other numbers each time: a Dropout only where it is told to train. */
 export function randomOps(model: Model): readonly string[] {
   const nodes = [...allNodes(model.graph), ...model.functions.flatMap((f) => f.nodes.flatMap(withInner))];
@@ -37,7 +41,8 @@ export function randomOps(model: Model): readonly string[] {
   };
   const trains = ({ inputs }: Node): boolean => (inputs[2] ?? '') !== '' && !isFalse(inputs[2] ?? '');
   const random = nodes.filter(
-    (node) => node.domain === '' && (node.opType === 'Dropout' ? trains(node) : node.opType.startsWith('Random') || UNCLEAR.has(node.opType)),
+    (node) =>
+      node.domain === '' && (node.opType === 'Dropout' ? trains(node) : (node.opType.startsWith('Random') && !isStill(node)) || UNCLEAR.has(node.opType)),
   );
   return [...new Set(random.map((node) => node.opType))];
 }

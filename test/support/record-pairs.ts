@@ -7,6 +7,7 @@ import path from 'node:path';
 import { afterEach, expect, vi } from 'vitest';
 import type { Graph, Model } from '../../src/onnx/ir.ts';
 import { encodeModel } from '../../src/onnx/serialize.ts';
+import type { Request } from '../../src/verify/conclude.ts';
 import type { VerifyOptions } from '../../src/verify/result.ts';
 
 const folder = path.resolve(process.env.RECORD_PAIRS ?? '.tmp/mutation/pairs');
@@ -26,10 +27,10 @@ function isWanted(): boolean {
 }
 
 /** A new name in the folder, and the test that asks for it. */
-function record(options: VerifyOptions): string {
+function record(options: VerifyOptions, request: Partial<Request> = {}): string {
   const { currentTestName: test = '', testPath = '' } = expect.getState();
   const base = path.join(folder, `${process.pid}-${count++}`);
-  writeFileSync(`${base}.json`, JSON.stringify({ options, test, file: path.basename(testPath) }));
+  writeFileSync(`${base}.json`, JSON.stringify({ options, request, test, file: path.basename(testPath) }));
   return base;
 }
 
@@ -71,6 +72,19 @@ vi.mock('../../src/verify/verify.ts', async (original) => {
         for (const [i, file] of files.entries()) copyFileSync(file, `${base}-${i === 0 ? 'old' : 'new'}.onnx`);
       }
       return real.verifyModels(old, now, options);
+    },
+  };
+});
+
+vi.mock('../../src/verify/judge.ts', async (original) => {
+  const real = await original<typeof import('../../src/verify/judge.ts')>();
+  return {
+    ...real,
+    judge(request: Request, onStage: Parameters<typeof real.judge>[1]) {
+      const { oldPath, newPath, inputs: _, ...others } = request;
+      const base = record({}, others);
+      for (const [i, file] of [oldPath, newPath].entries()) copyFileSync(file, `${base}-${i === 0 ? 'old' : 'new'}.onnx`);
+      return real.judge(request, onStage);
     },
   };
 });
