@@ -1,10 +1,23 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkModels } from '../../src/check/check.ts';
 import type { Model } from '../../src/onnx/ir.ts';
+import { checkLines } from '../support/judgement.ts';
 import { modelOf } from '../support/small-model.ts';
 import { type Between, original, PLACES, widened } from '../support/widened.ts';
 
-const proved = (old: Model, now: Model): boolean => checkModels(old, now).proved;
+let said: (readonly string[])[] = [];
+const proved = (old: Model, now: Model): boolean => {
+  const result = checkModels(old, now);
+  said.push(checkLines(result));
+  return result.proved;
+};
+beforeEach(() => {
+  said = [];
+});
+// all that is said of the pairs of a test
+afterEach(() => {
+  expect(said).toMatchSnapshot();
+});
 const between = (lines: readonly string[], weights?: Between['weights']): Between => ({ lines: () => lines, ...(weights && { weights }) });
 /** A width of 3 inside a bigger one: a place in front, and one that is not in the old graph. */
 const FOUR = [0, -1, 1, 2];
@@ -187,7 +200,9 @@ describe('an output that is another old value', () => {
   test('is blamed on the node where it parts from the old one', () => {
     const model = (second: string): Model =>
       modelOf({ x: ['T', 3] }, ['Relu(x) -> a', 'Exp(x) -> b', 'Mul(a, x) -> e', `Mul(${second}, x) -> f`, 'Tanh(e) -> g', 'Tanh(f) -> y'], 17);
-    expect(checkModels(model('b'), model('a')).findings).toMatchObject([{ where: expect.stringContaining('n2') }]);
+    const result = checkModels(model('b'), model('a'));
+    said.push(checkLines(result));
+    expect(result.findings).toMatchObject([{ where: expect.stringContaining('n2') }]);
   });
 });
 

@@ -15,6 +15,8 @@ export interface Leaves {
   readonly weights: Readonly<Record<string, string>>;
   /** Further inputs besides x [1 3 4], or x itself; those that start with `i` are integers 0, 1, 2 … */
   readonly inputs?: Readonly<Record<string, string>>;
+  /** Constants that are one number. */
+  readonly scalars?: Readonly<Record<string, number>>;
   /** Constants of int32. */
   readonly counts?: Readonly<Record<string, readonly [dims: readonly number[], numbers: readonly number[]]>>;
   /** Sizes in the small model. */
@@ -147,6 +149,7 @@ export function grownModel(own: Leaves, growth: Growth): Model {
           const all = numbers.get(tensor.name);
           return all === undefined ? tensor : tensorFromNumbers(tensor.name, tensor.dataType, tensor.dims, all);
         }),
+        ...Object.entries(own.scalars ?? {}).map(([name, number]) => tensorFromNumbers(name, DataType.FLOAT, [], [number])),
         ...Object.entries(own.counts ?? {}).map(([name, [dims, all]]) => tensorFromNumbers(name, DataType.INT32, dims, all)),
       ],
       outputs: (own.outputs ?? ['y']).map((name) => ({ name, type: null })),
@@ -154,7 +157,7 @@ export function grownModel(own: Leaves, growth: Growth): Model {
   };
 }
 
-/** What the runtime computes as `y`; inputs with sizes that grew hold the old numbers and, at new places, what `zeros` leaves. */
+/** The sizes and numbers of `y` as the runtime computes it; inputs with sizes that grew hold the old numbers and, at new places, what `zeros` leaves. */
 export async function outputOf(model: Model, own: Leaves, growth: Growth): Promise<readonly number[]> {
   const session = await InferenceSession.create(encodeModel(model), { graphOptimizationLevel: 'disabled', intraOpNumThreads: 1, logSeverityLevel: 4 });
   const feeds = Object.entries({ x: '1 3 4', ...own.inputs }).map(([name, spec]): [string, Tensor] => {
@@ -172,7 +175,8 @@ export async function outputOf(model: Model, own: Leaves, growth: Growth): Promi
   });
   const results = await session.run(Object.fromEntries(feeds));
   await session.release();
-  return Array.from((results.y as Tensor).data as Float32Array);
+  const { dims = [], data = [] } = results.y ?? {};
+  return [...dims, ...Array.from(data, Number)];
 }
 
 /** The largest difference, relative to numbers above 1. */
