@@ -14,7 +14,9 @@ export function blame(now: Side, after: Values, open: readonly Finding[], wanted
   const producers = new Map(now.flat.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   const found = new Map<string, Finding>();
   const seen = new Set<string>();
-  const outputs = open.flatMap((finding) => (finding.where.startsWith('output ') ? [finding.where.slice(7)] : []));
+  // an output that is missing has no cause in the graph
+  const names = now.flat.outputs.map((output) => output.name);
+  const outputs = open.flatMap(({ where }) => names.filter((name) => where === `output ${name}`));
   const queue = [...outputs];
   for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
     if (seen.has(name)) continue;

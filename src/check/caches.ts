@@ -21,17 +21,22 @@ const FUSED: Readonly<Record<string, Readonly<Record<number, number>>>> = {
   Attention: { 4: 1, 5: 2 },
 };
 
+/** Results that hold what an operand held, and whether new elements may be joined on. */
+function holders({ op, inputs, outputs, branches = [] }: FlatNode, slot: number): { readonly results: readonly string[]; readonly joins: boolean } {
+  const [first = ''] = outputs;
+  const fused = FUSED[op]?.[slot];
+  if (fused !== undefined) return { results: outputs.slice(fused, fused + 1), joins: true };
+  if (JOINING.has(op) && (slot === 0 || op === 'Concat')) return { results: [first], joins: true };
+  if (MOVING.has(op) && slot === 0) return { results: outputs, joins: false };
+  // behind the condition stand the results of one branch after the other
+  const each = (inputs.length - 1) / branches.length;
+  return { results: op === 'If' && slot > 0 ? outputs.filter((_, o) => o === (slot - 1) % each) : [], joins: false };
+}
+
 /** The output that hands on each cache input. */
 export function cachePairs(flat: FlatGraph): ReadonlyMap<string, string> {
   const readers = new Map<string, { readonly node: FlatNode; readonly slot: number }[]>();
-  for (const node of flat.nodes) {
-    node.inputs.forEach((name, slot) => {
-      if (name === '') return;
-      const list = readers.get(name);
-      if (list === undefined) readers.set(name, [{ node, slot }]);
-      else list.push({ node, slot });
-    });
-  }
+  for (const node of flat.nodes) for (const [slot, name] of node.inputs.entries()) readers.set(name, [...(readers.get(name) ?? []), { node, slot }]);
   const outputs = new Set(flat.outputs.map((output) => output.name));
   const pairs = new Map<string, string>();
   for (const input of flat.inputs) {
@@ -39,19 +44,14 @@ export function cachePairs(flat: FlatGraph): ReadonlyMap<string, string> {
     const seen = new Set<string>();
     const queue = [{ name: input.name, joined: false }];
     for (let value = queue.pop(); value !== undefined; value = queue.pop()) {
-      const mark = `${value.joined}${value.name}`;
-      if (seen.has(mark)) continue;
+      const { name, joined } = value;
+      const mark = `${joined}${name}`;
+      if (name === '' || seen.has(mark)) continue;
       seen.add(mark);
-      if (value.joined && outputs.has(value.name)) pairs.set(input.name, value.name);
-      for (const { node, slot } of readers.get(value.name) ?? []) {
-        const fused = FUSED[node.op]?.[slot];
-        if (fused !== undefined) queue.push({ name: node.outputs[fused] ?? '', joined: true });
-        else if (JOINING.has(node.op) && (slot === 0 || node.op === 'Concat')) queue.push({ name: node.outputs[0] ?? '', joined: true });
-        else if (MOVING.has(node.op) && slot === 0) for (const name of node.outputs) queue.push({ name, joined: value.joined });
-        else if (node.op === 'If' && slot > 0) {
-          const each = (node.inputs.length - 1) / (node.branches?.length ?? 1);
-          queue.push({ name: node.outputs[(slot - 1) % each] ?? '', joined: value.joined });
-        }
+      if (joined && outputs.has(name)) pairs.set(input.name, name);
+      for (const { node, slot } of readers.get(name) ?? []) {
+        const { results, joins } = holders(node, slot);
+        queue.push(...results.map((result) => ({ name: result, joined: joined || joins })));
       }
     }
   }
@@ -63,11 +63,11 @@ export function numbered(name: string): { readonly pattern: string; readonly num
   return { pattern: name.replaceAll(/\d+/g, '#'), numbers: [...name.matchAll(/\d+/g)].map(([digits]) => Number(digits)) };
 }
 
+/** Which of two lists of numbers comes first: below zero, zero or above as for a sort. */
+const compared = (a: readonly number[], b: readonly number[]): number => a.map((own, i) => own - (b[i] ?? 0)).find((own) => own !== 0) ?? 0;
+
 /** Names by the numbers in them. */
-export function numberOrder(a: string, b: string): number {
-  const [x, y] = [numbered(a).numbers, numbered(b).numbers];
-  return x.map((own, i) => own - (y[i] ?? 0)).find((own) => own !== 0) ?? 0;
-}
+export const numberOrder = (a: string, b: string): number => compared(numbered(a).numbers, numbered(b).numbers);
 
 /**
  * Names that belong together after layers were inserted: of one pattern, in the same order. True when `pairs` (old name, new name)
@@ -75,18 +75,16 @@ export function numberOrder(a: string, b: string): number {
  */
 export function isRenumbering(pairs: readonly (readonly [string, string])[]): boolean {
   const shifts = new Map<string, string>();
-  const perPattern = new Map<string, (readonly [readonly number[], readonly number[]])[]>();
+  const perPattern = new Map<string, (readonly [old: readonly number[], now: readonly number[]])[]>();
   for (const [old, now] of pairs) {
     const [a, b] = [numbered(old), numbered(now)];
-    if (a.pattern !== b.pattern) return false;
-    const key = a.numbers.join('.');
-    if ((shifts.get(key) ?? b.numbers.join('.')) !== b.numbers.join('.')) return false;
-    shifts.set(key, b.numbers.join('.'));
+    const [from, to] = [a.numbers.join('.'), b.numbers.join('.')];
+    if (a.pattern !== b.pattern || (shifts.get(from) ?? to) !== to) return false;
+    shifts.set(from, to);
     perPattern.set(a.pattern, [...(perPattern.get(a.pattern) ?? []), [a.numbers, b.numbers]]);
   }
-  const compare = (a: readonly number[], b: readonly number[]): number => a.map((x, i) => x - (b[i] ?? 0)).find((x) => x !== 0) ?? 0;
   return [...perPattern.values()].every((list) => {
-    const sorted = [...list].sort(([a], [b]) => compare(a, b));
-    return sorted.every(([, b], i) => i === 0 || compare(sorted[i - 1]?.[1] ?? [], b) < 0);
+    const news = list.toSorted(([a], [b]) => compared(a, b)).map(([, now]) => now);
+    return news.slice(1).every((now, i) => compared(news[i] ?? [], now) < 0);
   });
 }

@@ -18,25 +18,21 @@ export function divergence(now: Side, after: Values, wanted: Value | undefined, 
   }
   const makerOf = (ref: Ref): string | undefined => makers.get(ref.key) ?? makers.get(String(ref.base.id));
   let [old, own, where] = [wanted.ref, got.ref, makerOf(got.ref)];
-  for (let depth = 0; depth < DEPTH; depth++) {
-    const next = differing(old, own);
-    // what reads a value of another kind is the place, not that value
-    if (next === null || next.old.ref.base.op !== next.now.ref.base.op) break;
+  // what reads a value of another kind is the place, not that value
+  for (let next = differing(old, own); next !== null && next.old.ref.base.op === next.now.ref.base.op; next = differing(old, own)) {
     [old, own] = [next.old.ref, next.now.ref];
     where = makerOf(own) ?? where;
   }
   return where === undefined ? null : unproved(where, 'computes another value than the old graph does there');
 }
 
-const DEPTH = 10_000;
-
 /** The one operand that two terms of one operator do not share; null where there is none, or more than one. */
 function differing(old: Ref, now: Ref): { readonly old: Scaled; readonly now: Scaled } | null {
   const [a, b] = [old.base, now.base];
-  if (a === b || a.op !== b.op || a.attributes !== b.attributes || a.operands.length !== b.operands.length) return null;
-  const [left, right] = [without(a.operands, b.operands), without(b.operands, a.operands)];
-  const [x, y] = [left[0], right[0]];
-  return left.length === 1 && right.length === 1 && x !== undefined && y !== undefined ? { old: x, now: y } : null;
+  if (a.op !== b.op || a.attributes !== b.attributes) return null;
+  const [x, ...more] = without(a.operands, b.operands);
+  const [y, ...others] = without(b.operands, a.operands);
+  return x !== undefined && y !== undefined && more.length + others.length === 0 ? { old: x, now: y } : null;
 }
 
 /** Operands that another list does not have, each as often as it is missing there. */

@@ -61,11 +61,9 @@ export function refOf(base: Term): Ref {
 
 /** Some elements of a term. */
 export function viewed(ref: Ref, view: View): Ref {
-  const sizes = viewSizes(view);
   const { base } = ref;
-  if (sizes.length === base.dims.length && sizes.every((size, d) => equal(size, base.dims[d] ?? 0)) && viewKey(view) === viewKey(wholeView(base.dims)))
-    return refOf(base);
-  return { base, view, key: `${base.id}@${viewKey(view)}` };
+  const isWholeView = view.dims.length === base.dims.length && viewKey(view) === viewKey(wholeView(base.dims));
+  return isWholeView ? refOf(base) : { base, view, key: `${base.id}@${viewKey(view)}` };
 }
 
 /** True when a ref is a whole term of an operator. */
@@ -91,6 +89,19 @@ export function startTerms(): Terms {
   let old = true;
   const keyFor = (op: string, attributes: string, operands: readonly Scaled[], dims: readonly Size[]): string =>
     `${op}(${operands.map(scaledKey).join(';')})${attributes}${operands.length === 0 ? `[${dims.map(keyOf).join(',')}]` : ''}`;
+  /** What is asked for later of a term of the old graph. */
+  const noteOperands = (term: Term): void => {
+    const { op, operands } = term;
+    const bases = operands.map((operand) => operand.ref.base);
+    if (MULTIPLIES.has(op) && bases.every((base) => base.constant === null)) for (const base of bases) multiplied.add(base);
+    if (bases.some((base) => base.constant !== null) && bases.every(isFixed)) ofConstants.set(op, [...(ofConstants.get(op) ?? []), term]);
+    for (const ref of new Set(operands.map((operand) => operand.ref.key))) {
+      const slot = `${op} ${ref}`;
+      const list = users.get(slot);
+      if (list === undefined) users.set(slot, [term]);
+      else list.push(term);
+    }
+  };
   return {
     make(op, attributes, operands, dims, ratio) {
       const key = `${keyFor(op, attributes, operands, dims)}${ratio === undefined ? '' : ` r=${ratio.key}`}`;
@@ -98,18 +109,7 @@ export function startTerms(): Terms {
       if (known !== undefined) return known;
       const term: Term = { id: count++, op, attributes, operands, dims, old, constant: null, ratio: ratio ?? null };
       byKey.set(key, term);
-      if (old && MULTIPLIES.has(op) && operands.every((operand) => operand.ref.base.constant === null))
-        for (const operand of operands) multiplied.add(operand.ref.base);
-      if (old && operands.some((operand) => operand.ref.base.constant !== null) && operands.every((operand) => isFixed(operand.ref.base)))
-        ofConstants.set(op, [...(ofConstants.get(op) ?? []), term]);
-      if (old) {
-        for (const ref of new Set(operands.map((operand) => operand.ref.key))) {
-          const slot = `${op} ${ref}`;
-          const list = users.get(slot);
-          if (list === undefined) users.set(slot, [term]);
-          else list.push(term);
-        }
-      }
+      if (old) noteOperands(term);
       return term;
     },
     constant(constant) {
@@ -136,12 +136,11 @@ export function startTerms(): Terms {
 /** A value stretched to more dimensions or larger sizes, as numpy broadcasts; null when it does not fit. */
 export function fitted(ref: Ref, sizes: readonly Size[]): Ref | null {
   const own = viewSizes(ref.view);
-  if (own.length === sizes.length && own.every((size, d) => equal(size, sizes[d] ?? 0))) return ref;
   if (own.length > sizes.length) return null;
   const missing = sizes.length - own.length;
   let view: View = { offset: ref.view.offset, dims: [...sizes.slice(0, missing).map(() => []), ...ref.view.dims] };
   for (const [d, size] of sizes.entries()) {
-    const now = d < missing ? 1 : (own[d - missing] ?? 1);
+    const now = own[d - missing] ?? 1;
     if (equal(now, size)) continue;
     if (now !== 1) return null;
     view = stretched(view, d, size);
