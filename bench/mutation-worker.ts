@@ -89,8 +89,9 @@ const ALL_LINES: readonly string[] = [
   ...['kinds-rules.test.ts', 'cut-growth-rules.test.ts', 'choice-rules.test.ts', 'carried.test.ts'],
   ...['definedness-rules.test.ts', 'attention-rules.test.ts', 'product-rules.test.ts', 'pointwise-rules.test.ts'],
   'small-judgements.test.ts',
+  'parting-rules.test.ts',
 ];
-const BRIEF_LINES: readonly string[] = ['exports.test.ts', 'operator-rules.test.ts', 'desugar-rules.test.ts', 'algebra-rules.test.ts'];
+const BRIEF_LINES: readonly string[] = ['exports.test.ts', 'operator-rules.test.ts', 'desugar-rules.test.ts', 'algebra-rules.test.ts', 'resize-rules.test.ts'];
 
 /** What a test asserts for certain: the snapshots hold all that is said, or all but where; others the verdict. */
 function resultFrom(name: string, lines: readonly string[]): Result {
