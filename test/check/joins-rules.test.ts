@@ -97,6 +97,11 @@ const JOINED: readonly PairCase[] = [
   ['differs', 'Concat(p, w2x3x4) axis=1 -> y', 'Concat(p, w2x3x4b) axis=1 -> y'],
   ['differs', 'Concat(p, w2x3x4) axis=1 -> y', 'Concat(w2x3x4, p) axis=1 -> y'],
   ['proved', 'Concat(w2x3x4, w2x3x4b) axis=1 -> a;Add(a, a) -> y', 'Concat(w2x3x4, w2x3x4b) axis=1 -> a;Add(a, a) -> y'],
+  ['unseen', 'com.microsoft.Inverse(s) -> a;Concat(a, a) axis=0 -> y', 'com.microsoft.Inverse(s) -> a;Concat(a, a) axis=0 -> y'],
+  ['differs', 'com.microsoft.Inverse(s) -> a;Concat(a, a) axis=0 -> y', 'com.microsoft.Inverse(s) -> a;Concat(a, a) axis=1 -> y'],
+  // new elements behind as many as the input has
+  same('unseen', 'Identity(h) -> y', 'MatMul(x, w4x3c) -> n;Concat(h, n) axis=1 -> a;Shape(x) -> r;Gather(r, [1]) axis=0 -> t;Slice(a, [0], t, [1]) -> y'),
+  same('differs', 'Identity(h) -> y', 'MatMul(x, w4x3c) -> n;Concat(h, n) axis=1 -> y'),
   // of a factor that all have
   same('proved', 'Concat(h, h) axis=1 -> a;Mul(a, w1) -> y', 'Mul(h, w1) -> a;Concat(a, a) axis=1 -> y'),
   same('differs', 'Concat(h, h) axis=1 -> a;Mul(a, w1) -> y', 'Mul(h, w1) -> a;Concat(h, a) axis=1 -> y'),
@@ -208,6 +213,10 @@ const PADDED: readonly PairCase[] = [
   ['proved', `${H};${OUT.replace('c,', 'h,')}`, 'MatMul(x, w4x5g) -> h;Pad(h, [0,0,1,0,0,2]) -> c;MatMul(c, w8x2gz) -> y'],
   ['differs', `${H};${OUT.replace('c,', 'h,')}`, 'MatMul(x, w4x5g) -> h;Pad(h, [0,0,1,0,0,2]) -> c;MatMul(c, w8x2g) -> y'],
   ['differs', `${H};${OUT.replace('c,', 'h,')}`, 'MatMul(x, w4x5g) -> h;Pad(h, [0,0,2,0,0,1]) -> c;MatMul(c, w8x2gz) -> y'],
+  same('differs', 'Identity(h) -> y', 'Pad(h, [0,1,0,0,0,0]) -> y'),
+  // of a shape that nobody knows
+  ['unseen', 'com.microsoft.Inverse(s) -> a;Pad(a, [0,1,0,0]) -> y', 'com.microsoft.Inverse(s) -> a;Pad(a, [0,1,0,0]) -> y'],
+  ['differs', 'com.microsoft.Inverse(s) -> a;Pad(a, [0,1,0,0]) -> y', 'com.microsoft.Inverse(s) -> a;Pad(a, [0,0,0,1]) -> y'],
   // more in front, less behind
   same('differs', 'Pad(h, [0,0,1,0,0,0]) -> y', 'Pad(h, [0,0,0,0,0,1]) -> y'),
   same('differs', 'Pad(h, [0,0,1,0,0,-1]) -> y', 'Pad(h, [0,0,0,0,0,0]) -> y'),
