@@ -91,7 +91,10 @@ const ALL_LINES: readonly string[] = [
   'small-judgements.test.ts',
   'parting-rules.test.ts',
 ];
-const BRIEF_LINES: readonly string[] = ['exports.test.ts', 'operator-rules.test.ts', 'desugar-rules.test.ts', 'algebra-rules.test.ts', 'resize-rules.test.ts'];
+const BRIEF_LINES: readonly string[] = [
+  ...['exports.test.ts', 'operator-rules.test.ts', 'desugar-rules.test.ts', 'algebra-rules.test.ts', 'resize-rules.test.ts'],
+  'quantised-forms.test.ts',
+];
 
 /** What a test asserts for certain: the snapshots hold all that is said, or all but where; others the verdict. */
 function resultFrom(name: string, lines: readonly string[]): Result {

@@ -19,8 +19,7 @@ export const nothing = (terms: Terms): Scaled => scaled(refOf(terms.make('0', ''
 export const plain = (terms: Terms, op: string, attributes: string, operands: readonly Scaled[], dims: Dims): Scaled =>
   scaled(refOf(terms.make(op, attributes, operands, dims)));
 
-const sorted = (list: readonly Scaled[]): Scaled[] => [...list].sort((a, b) => compare(scaledKey(a), scaledKey(b)));
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const sorted = (list: readonly Scaled[]): Scaled[] => list.toSorted((a, b) => (scaledKey(a) < scaledKey(b) ? -1 : 1));
 
 /** The parts of a sum; a value that is no sum is one part. */
 export function summands({ ref, scale }: Scaled): readonly Scaled[] {
@@ -59,7 +58,8 @@ function stretchedLast(parts: readonly Scaled[], dims: Dims, make: (parts: reado
   return whole === null ? null : scaled(whole, made.scale);
 }
 
-const byTerm = (a: Scaled, b: Scaled): number => compare(a.ref.key, b.ref.key) || compare(a.scale.key, b.scale.key);
+/** Values in an order in which those of one term stand side by side. */
+const byTerm = (list: readonly Scaled[]): Scaled[] => list.toSorted((a, b) => (`${a.ref.key} ${a.scale.key}` < `${b.ref.key} ${b.scale.key}` ? -1 : 1));
 
 /** The sum of values; null when nothing is left of it. */
 export function sum(terms: Terms, operands: readonly Scaled[], dims: Dims): Scaled | null {
@@ -68,7 +68,7 @@ export function sum(terms: Terms, operands: readonly Scaled[], dims: Dims): Scal
     dims,
   );
   const flat = parts.flatMap(summands);
-  const all = [...(flat.length <= MOST_PARTS ? flat : parts)].sort(byTerm);
+  const all = byTerm(flat.length <= MOST_PARTS ? flat : parts);
   const left: Scaled[] = [];
   for (const part of all) {
     const last = left.at(-1);
@@ -106,7 +106,8 @@ function withCentred(terms: Terms, parts: readonly Scaled[], dims: Dims): readon
       const other = parts.find((part) => part.ref.key === wanted.ref.key && scale !== null && part.scale.key === times(wanted.scale, scale).key);
       if (other === undefined || scale === null) continue;
       const made = multiplied(centred(terms, x, axes, sizes));
-      return withCentred(terms, [...parts.filter((part) => part !== less && part !== other), scaled(made.ref, times(made.scale, scale))].sort(byTerm), dims);
+      const left = parts.filter((part) => part !== less && part !== other);
+      return withCentred(terms, byTerm([...left, scaled(made.ref, times(made.scale, scale))]), dims);
     }
   }
   return parts;
@@ -128,7 +129,7 @@ function withSpreads(terms: Terms, parts: readonly Scaled[]): readonly Scaled[] 
     const c = centred(terms, x, axes, x.ref.base.dims);
     const spread = sumOver(terms, multiply(terms, [c, c], x.ref.base.dims), axes, squares.ref.base.dims);
     const rest = parts.filter((part) => part !== squares && part !== other);
-    return spread === null ? rest : [...rest, scaled(spread.ref, times(spread.scale, squares.scale))].sort(byTerm);
+    return spread === null ? rest : byTerm([...rest, scaled(spread.ref, times(spread.scale, squares.scale))]);
   }
   return parts;
 }
@@ -228,7 +229,7 @@ const centred = (terms: Terms, { ref, scale }: Scaled, axes: readonly number[], 
 /** True when a product is a value times itself. */
 function isSquare({ ref: square }: Scaled, { ref }: Scaled): boolean {
   const { above, below } = factors(scaled(ref));
-  const keys = (parts: readonly Scaled[]): string => parts.map(scaledKey).sort(compare).join(';');
+  const keys = (parts: readonly Scaled[]): string => parts.map(scaledKey).sort().join(';');
   return isWhole(square, 'Product') && below.length === 0 && keys([...above, ...above]) === keys(square.base.operands);
 }
 
@@ -281,7 +282,7 @@ function chainCorrection(links: readonly Scale[], whole: Scale): Scale {
   const stored = over(first, second);
   const count = power(times(first, stored), -1);
   const epsilon = power(times(whole, count), -1);
-  const geometric = links.every((link, i) => i === 0 || over(links[i - 1] ?? ONE, link).key === stored.key);
+  const geometric = links.slice(1).every((link, i) => over(links[i] ?? ONE, link).key === stored.key);
   const exact = chainEpsilon(numberOf(epsilon), q);
   const close = Math.abs(numberOf(stored) / exact - 1) < 2 ** -20;
   if (!geometric || !close) return namedScale(`${ROUNDED}${links.map((link) => link.key).join('+')}`, 1);

@@ -20,7 +20,7 @@ const LARGEST_POWER = 2 ** 40;
 export class Uncounted extends Error {}
 
 function scaleOf(powers: Iterable<readonly [string, number]>): Scale {
-  const kept = [...powers].filter(([, power]) => power !== 0).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const kept = [...powers].filter(([, power]) => power !== 0).sort(([a], [b]) => (a < b ? -1 : 1));
   if (kept.some(([, power]) => !(Math.abs(power) <= LARGEST_POWER))) throw new Uncounted('a factor is a power too high to be counted');
   return { key: kept.map(([base, power]) => `${base}^${power}`).join('·'), powers: new Map(kept) };
 }
@@ -47,7 +47,7 @@ export function scaleFrom(value: number): Scale {
     mantissa /= 2;
     exponent++;
   }
-  if (exponent !== 0) powers.set('2', exponent);
+  powers.set('2', exponent);
   for (let factor = 3; factor < 1000 && factor * factor <= mantissa; factor += 2) {
     while (mantissa % factor === 0) {
       mantissa /= factor;
@@ -127,16 +127,16 @@ export function numberOf(scale: Scale): number {
   for (const [base, own] of bases) {
     const exponent = own * root;
     const value = named.get(base) ?? Number(base);
-    if (named.has(base) || !Number.isInteger(exponent))
-      rest *= Number.isInteger(2 * own) && !Number.isInteger(own) ? Math.sqrt(value ** (2 * own)) : value ** own;
+    if (named.has(base) || !Number.isInteger(exponent)) rest *= value ** own;
     else if (exponent > 0) above *= value ** exponent;
     else below *= value ** -exponent;
   }
-  if (!(above < Number.MAX_SAFE_INTEGER * 2 ** 400) || !(below < Number.MAX_SAFE_INTEGER * 2 ** 400)) {
-    return (isNegative(scale) ? -1 : 1) * bases.reduce((value, [base, own]) => value * (named.get(base) ?? Number(base)) ** own, 1);
-  }
+  const sign = isNegative(scale) ? -1 : 1;
+  // a quotient of numbers that are too large is none
+  if (above === Infinity || below === Infinity)
+    return sign * Math.exp(bases.reduce((sum, [base, own]) => sum + own * Math.log(named.get(base) ?? Number(base)), 0));
   const quotient = above / below;
-  return (isNegative(scale) ? -1 : 1) * (root === 2 ? Math.sqrt(quotient) : quotient) * rest;
+  return sign * (root === 2 ? Math.sqrt(quotient) : quotient) * rest;
 }
 
 /** A factor in words: `2^0.5·3^-0.5 = 0.8165`. */
