@@ -23,10 +23,10 @@ import { storedConstant } from '../elements.ts';
 import type { Side } from '../prepare.ts';
 import type { Value } from '../value.ts';
 import type { Values } from '../walk.ts';
-import { combined } from './combine.ts';
+import { anyOf, elementwise } from './combine.ts';
 import { type DeadParameters, described } from './describe.ts';
-import { anyOf, gradientsThrough, type Masks, type Step, zerosThrough } from './flow.ts';
-import { axisBy, blurred, isNone, type Mask, not, placesOf, plainAxis, type Stepped, sizesOf, uniform } from './mask.ts';
+import { gradientsThrough, type Masks, type Step, zerosThrough } from './flow.ts';
+import { axisBy, blurred, everyBit, isNone, type Mask, not, placesOf, plainAxis, type Stepped, sizesOf, uniform } from './mask.ts';
 import { zerosOf } from './zeros.ts';
 
 /** Masks of values by name; null where nothing is known. */
@@ -51,7 +51,7 @@ export function deadParameters(now: Side, values: Values, outputs: readonly stri
   for (const [name, isNew] of fresh) {
     const tensor = now.flat.constants.get(name)?.tensor;
     const constant = tensor === undefined || !isFloat(tensor.dataType) ? null : storedConstant(tensor);
-    const found = constant === null ? null : both(zerosOf(constant), isNew);
+    const found = constant === null ? null : without(zerosOf(constant), not(isNew));
     if (found !== null && !isNone(found)) zeros.set(name, found);
   }
   for (;;) {
@@ -75,9 +75,8 @@ function flowOf(side: Side, values: Values, outputs: readonly string[]): Flow {
   // integers that stand for floats, and what is computed of them
   const quantised = new Set(
     flat.nodes.flatMap((node) => {
-      const rule = ruleOf(node.op);
-      const operands = (rule?.quantised ?? []).map(({ operand }) => node.inputs[operand] ?? '');
-      return operands.length > 0 || rule?.quantises === true ? [...operands, ...node.outputs] : [];
+      const { quantised: operands = [], quantises = false } = ruleOf(node.op) ?? {};
+      return operands.length > 0 || quantises ? [...operands.map(({ operand }) => node.inputs[operand] ?? ''), ...node.outputs] : [];
     }),
   );
   return {
@@ -108,13 +107,13 @@ function freshElements(flow: Flow, values: Values): ReadonlyMap<string, Mask> {
   for (const step of [...flow.steps].reverse()) {
     const { node } = step;
     const made = node.outputs.map((name, o): Mask | null => {
-      const sizes = step.outputs[o];
-      if (sizes == null) return null;
+      const sizes = step.outputs[o] ?? null;
+      if (sizes === null) return null;
       return flow.isConstant(name) ? (old.get(name) ?? uniform(sizes, 0)) : oldElements(values.get(name), sizes);
     });
     const others = node.inputs.map((name, i): Mask | null => {
-      const sizes = step.inputs[i];
-      return name === '' || sizes == null || flow.isConstant(name) ? null : not(oldElements(values.get(name), sizes));
+      const sizes = step.inputs[i] ?? null;
+      return sizes === null || flow.isConstant(name) ? null : not(oldElements(values.get(name), sizes));
     });
     gather(old, node, gradientsThrough(step, others, made), flow.isConstant);
   }
@@ -154,7 +153,7 @@ function oldElements(value: Value | undefined, sizes: readonly Size[]): Mask {
 /** Adds what a node says of its operands to what is known of them. */
 function gather(into: Map<string, Mask | null>, node: FlatNode, masks: Masks, wanted: (name: string) => boolean): void {
   node.inputs.forEach((name, i) => {
-    if (name === '' || !wanted(name)) return;
+    if (!wanted(name)) return;
     const [known, own] = [into.get(name), masks[i] ?? null];
     if (known === undefined) into.set(name, own);
     else into.set(name, known === null || own === null ? null : anyOf([known, own], sizesOf(own)));
@@ -165,7 +164,7 @@ function gather(into: Map<string, Mask | null>, node: FlatNode, masks: Masks, wa
 function forward(flow: Flow, parameters: ReadonlyMap<string, Mask>): Named {
   const { flat } = flow.side;
   const caches = cachePairs(flat);
-  let past = new Map<string, Mask>([...caches.keys()].flatMap((name) => (flow.sizesOf(name) === null ? [] : [[name, uniform(flow.sizesOf(name) ?? [], 1)]])));
+  let past = new Map([...caches.keys()].map((name) => [name, uniform(flow.sizesOf(name) ?? [], 1)]));
   for (;;) {
     const zeros = new Map<string, Mask | null>([...parameters, ...past]);
     for (const step of flow.steps) {
@@ -183,7 +182,7 @@ function forward(flow: Flow, parameters: ReadonlyMap<string, Mask>): Named {
     const next = new Map(
       [...past].flatMap(([name, mask]): [string, Mask][] => {
         const present = zeros.get(caches.get(name) ?? '') ?? null;
-        const kept = present === null ? null : both(mask, ofPast(present, flow.sizesOf(name) ?? []));
+        const kept = present === null ? null : without(mask, not(ofPast(present, flow.sizesOf(name) ?? [])));
         return kept === null || isNone(kept) ? [] : [[name, kept]];
       }),
     );
@@ -226,37 +225,12 @@ function backward(flow: Flow, zeros: Named, outputs: readonly string[]): Named {
   return gradients;
 }
 
-function both(a: Mask, b: Mask): Mask | null {
-  const joined = together(a, b, (x, y) => x & y);
-  return joined === null || !sameBits(joined, a) ? joined : a;
-}
-
-/** The elements of a mask that another one does not have; the mask itself where that is all of them. */
+/** The elements of a mask that another one does not have; the mask itself where that is all of them, null where it is not known. */
 function without(mask: Mask, other: Mask | null | undefined): Mask | null {
   if (other === undefined) return mask;
-  const left = other === null ? null : together(mask, other, (x, y) => x & (1 - y));
-  return left !== null && sameBits(left, mask) ? mask : left;
-}
-
-/** True for masks of which one is made from the other by taking elements away, when none was. */
-const sameBits = (less: Mask, more: Mask): boolean => {
-  const gone = together(more, less, (x, y) => x & (1 - y));
-  return gone !== null && isNone(gone);
-};
-
-function together(a: Mask, b: Mask, bit: (x: number, y: number) => number): Mask | null {
-  const labels = a.dims.map((_, d) => `d${d}`);
-  if (b.dims.length !== labels.length) return null;
-  return combined(
-    [
-      { mask: a, labels },
-      { mask: b, labels },
-    ],
-    labels,
-    sizesOf(a),
-    'one',
-    ([x = 0, y = 0]) => bit(x, y),
-  );
+  const both = other === null ? null : elementwise([mask, other], sizesOf(mask), everyBit);
+  if (other === null || both === null) return null;
+  return isNone(both) ? mask : elementwise([mask, not(other)], sizesOf(mask), everyBit);
 }
 
 function report(flow: Flow, fresh: ReadonlyMap<string, Mask>, gradients: Named, outputs: readonly string[]): readonly DeadParameters[] {

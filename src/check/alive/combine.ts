@@ -1,6 +1,6 @@
 /** Masks of operands whose dimensions belong together by label, joined cell by cell. */
 import { keyOf, type Size } from '../../analysis/size.ts';
-import { type Axis, axisBy, cellsOf, MAX_CELLS, type Mask, offsetsOf, type Stepped, steppedOf, sumsOf, tidied, uniform } from './mask.ts';
+import { type Axis, anyBit, axisBy, cellsOf, everyBit, MAX_CELLS, type Mask, offsetsOf, type Stepped, steppedOf, sumsOf, tidied, uniform } from './mask.ts';
 
 /** A mask with a label for each dimension, no label twice; `''` is a dimension of size 1 that is stretched. */
 export interface Labelled {
@@ -55,6 +55,29 @@ export function combined(
   const bits = Uint8Array.from({ length: total / each }, (_, i) => (found.subarray(i * each, (i + 1) * each).includes(wanted ? 1 : 0) === wanted ? 1 : 0));
   return tidied({ dims: kept.map((own) => own.map(({ axis }) => axis)), bits });
 }
+
+/** Masks of one shape joined element by element; null where they are not of one shape. */
+export function elementwise(masks: readonly Mask[], sizes: readonly Size[], bit: (bits: readonly number[]) => number): Mask | null {
+  const labels = sizes.map((_, d) => `d${d}`);
+  if (masks.some(({ dims }) => dims.length !== labels.length)) return null;
+  return combined(
+    masks.map((mask) => ({ mask, labels })),
+    labels,
+    sizes,
+    'one',
+    bit,
+  );
+}
+
+/** Elements that have the property in one of some masks of one shape. */
+export const anyOf = (masks: readonly Mask[], sizes: readonly Size[]): Mask | null => elementwise(masks, sizes, anyBit);
+
+/** Elements that have the property in all of them. */
+export const everyOf = (masks: readonly Mask[], sizes: readonly Size[]): Mask | null => elementwise(masks, sizes, everyBit);
+
+/** Where a gradient passes that is not multiplied with zeros. */
+export const passed = (gradient: Labelled, zeros: readonly Labelled[], labels: readonly string[], sizes: readonly Size[]): Mask | null =>
+  combined([gradient, ...zeros], labels, sizes, 'one', ([passes = 1, ...others]) => (others.includes(1) ? 0 : passes));
 
 /** The common axes of dimensions with one label; null where they do not fit together. */
 function commonOf(pieces: readonly Piece[], parts: number): readonly Common[] | null {

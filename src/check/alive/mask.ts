@@ -127,8 +127,8 @@ function replaced(
 }
 
 const only = ([bit = 0]: readonly number[]): number => bit;
-const anyBit = (bits: readonly number[]): number => (bits.includes(1) ? 1 : 0);
-const everyBit = (bits: readonly number[]): number => (bits.includes(0) ? 0 : 1);
+export const anyBit = (bits: readonly number[]): number => (bits.includes(1) ? 1 : 0);
+export const everyBit = (bits: readonly number[]): number => (bits.includes(0) ? 0 : 1);
 
 /** Neighbouring axes `from`…`to` (without) of known sizes as one. */
 function joined(laid: Laid, from: number, to: number): Laid | null {
