@@ -728,6 +728,22 @@ const CASES: Readonly<Record<string, Case>> = {
   // caches
   'what a cache holds was zero before': { ...cached(column(2, 3), 'zeros'), dead: ['wk columns 2..3 (8)', 'wo rows 2..3 (8)'] },
   'what a cache holds was not zero before': { ...cached(column(3), 'anything finite'), dead: ['wk column 3 (4)', 'wo row 3 (4)'] },
+  'outputs that do not grow are read': {
+    old: 'MatMul(p, wk) -> k;MatMul(k, wo) -> e;Add(p, e) -> y',
+    oldWeights: { wk: [[4, 2]], wo: [[2, 4]] },
+    now: 'MatMul(p, wk) -> k;MatMul(k, wo) -> e;Add(p, e) -> y;Neg(e) -> f',
+    weights: { wk: [[4, 4], column(3)], wo: [[4, 4], row(2, 3)] },
+    outputs: ['e', 'y'],
+    dead: ['wk column 3 (4)', 'wo row 3 (4)'],
+  },
+  'rotations mix numbers': {
+    old: 'Identity(p) -> y',
+    now: 'MatMul(p, wk) -> h;com.microsoft.RotaryEmbedding(h, ii, wr, wr) -> g;MatMul(g, wd) -> e;Add(p, e) -> y',
+    inputs: { ...INPUTS, ii: ['b', 'm'] },
+    weights: { wk: [[4, 4], column(1)], wr: [[9, 2]], wd: rows(4) },
+    dead: [],
+    unlikeDifferences: 'not all rows of the table are read',
+  },
   // whole attention blocks
   'a value channel of packed queries, keys and values': { ...packed((j) => j === 12), dead: ['wp column 12 (4)', 'wd rows 0, 2 (8)'] },
   'heads without values': { ...packed((j) => j > 13), dead: ['wp columns 4..7, 10..11, 14..15 (32)', 'wd rows 4..7 (16)'] },
