@@ -59,6 +59,45 @@ const cached = (layers: readonly number[], scale = 1, width = 3): Side => ({
   stored: { e0: weight(3, 7, width), e1: weight(4, 7, 3), e9: [[7, 3], new Array(21).fill(0)], s: [[1], [scale]] },
 });
 
+const scaled = ([dims, numbers]: Stored, factor: number): Stored => [dims, Array.from(numbers, (x) => x * factor)];
+
+/** The block with three hidden units more, which add nothing. */
+const grown = () => {
+  const more = randomFloats(8, 18);
+  const a: number[] = [];
+  for (let row = 0; row < 6; row++) a.push(...stored.a[1].slice(9 * row, 9 * row + 9), ...more.slice(3 * row, 3 * row + 3));
+  return {
+    inputs,
+    lines,
+    stored: {
+      a: [[6, 12], a] as Stored,
+      b: [
+        [12, 5],
+        [...stored.b[1], ...new Array<number>(15).fill(0)],
+      ] as Stored,
+    },
+  };
+};
+
+/** Scores of which a mask takes some away. */
+const masked = (line: string): Side => ({
+  inputs: { x: ['n', 't', 't'], i_mask: ['n', 1, 't'] },
+  lines: ['Cast(i_mask) to=9 -> c', line, 'Softmax(s) axis=-1 -> y'],
+  stored: { low: [[], [Number.NEGATIVE_INFINITY]] },
+});
+
+/** Keys that are given from outside, one input for each layer. */
+const keys = (layers: readonly number[]): Side => ({
+  inputs: { x: ['n', 't', 3], ...Object.fromEntries(layers.map((_, k) => [`keys.${k}`, ['n', 2, 's', 3]])) },
+  lines: [
+    ...layers.flatMap((own, k) => [`ReduceMean(keys.${k}, [1,2]) keepdims=0 -> r${k}`, `Mul(r${k}, e${own}) -> m${k}`]),
+    `Sum(${layers.map((_, k) => `m${k}`).join(', ')}) -> s`,
+    'Unsqueeze(s, [1]) -> u',
+    'Add(x, u) -> y',
+  ],
+  stored: { e0: weight(3, 3), e1: weight(4, 3), e9: [[3], [0, 0, 0]] },
+});
+
 const PAIRS: Readonly<Record<string, readonly [old: Side, now: Side, request?: Partial<Request>]>> = {
   'the same file': [block, block],
   'a changed weight': [block, with2('b', 7, 1.5)],
@@ -167,6 +206,44 @@ const PAIRS: Readonly<Record<string, readonly [old: Side, now: Side, request?: P
   'a file with constants folded': [
     { inputs, lines: ['Mul(x, g) -> m', 'Mul(m, k) -> y'], stored: { g: weight(7, 6), k: [[1], [0.3]] } },
     { inputs, lines: ['Mul(x, g) -> y'], stored: { g: [[6], weight(7, 6)[1].map((v) => v * Math.fround(0.3))] } },
+  ],
+  'hidden units that are more, whose outgoing weights are zero': [block, grown()],
+  'hidden units that are more, and a change among the old ones': [block, { ...grown(), stored: { ...grown().stored, a: changed(grown().stored.a, 14, 1.5) } }],
+  'hidden units of another scale': [block, { ...block, stored: { a: scaled(stored.a, 3), b: scaled(stored.b, 1 / 3) } }],
+  'hidden units of another scale, and a change behind': [block, { ...block, stored: { a: scaled(stored.a, 3), b: changed(scaled(stored.b, 1 / 3), 7, 1.5) } }],
+  'hidden units of another scale, and a change before': [block, { ...block, stored: { a: changed(scaled(stored.a, 3), 7, 1.5), b: scaled(stored.b, 1 / 3) } }],
+  'a mask that is 1 for padding': [masked('Where(c, low, x) -> s'), masked('Where(c, low, x) -> s')],
+  'a mask that is 1 for tokens': [masked('Where(c, x, low) -> s'), masked('Where(c, x, low) -> s')],
+  'a length that a table fixes': [
+    { inputs: { x: ['n', 't', 3] }, lines: ['Add(x, u) -> y'], stored: { u: weight(6, 1, 11, 3) } },
+    { inputs: { x: ['n', 't', 3] }, lines: ['Add(u, x) -> y'], stored: { u: weight(6, 1, 11, 3) } },
+  ],
+  'no inputs that it runs with': [
+    { inputs: { x: [2, 3] }, lines: ['NonZero(x) -> a', 'Reshape(a, [7]) -> b', 'Cast(b) to=1 -> y'] },
+    { inputs: { x: [2, 3] }, lines: ['NonZero(x) -> a', 'Reshape(a, [7]) -> b', 'Cast(b) to=1 -> y'] },
+  ],
+  'rows that are one at most': [
+    { inputs: { x: ['n', 3] }, lines: ['Reshape(x, [1,3]) -> y'] },
+    { inputs: { x: ['n', 3] }, lines: ['Reshape(x, [1,3]) -> y'] },
+  ],
+  'positions in a table of twelve': [
+    {
+      inputs: { i: ['n', 't'] },
+      lines: ['Gather(e, i) -> g', 'Shape(i) -> s', 'Slice(s, [1], [2]) -> t', 'Slice(p, [0], t, [0]) -> q', 'Add(g, q) -> y'],
+      stored: { e: weight(3, 7, 4), p: weight(4, 12, 4) },
+    },
+    {
+      inputs: { i: ['n', 't'] },
+      lines: ['Gather(e, i) -> g', 'Shape(i) -> s', 'Slice(s, [1], [2]) -> t', 'Slice(p, [0], t, [0]) -> q', 'Add(q, g) -> y'],
+      stored: { e: weight(3, 7, 4), p: weight(4, 12, 4) },
+    },
+  ],
+  "an encoder's keys of a new layer": [keys([0, 1]), keys([0, 1, 9])],
+  "an encoder's keys of a new layer before": [keys([0, 1]), keys([9, 0, 1])],
+  "an encoder's keys of a layer that is none": [keys([0, 1]), keys([0, 1, 1])],
+  'wider outputs of a first layer': [
+    { ...block, gives: ['h', 'y'] },
+    { ...grown(), gives: ['h', 'y'] },
   ],
 };
 
