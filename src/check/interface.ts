@@ -9,7 +9,7 @@ import { type Finding, refuted, unproved } from './findings.ts';
 import { joinParts } from './join.ts';
 import type { Side } from './prepare.ts';
 import { scaleText } from './scale.ts';
-import { exactly, free, related, scaledOf, type Value } from './value.ts';
+import { exactly, free, type Related, related, scaledOf, type Value } from './value.ts';
 import type { Values } from './walk.ts';
 
 /** What an input of the new graph is supposed to be: an old input, with old elements at the places of `dims`. */
@@ -19,21 +19,22 @@ export interface Supposed {
 }
 
 /** Inputs of the old graph as terms. */
-export function oldInputs(ctx: Context, { flat, facts }: Side): Values {
+export function oldInputs(ctx: Context, { flat, facts }: Side): ReadonlyMap<string, Related> {
   return new Map(flat.inputs.map(({ name }) => [name, exactly(plain(ctx.terms, 'input', name, [], facts.values.get(name)?.dims ?? []))]));
 }
 
 /** Inputs of the new graph as they are supposed to be. */
-export function newInputs(ctx: Context, now: Side, old: Values, supposed: ReadonlyMap<string, Supposed>): Values {
+export function newInputs(ctx: Context, now: Side, old: ReadonlyMap<string, Related>, supposed: ReadonlyMap<string, Supposed>): Values {
   return new Map(
     now.flat.inputs.map(({ name }): [string, Value] => {
       const own = supposed.get(name);
-      const before = own === undefined ? undefined : old.get(own.old);
-      // whatever an input of a new layer holds, it is the same wherever it is read
-      const sizes = now.facts.values.get(name)?.dims;
-      if (own === undefined && sizes != null) return [name, exactly(plain(ctx.terms, 'new input', name, [], sizes))];
-      if (before?.kind !== 'related' || own === undefined) return [name, free()];
-      return [name, own.dims === null ? free() : related(scaledOf(before), own.dims)];
+      if (own === undefined) {
+        // whatever an input of a new layer holds, it is the same wherever it is read
+        const sizes = now.facts.values.get(name)?.dims;
+        return [name, sizes == null ? free() : exactly(plain(ctx.terms, 'new input', name, [], sizes))];
+      }
+      const before = old.get(own.old);
+      return [name, before === undefined || own.dims === null ? free() : related(scaledOf(before), own.dims)];
     }),
   );
 }
@@ -42,21 +43,21 @@ export function newInputs(ctx: Context, now: Side, old: Values, supposed: Readon
 export function supposeInputs(old: Side, now: Side): { readonly supposed: Map<string, Supposed>; readonly findings: Finding[] } {
   const supposed = new Map<string, Supposed>();
   const findings: Finding[] = [];
-  for (const input of now.flat.inputs) {
-    const before = old.flat.inputs.find((own) => own.name === input.name);
-    if (before !== undefined) supposed.set(input.name, { old: input.name, dims: widerDims(old, now, input.name, input.name) });
-    if (before !== undefined && before.type?.elemType !== input.type?.elemType) findings.push(refuted(`input ${input.name}`, 'its element type changed'));
+  for (const { name, type } of old.flat.inputs) {
+    const after = now.flat.inputs.find((own) => own.name === name);
+    if (after === undefined) findings.push(refuted(`input ${name}`, 'is missing'));
+    else supposed.set(name, { old: name, dims: widerDims(old, now, name, name) });
+    if (after !== undefined && after.type?.elemType !== type?.elemType) findings.push(refuted(`input ${name}`, 'its element type changed'));
   }
-  for (const input of old.flat.inputs) if (!now.flat.inputs.some((own) => own.name === input.name)) findings.push(refuted(`input ${input.name}`, 'is missing'));
   return { supposed, findings };
 }
 
 /** Dimensions of a new input in terms of an old one; null when they are no wider form of each other. */
 export function widerDims(old: Side, now: Side, oldName: string, name: string): readonly Dim[] | null {
-  const [before, after] = [old.facts.values.get(oldName)?.dims, now.facts.values.get(name)?.dims];
-  if (before == null || after == null || before.length !== after.length) return before == null && after == null ? [] : null;
+  const [before, after] = [old.facts.values.get(oldName)?.dims ?? null, now.facts.values.get(name)?.dims ?? null];
+  if (before === null || after === null) return before === after ? [] : null;
   const dims = after.map((size, d) => widerDim(before[d] ?? 1, size, oldName, name));
-  return dims.some((dim) => dim === null) ? null : (dims as readonly Dim[]);
+  return before.length !== after.length || dims.includes(null) ? null : (dims as readonly Dim[]);
 }
 
 function widerDim(old: Size, size: Size, oldName: string, name: string): Dim | null {
@@ -81,22 +82,21 @@ export function interfaceFindings(
   ctx: Context,
   old: Side,
   now: Side,
-  inputs: Values,
+  inputs: ReadonlyMap<string, Related>,
   supposed: ReadonlyMap<string, Supposed>,
   outputs: Outputs,
   isShown: boolean,
 ): Finding[] {
-  const isCache = (name: string): boolean => {
-    const own = inputs.get(name);
-    return cachePairs(old.flat).has(name) || (own?.kind === 'related' && own.ref.view.dims.length > 2 && ctx.terms.isMultiplied(own.ref.base));
-  };
-  const caches = new Set(old.flat.inputs.flatMap(({ name }) => (isCache(name) ? [numbered(name).pattern] : [])));
+  const handed = cachePairs(old.flat);
+  const isKeyOrValue = ({ ref }: Related): boolean => ref.view.dims.length > 2 && ctx.terms.isMultiplied(ref.base);
+  const names = new Set([...inputs].flatMap(([name, own]) => (handed.has(name) || isKeyOrValue(own) ? [name] : [])));
+  const caches = new Set([...names].map((name) => numbered(name).pattern));
   const fromInputs = now.flat.inputs.flatMap((info): Finding[] => {
     const { name } = info;
     const own = supposed.get(name);
     if (own === undefined) return caches.has(numbered(name).pattern) ? typeFindings('input', old.flat.inputs, info) : [refuted(`input ${name}`, 'is new')];
     const grown = own.dims?.find((dim) => !isSame(dim));
-    return grown === undefined || isCache(own.old) ? [] : [refuted(`input ${name}`, `grew (${dimText(grown)})`)];
+    return grown === undefined || names.has(own.old) ? [] : [refuted(`input ${name}`, `grew (${dimText(grown)})`)];
   });
   const places = new Map(now.flat.outputs.map(({ name }, i) => [name, i]));
   const byOld = new Map(outputs.pairs.map((pair) => [pair.old, pair.now]));
@@ -139,27 +139,22 @@ export interface Outputs {
 /** Pairs outputs: caches by the inputs that they are for, all others by name; inserted layers renumber caches. */
 export function pairOutputs(old: Side, now: Side, supposed: ReadonlyMap<string, Supposed>, isEqual: (old: string, now: string) => boolean): Outputs {
   const [before, after] = [cachePairs(old.flat), cachePairs(now.flat)];
-  const caches = [...supposed]
-    .sort(([a], [b]) => numberOrder(a, b))
-    .flatMap(([input, own]) => {
-      const [from, to] = [before.get(own.old), after.get(input)];
-      return from === undefined || to === undefined ? [] : [{ old: from, now: to, cache: input }];
-    });
+  const sorted = [...supposed].sort(([a], [b]) => numberOrder(a, b));
+  const caches = sorted.flatMap(([input, own]) => {
+    const [from, to] = [before.get(own.old), after.get(input)];
+    return from === undefined || to === undefined ? [] : [{ old: from, now: to, cache: input }];
+  });
   const findings: Finding[] = [];
   const inOrder = (pairs: readonly (readonly [string, string])[]): boolean => isRenumbering(pairs.filter(([name]) => /\d/.test(name)));
-  const renamed = [...supposed].find(([name, own]) => name !== own.old);
-  const grew = now.flat.inputs.length > old.flat.inputs.length;
   // a copy of a layer may read the same cache; the last reader is the layer itself
-  const sorted = [...supposed].sort(([a], [b]) => numberOrder(a, b));
   const readers = [...new Map(sorted.flatMap(([name, own]) => (own.dims === null ? [] : [[own.old, name] as const])))];
   const holders = [...new Map(caches.map((pair) => [pair.old, pair.now] as const))];
-  const misplaced = holders.find(([from, to]) => from !== to);
-  if (renamed !== undefined && (!grew || !inOrder([...readers, ...holders])))
-    findings.push(unproved(`input ${renamed[0]}`, `holds what input ${renamed[1].old} held`));
-  else if (misplaced !== undefined && (!grew || !inOrder([...readers, ...holders])))
-    findings.push(unproved(`output ${misplaced[1]}`, `holds what output ${misplaced[0]} held`));
-  const covered = new Set(caches.map((pair) => pair.old));
-  const rest = old.flat.outputs.map((output) => output.name).filter((name) => !covered.has(name));
+  const isInserted = now.flat.inputs.length > old.flat.inputs.length && inOrder([...readers, ...holders]);
+  const renamed = isInserted ? undefined : sorted.find(([name, own]) => name !== own.old);
+  const misplaced = isInserted ? undefined : holders.find(([from, to]) => from !== to);
+  if (renamed !== undefined) findings.push(unproved(`input ${renamed[0]}`, `holds what input ${renamed[1].old} held`));
+  else if (misplaced !== undefined) findings.push(unproved(`output ${misplaced[1]}`, `holds what output ${misplaced[0]} held`));
+  const rest = old.flat.outputs.map((output) => output.name).filter((name) => !caches.some((pair) => pair.old === name));
   const names = now.flat.outputs.map((output) => output.name);
   const matched = names.length > old.flat.outputs.length ? renumberedOutputs(rest, names, isEqual) : rest.map((name) => [name, name] as const);
   const moved = matched.find(([from, to]) => from !== to);
