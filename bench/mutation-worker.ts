@@ -85,6 +85,7 @@ async function judgeOf(): Promise<(name: string) => Promise<readonly string[]>> 
 /** Tests that hold every line that is said of each of their pairs, and tests that hold those of `brief`. */
 const ALL_LINES: readonly string[] = [
   ...['folded-rules.test.ts', 'stored-rules.test.ts', 'interface-rules.test.ts', 'operand-rules.test.ts'],
+  ...['constant-rules.test.ts', 'large-constants.test.ts', 'corrected-constants.test.ts'],
   ...['judgements.test.ts', 'alive-rules.test.ts', 'joins-rules.test.ts', 'views-rules.test.ts', 'walk-rules.test.ts'],
   ...['kinds-rules.test.ts', 'cut-growth-rules.test.ts', 'choice-rules.test.ts', 'carried.test.ts'],
   ...['definedness-rules.test.ts', 'attention-rules.test.ts', 'product-rules.test.ts', 'pointwise-rules.test.ts'],

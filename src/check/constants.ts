@@ -128,6 +128,9 @@ function compareIn(
   return { own: scaled(old, scale), dims: classified(dims, kinds), finite: found.finite };
 }
 
+/** The one of two that is wrong in fewer of its elements. */
+export const closer = (a: NearMiss | null, b: NearMiss): NearMiss => (a === null || b.wrong / b.compared < a.wrong / a.compared ? b : a);
+
 export const isMatch = (result: Match | NearMiss | null): result is Match => result !== null && 'own' in result;
 
 /** The old elements of a small constant as a constant of their own, and the kinds of the new ones. */
@@ -246,7 +249,7 @@ function relateOnce(
       for (const [d, dim] of result.dims.entries()) if (known[d] === null) ctx.hint(dim);
       return result;
     }
-    if (result !== null && (best === null || result.wrong / result.compared < best.wrong / best.compared)) best = result;
+    if (result !== null) best = closer(best, result);
     return null;
   };
   for (const dims of combinations(options)) {

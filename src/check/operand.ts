@@ -1,7 +1,8 @@
 /** What a constant operand of the new graph is to the values that it is added to or multiplied with. */
 import { equal, type Size } from '../analysis/size.ts';
+import { DataType } from '../onnx/ir.ts';
 import { divide, factors, multiply, nothing, summands, unit } from './algebra.ts';
-import { invented, isMatch, isRounded, type NearMiss, relate, restricted } from './constants.ts';
+import { closer, invented, isMatch, isRounded, type NearMiss, relate, restricted } from './constants.ts';
 import type { Site } from './context.ts';
 import { type Dim, indexMap, isSame, Kind, mappedDim, newSize, sameDim, withKinds } from './dim.ts';
 import { type Finding, refuted, unproved } from './findings.ts';
@@ -46,14 +47,14 @@ export function matchOperand(site: Site, family: Family, data: readonly Scaled[]
     if (value === 0 && family === 'Product') return { own: nothing(ctx.terms), dims: found.dims };
     if (found.own.ref.base.old) return found;
   }
-  const mask = dims.some((dim) => dim === null) ? maskOf(ctx, operand, dims) : null;
-  if (mask !== null && family === 'Product') return { own: mask.value === 0 ? nothing(ctx.terms) : number(mask.value), dims: mask.dims };
+  const mask = family === 'Product' ? maskOf(ctx, operand, dims) : null;
+  if (mask !== null) return { own: mask.value === 0 ? nothing(ctx.terms) : number(mask.value), dims: mask.dims };
   let miss: NearMiss | null = null;
   for (const candidate of candidates(site, family, data)) {
     for (const scale of candidate.scales) {
       const match = relate(ctx, operand.ref, candidate.ref, dims, scale);
       if (isMatch(match)) return match.finite ? match : notFinite();
-      if (match !== null && (miss === null || match.wrong / match.compared < miss.wrong / miss.compared)) miss = match;
+      if (match !== null) miss = closer(miss, match);
     }
   }
   const whole = found ?? (isOther(miss) ? invented(ctx, operand.ref, dims) : null);
@@ -69,11 +70,11 @@ export function matchOperand(site: Site, family: Family, data: readonly Scaled[]
  */
 function maskOf(ctx: Site['ctx'], operand: Related, dims: readonly (Dim | null)[]): { readonly value: number; readonly dims: readonly Dim[] } | null {
   const at = dims.indexOf(null);
-  const numbers = dims.filter((dim) => dim === null).length === 1 && dims.every((dim, d) => d === at || dim?.length === 0) ? numbersOf(operand.ref) : null;
-  const values = [...(numbers?.data ?? [])];
+  const numbers = at >= 0 && dims.every((dim, d) => d === at || dim?.length === 0) ? numbersOf(operand.ref) : null;
+  if (numbers === null) return null;
+  const values = [...numbers.data];
   const first = values.find((x) => x !== 0);
   if (first === undefined || !values.every(Number.isFinite)) return null;
-  const isOf = (x: number): boolean => values.every((own) => own === 0 || own === x) && values.includes(0);
   const hints = ctx.hintsTo(values.length);
   const numberAt = (own: Dim): number | undefined => {
     const olds = values.filter((_, i) => (own[0]?.map?.at[i] ?? -1) >= 0);
@@ -81,7 +82,7 @@ function maskOf(ctx: Site['ctx'], operand: Related, dims: readonly (Dim | null)[
   };
   const fits = (own: Dim): boolean => numberAt(own) === first && own[0]?.map?.at.every((old, i) => old >= 0 || values[i] === 0) === true;
   const found = hints.find(fits) ?? hints.find((own) => (numberAt(own) ?? 0) !== 0) ?? hints.find((own) => numberAt(own) === 0);
-  if (found === undefined && !isOf(first)) return null;
+  if (found === undefined && !(values.includes(0) && values.every((x) => x === 0 || x === first))) return null;
   const value = found === undefined ? first : (numberAt(found) ?? 0);
   // c · x at a new place is the mean of as many c · x
   const kindAt = (i: number): number => (values[i] === 0 ? Kind.ZERO : values[i] === value ? Kind.MEAN : Kind.ANY);
@@ -117,7 +118,7 @@ export function tableOf(site: Site, op: string, attributes: string, table: Relat
       table.dims.map((dim, d) => (fixed(d) ? dim : null)),
     );
     if (isMatch(match)) return match.finite ? related(match.own, match.dims) : free(refuted(site.where, `${op}: a new element of a table is not finite`));
-    if (match !== null && (miss === null || match.wrong / match.compared < miss.wrong / miss.compared)) miss = match;
+    if (match !== null) miss = closer(miss, match);
   }
   return miss === null ? table : free(wrongElements(site, miss));
 }
@@ -128,7 +129,7 @@ export const isOther = (miss: NearMiss | null): boolean => miss === null || miss
 /** Old elements that are not what they should be. */
 export function wrongElements(site: Site, miss: NearMiss): Finding {
   const text = `${miss.wrong} of ${miss.compared} old elements of a constant changed, ${miss.first}`;
-  return !isOther(miss) ? refuted(site.where, `${site.node.op}: ${text}`) : unproved(site.where, `${site.node.op}: ${text}`);
+  return (isOther(miss) ? unproved : refuted)(site.where, `${site.node.op}: ${text}`);
 }
 
 /** Old terms of a family that a value is part of. */
@@ -233,17 +234,13 @@ function uniformScale(site: Site, family: Family, data: readonly Scaled[], ref: 
       for (const use of ctx.uses.get(own.ref.key) ?? []) wanted.push(family === 'Quotient' ? over(own.scale, use) : over(use, own.scale));
     }
   }
-  if (wanted.some((scale) => scale.key === exact.key)) return exact;
-  const { dtype = 1, shifted = null } = ref.base.constant ?? {};
-  const fits = (scale: Scale): boolean => {
-    const number = numberOf(scale);
-    // whole numbers are no rounded corrections
-    if (!isFloatType(dtype)) return false;
-    if (shifted !== null) return Math.abs(number - value) <= 2 ** -22 * Math.abs(number);
-    return isRounded(dtype, value, number);
-  };
-  const fitting = wanted.find(fits);
-  if (shifted === null && isFloatType(dtype)) {
+  const { dtype = DataType.UNDEFINED, shifted = null } = ref.base.constant ?? {};
+  // whole numbers are no rounded corrections
+  if (!isFloatType(dtype) || wanted.some((scale) => scale.key === exact.key)) return exact;
+  const fitting = wanted
+    .map((scale) => ({ scale, number: numberOf(scale) }))
+    .find(({ number }) => (shifted === null ? isRounded(dtype, value, number) : Math.abs(number - value) <= 2 ** -22 * Math.abs(number)))?.scale;
+  if (shifted === null) {
     const found = correctionOf(ctx, dtype, value, fitting === undefined ? wanted : [fitting], fitting !== undefined);
     if (found !== null) {
       ctx.corrections.push({ ...found, where: site.where });

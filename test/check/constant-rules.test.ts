@@ -1,7 +1,8 @@
 /** Constants that are computed from others, in every type: equal ones are proved, and no others. */
 import { describe, expect, test } from 'vitest';
 import { DataType } from '../../src/onnx/ir.ts';
-import { numberChanges, type Stored, type Typed, verdict } from '../support/typed-graph.ts';
+import { allSaid, verdict } from '../support/told.ts';
+import { numberChanges, type Stored, type Typed } from '../support/typed-graph.ts';
 
 const { FLOAT, DOUBLE, FLOAT16, BFLOAT16, INT8, UINT8, INT16, UINT16, INT32, UINT32, INT64, UINT64, BOOL } = DataType;
 
@@ -265,6 +266,7 @@ describe('a constant that is computed', () => {
       const wrong = numberChanges(old, ['one']).map(([what, other]) => [what, verdict(other, now)]);
       expect(wrong.filter(([, said]) => said === 'proved')).toEqual([]);
       expect(wrong.length).toBeGreaterThanOrEqual(3);
+      expect(allSaid()).toMatchSnapshot();
     },
   );
 
@@ -274,6 +276,7 @@ describe('a constant that is computed', () => {
     const of = (value: number): Typed => meets(FLOAT, [], { c: row(1, value) });
     expect([verdict(of(3), looked(2)), verdict(of(1), looked(-3))]).toEqual(['proved', 'proved']);
     for (const value of [0, 1, 2, 3]) expect([verdict(of(value), looked(3)), verdict(of(value), looked(-4))]).not.toContain('proved');
+    expect(allSaid()).toMatchSnapshot();
   });
 
   test('1 + w, where w or 1 is another', () => {
@@ -282,6 +285,7 @@ describe('a constant that is computed', () => {
     expect(verdict(gain(1, [1, 2, 4]), gain(2, [0, 1, 3]))).toBe('proved');
     expect(verdict(gain(1, [1, 2, 4]), gain(2, [1, 2, 4]))).not.toBe('proved');
     expect(verdict(gain(1, [1, 2, 4]), gain(1, [1, 2, 4.5]))).not.toBe('proved');
+    expect(allSaid()).toMatchSnapshot();
   });
 });
 
@@ -315,11 +319,13 @@ describe('whole numbers at the limits of their type', () => {
     expect(verdict(of(low), cast(low))).toBe('proved');
     for (const value of [low, high, 0])
       expect([verdict(of(value), cast(high + 1)), verdict(of(value), cast(low - 1)), verdict(of(value), cast(NaN))]).not.toContain('proved');
+    expect(allSaid()).toMatchSnapshot();
   });
 
   test('what a float64 does not tell apart', () => {
     const of = (x: number): Typed => meets(INT64, [], { c: [[2], [x, 1], INT64] });
     const sum = meets(INT64, ['Add(a, b) -> c'], { a: [[2], [SAFE, 0], INT64], b: [[2], [1, 1], INT64] });
     expect(verdict(of(SAFE + 1), sum)).not.toBe('proved');
+    expect(allSaid()).toMatchSnapshot();
   });
 });

@@ -1,7 +1,8 @@
 /** Gains that make up for the growth of a norm: those that are rounded as growth rounds them are proved, and no others. */
 import { describe, expect, test } from 'vitest';
 import { DataType } from '../../src/onnx/ir.ts';
-import { numbers, type Typed, verdict } from '../support/typed-graph.ts';
+import { allSaid, verdict } from '../support/told.ts';
+import { numbers, type Typed } from '../support/typed-graph.ts';
 
 const { FLOAT, DOUBLE, FLOAT16 } = DataType;
 
@@ -40,6 +41,7 @@ describe('factors that growth corrects', () => {
       const off = corrected.map((x, i) => (i === at ? Math.fround(x) * (1 + 2 ** -22) : x));
       expect(verdict(norm(OLD, 12), norm(off, 16))).not.toBe('proved');
     }
+    expect(allSaid()).toMatchSnapshot();
   });
 
   test('in float64 and float16', () => {
@@ -68,6 +70,7 @@ describe('factors that growth corrects', () => {
         ),
       ),
     ).not.toBe('proved');
+    expect(allSaid()).toMatchSnapshot();
   });
 
   test('1 + g, which is corrected in g', () => {
@@ -78,5 +81,6 @@ describe('factors that growth corrects', () => {
     expect(verdict(norm(OLD, 12, FLOAT, 1), norm(shifted(1), 16, FLOAT, 2))).not.toBe('proved');
     const off = shifted(1).map((x, i) => (i === 11 ? Math.fround(x) + 2 ** -20 : x));
     expect(verdict(norm(OLD, 12, FLOAT, 1), norm(off, 16, FLOAT, 1))).not.toBe('proved');
+    expect(allSaid()).toMatchSnapshot();
   });
 });

@@ -1,7 +1,8 @@
 /** Constants of more elements than are held: every element counts, new ones too. */
 import { describe, expect, test } from 'vitest';
 import { DataType } from '../../src/onnx/ir.ts';
-import { numbers, type Stored, type Typed, verdict } from '../support/typed-graph.ts';
+import { allSaid, verdict } from '../support/told.ts';
+import { numbers, type Stored, type Typed } from '../support/typed-graph.ts';
 
 const { FLOAT, DOUBLE, FLOAT16, BFLOAT16, INT64 } = DataType;
 
@@ -48,9 +49,11 @@ describe('constants of more than 65,536 elements', () => {
         inner(4, () => {}, FLOAT16),
       ),
     ).toBe('proved');
+    expect(allSaid()).toMatchSnapshot();
   });
   test.each(CHANGES)('%s is seen', (_, more, change) => {
     expect(verdict(inner(0), inner(more, change))).not.toBe('proved');
+    expect(allSaid()).toMatchSnapshot();
   });
   test('new elements that are not finite are refuted', () => {
     expect(
@@ -61,6 +64,7 @@ describe('constants of more than 65,536 elements', () => {
         ),
       ),
     ).toEqual(['refuted', 'refuted']);
+    expect(allSaid()).toMatchSnapshot();
   });
   test('the same numbers in another type are others', () => {
     expect(
@@ -75,6 +79,7 @@ describe('constants of more than 65,536 elements', () => {
         inner(4, () => {}, DOUBLE),
       ),
     ).not.toBe('proved');
+    expect(allSaid()).toMatchSnapshot();
   });
 
   /** x of fixed size meets a matrix. */
@@ -94,6 +99,7 @@ describe('constants of more than 65,536 elements', () => {
         expect(verdict(full(op, uniform(0.5, [at, 0.75])), full(op, uniform(0.5)))).not.toBe('proved');
       }
     }
+    expect(allSaid()).toMatchSnapshot();
   });
 
   /** x meets rows of a large table. */
@@ -118,5 +124,6 @@ describe('constants of more than 65,536 elements', () => {
           table(SIZE, 5, (all) => all.set([3], at)),
         ),
       ).not.toBe('proved');
+    expect(allSaid()).toMatchSnapshot();
   });
 });

@@ -16,6 +16,12 @@ export function saidOf(old: Model, now: Model): readonly string[] {
 export const said = (old: Typed, now: Typed): readonly string[] => saidOf(typed(old), typed(now));
 export const isProved = (old: Typed, now: Typed): boolean => said(old, now)[0] === 'proved';
 
+/** `proved`, or the kind of the first finding. */
+export function verdict(old: Typed, now: Typed): string {
+  const [first = '', next = 'unproved'] = said(old, now);
+  return first === 'proved' ? first : (next.split(' ')[0] ?? '');
+}
+
 /** Every line with the pairs of the test that it was said of; for the end of each test. */
 export function allSaid(): string {
   const text = byLine(told);
