@@ -158,9 +158,7 @@ describe('large ones', () => {
       ],
     },
   });
-  test('products of four million multiplications are computed, larger ones are not', () => {
-    expect(said(multiplied(64, 1024, 64, 0), product(64, 1024, 64))).toEqual(['proved']);
-    expect(said(multiplied(64, 1024, 64, 1), product(64, 1024, 64))[0]).toBe('not proved');
+  test('products of more than four million multiplications are not computed', () => {
     expect(said(multiplied(65, 1000, 65, 0), product(65, 1000, 65))).toHaveLength(2);
     expect(said(product(65, 1000, 65), product(65, 1000, 65))).toEqual(['proved']);
     expect(allSaid()).toMatchSnapshot();
