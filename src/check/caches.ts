@@ -30,7 +30,7 @@ function holders({ op, inputs, outputs, branches = [] }: FlatNode, slot: number)
   if (MOVING.has(op) && slot === 0) return { results: outputs, joins: false };
   // behind the condition stand the results of one branch after the other
   const each = (inputs.length - 1) / branches.length;
-  return { results: op === 'If' && slot > 0 ? outputs.filter((_, o) => o === (slot - 1) % each) : [], joins: false };
+  return { results: op === 'If' ? outputs.filter((_, o) => o === (slot - 1) % each) : [], joins: false };
 }
 
 /** The output that hands on each cache input. */

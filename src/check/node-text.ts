@@ -22,7 +22,7 @@ type Part = string | readonly Part[];
 const unordered = (list: readonly Part[]): Part =>
   [...list]
     .map((own) => [JSON.stringify(own), own] as const)
-    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, own]) => own);
 
 function attributePart(own: Attribute): Part {
@@ -65,12 +65,10 @@ const graphPart = (graph: Graph): Part => [
 const keptText = (kept: { readonly origin?: Origin }): string => (kept.origin === undefined ? `unknown ${made++}` : bytesText(kept.origin.message));
 let made = 0;
 
-/** Bytes as they are where they are few, else their SHA-256, read in pieces. */
+/** The SHA-256 of bytes, read in pieces. */
 function bytesText(data: ByteSource): string {
-  if (data.size <= FEW) return Buffer.from(data.read(0, data.size)).toString('base64');
   const hash = createHash('sha256');
   for (let at = 0; at < data.size; at += PIECE) hash.update(data.read(at, Math.min(PIECE, data.size - at)));
-  return `${data.size}:${hash.digest('base64')}`;
+  return hash.digest('base64');
 }
-const FEW = 64;
 const PIECE = 1 << 20;

@@ -46,20 +46,17 @@ export function explainRuns(corrections: readonly Correction[]): { readonly note
     const key = `${own.old}→${own.size}`;
     groups.set(key, [...(groups.get(key) ?? []), own]);
   }
-  const several = [...groups].filter(([, own]) => own.some(({ once }) => !once));
-  const explained = several.map(([key, own]) => ({
-    key,
-    own,
-    width: widthsBetween(own[0] ?? { old: 0, size: 0 }).find((m) => own.every(({ through }) => through(m))),
-  }));
+  const explained = [...groups].flatMap(([key, own]) => {
+    const [first] = own.filter(({ once }) => !once);
+    if (first === undefined) return [];
+    return [{ key, where: first.where, width: widthsBetween(first).find((m) => own.every(({ through }) => through(m))) }];
+  });
   return {
     notes: explained.flatMap(({ key, width }) =>
       width === undefined ? [] : [`corrections for ${key} are rounded twice, as two runs of growth through ${width} leave them`],
     ),
-    findings: explained.flatMap(({ key, own, width }) =>
-      width === undefined
-        ? [unproved(own.find(({ once }) => !once)?.where ?? key, `a correction for ${key} is rounded as neither one run of growth leaves it nor two`)]
-        : [],
+    findings: explained.flatMap(({ key, where, width }) =>
+      width === undefined ? [unproved(where, `a correction for ${key} is rounded as neither one run of growth leaves it nor two`)] : [],
     ),
   };
 }

@@ -66,17 +66,19 @@ describe('a cache is handed on by', () => {
       name,
       inputs: [],
     });
-    const fresh = body('fresh', [node('Relu', ['x'], ['f1']), node('Neg', ['x'], ['f2'])], ['f1', 'f2']);
-    const joined = body('joined', [node('Neg', ['x'], ['j1']), node('Concat', ['p', 'x'], ['j2'])], ['j1', 'j2']);
+    const fresh = body('fresh', [node('Relu', ['x'], ['f1']), node('Neg', ['x'], ['f2']), node('Abs', ['x'], ['f3'])], ['f1', 'f2', 'f3']);
+    const joined = body('joined', [node('Neg', ['x'], ['j1']), node('Concat', ['p', 'x'], ['j2']), node('Identity', ['p'], ['j3'])], ['j1', 'j2', 'j3']);
     const attributes = [
       { name: 'then_branch', kind: 'graph', value: fresh },
       { name: 'else_branch', kind: 'graph', value: joined },
     ] as const;
-    const model = smallModel([node('If', ['c'], ['y', 'z'], { attributes })], ['y', 'z']);
+    const model = smallModel([node('If', ['c'], ['y', 'z', 'v'], { attributes })], ['y', 'z', 'v']);
     const inputs = [
       { name: 'c', type: { elemType: DataType.BOOL, dims: [] } },
       { name: 'p', type: { elemType: DataType.FLOAT, dims: [1, 'T', 4] } },
       { name: 'x', type: { elemType: DataType.FLOAT, dims: [1, 1, 4] } },
+      { name: 'untyped', type: null },
+      { name: 'unranked', type: { elemType: DataType.FLOAT, dims: null } },
     ];
     expect([...cachePairs(flatten({ ...model, graph: { ...model.graph, inputs } }))]).toEqual([
       ['p', 'z'],
@@ -85,7 +87,7 @@ describe('a cache is handed on by', () => {
     const [first, second] = attributes;
     const turned = smallModel(
       [
-        node('If', ['c'], ['y', 'z'], {
+        node('If', ['c'], ['y', 'z', 'v'], {
           attributes: [
             { ...first, value: joined },
             { ...second, value: fresh },
@@ -134,6 +136,7 @@ describe('numbers in names', () => {
     [true, 'k.0>k.2 k.1>k.3 x.5>x.0'],
     [true, 'a1.0>a1.1 b10>b10'],
     [false, 'a1.0>a1.1 b1.0>b11'],
+    [false, 'a1.0>a1.12 b1.0>b11.2'],
   ])('%s: %s', (wanted, text) => {
     const pairs = text.split(' ').flatMap((own) => (own === '' ? [] : [own.split('>') as [string, string]]));
     expect(isRenumbering(pairs)).toBe(wanted);
