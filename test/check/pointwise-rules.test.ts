@@ -68,7 +68,7 @@ const SPELLINGS: readonly Spelling[] = [
   ['same', 'Sub(x, x) -> a;Greater(x, wzero) -> b;Where(b, a, wzero) -> c;Add(c, x) -> y', 'Identity(x) -> y'],
   ['other', 'Sub(x, x) -> a;Greater(x, wzero) -> b;Where(b, a, wtwo) -> c;Add(c, x) -> y', 'Identity(x) -> y'],
   ['other', 'Sub(x, x) -> a;Exp(a) -> b;Add(b, x) -> y', 'Identity(x) -> y'],
-  ['unknown', 'Sub(x, x) -> a;Max(a, wzero) -> b;Add(b, x) -> y', 'Identity(x) -> y'],
+  ['same', 'Sub(x, x) -> a;Max(a, wzero) -> b;Add(b, x) -> y', 'Identity(x) -> y'],
   ['same', 'Sub(x, x) -> a;Tanh(a) -> b;Add(b, x) -> y', 'Identity(x) -> y'],
   [
     'same',

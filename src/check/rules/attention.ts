@@ -8,6 +8,7 @@ import { type Atom, type Dim, dimText, flat, indexMap, isSame, isZeroBesideOld, 
 import { type Finding, refuted, unproved } from '../findings.ts';
 import { joinParts, zeroKinds } from '../join.ts';
 import { attributesText } from '../node-text.ts';
+import type { Scaled } from '../term.ts';
 import { free, isConstant, isExact, type Related, related, scaledOf, type Value } from '../value.ts';
 import { general } from './general.ts';
 
@@ -48,6 +49,17 @@ function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | F
       return refuted(site.where, `${site.node.op}: its ${name} changed from ${value} to ${relation.keeps?.get(name)}`);
   const sizes = { now: labelSizes(site.facts, site.node, relation), old: labelSizes(old.facts, old.node, before) };
   const places = new Map<string, Place[]>();
+  /** Why an operand is not that of the old block; notes where its old elements stand. */
+  const noted = (value: Related, wanted: Scaled, i: number): string | null => {
+    if (value.ref.key !== wanted.ref.key || value.scale.key !== wanted.scale.key) return `operand ${i} is not that of the old block`;
+    const labels = relation.inputs[i];
+    if (labels == null) return isExact(value) ? null : `operand ${i} grew`;
+    for (const [d, dim] of value.dims.entries()) {
+      const problem = record(places, relation, sizes, labels[d] ?? '', dim, i, d);
+      if (problem !== null) return problem;
+    }
+    return null;
+  };
   for (const pass of ['data', 'constants'] as const) {
     for (let i = 0; i < Math.max(site.operands.length, old.operands.length); i++) {
       const [own = null, wanted = null] = [site.operands[i], old.operands[i]];
@@ -68,15 +80,8 @@ function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | F
         if (!match.finite) return refuted(site.where, `${site.node.op}: a new element of operand ${i} is not finite`);
         value = related(match.own, match.dims);
       }
-      if (value.ref.key !== wanted.ref.key || value.scale.key !== wanted.scale.key) return stop(`operand ${i} is not that of the old block`);
-      if (labels == null) {
-        if (!isExact(value)) return stop(`operand ${i} grew`);
-        continue;
-      }
-      for (const [d, dim] of value.dims.entries()) {
-        const problem = record(places, relation, sizes, labels[d] ?? '', dim, i, d);
-        if (problem !== null) return stop(problem);
-      }
+      const problem = noted(value, wanted, i);
+      if (problem !== null) return stop(problem);
     }
   }
   const joined = new Map<string, Dim>();
@@ -88,16 +93,13 @@ function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | F
     if (dim === null) return stop(`the old elements stand at different places (${own.map((place) => dimText(place.own)).join(', ')})`);
     joined.set(label, dim);
   }
-  const caches = readCaches(site, relation, old, joined);
-  for (const [i, value] of caches) {
+  for (const [i, own] of site.operands.entries()) {
     const wanted = old.operands[i];
-    if (value.ref.key !== wanted?.ref.key || value.scale.key !== wanted.scale.key) return stop(`operand ${i} is not that of the old block`);
-    const labels = relation.inputs[i];
-    if (labels == null && !isExact(value)) return stop(`operand ${i} grew`);
-    for (const [d, dim] of value.dims.entries()) {
-      const problem = record(places, relation, sizes, labels?.[d] ?? '', dim, i, d);
-      if (problem !== null) return stop(problem);
-    }
+    if (own === null || wanted == null || wanted.ref.base.op !== 'input' || site.inputBehind(i) === null) continue;
+    // a cache is what it is supposed to be, or what it must be for this block to be the old one
+    const value = supposedCache(site, i, [wanted], (d) => joined.get(relation.inputs[i]?.[d] ?? '') ?? null) ?? own;
+    const problem = value.kind === 'related' ? noted(value, wanted, i) : `operand ${i} is new`;
+    if (problem !== null) return stop(problem);
   }
   for (const [label, own] of places) places.set(label, closedUnderRotation(relation, sizes.now, label, own));
   const problem = scoreProblem(site, relation, places);
@@ -109,18 +111,6 @@ function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | F
     const dims = (relation.outputs[o] ?? []).map((label, d) => outputDim(site, relation, places, joined, label, o, sizesNow[d] ?? 1));
     return related(scaledOf(known), dims);
   });
-}
-
-/** Caches that the block reads: what they are supposed to be, or what they must be for this block to be the old one. */
-function readCaches(site: Site, relation: Labels, old: OldNode, joined: ReadonlyMap<string, Dim>): ReadonlyMap<number, Related> {
-  const caches = new Map<number, Related>();
-  for (const [i, own] of site.operands.entries()) {
-    const wanted = old.operands[i];
-    if (own === null || wanted == null || wanted.ref.base.op !== 'input' || site.inputBehind(i) === null) continue;
-    const value = supposedCache(site, i, [wanted], (d) => joined.get(relation.inputs[i]?.[d] ?? '') ?? null) ?? own;
-    if (value.kind === 'related') caches.set(i, value);
-  }
-  return caches;
 }
 
 type LabelSizes = (spec: string | Composite) => Size | undefined;
@@ -194,10 +184,7 @@ function scoreProblem(site: Site, { attention: own }: Labels, places: ReadonlyMa
   const all = places.get(own.qk) ?? [];
   const keys = all.filter((place) => roleOf(site, own, place) === 'key');
   const queries = all.filter((place) => roleOf(site, own, place) === 'query');
-  const open = openIndices(keys);
-  const openQueries = openIndices(queries);
-  if (open === 0 || openQueries === 0) return null;
-  const both = keys.length > 0 && queries.length > 0 ? bothOpen(keys, queries) : open;
+  const both = bothOpen(keys, queries);
   if (both === 0) return null;
   return unproved(site.where, `${site.node.op}: scores sum over ${both} new elements that are zero on neither side`);
 }
@@ -230,7 +217,7 @@ function closedUnderRotation(relation: Labels, sizes: LabelSizes, label: string,
   const c = sizes('c');
   const interleaved = typeof first === 'object' && first.form === 'product' && first.of[0] === 'c';
   if (!(interleaved || (first === 'c' && second === 'c'))) return [...places];
-  const count = typeof c === 'number' ? c : NaN;
+  const count = Number(c);
   const partner = (i: number): number => (i >= 2 * count ? i : interleaved ? (i % 2 === 0 ? i + 1 : i - 1) : i < count ? i + count : i - count);
   return places.map((place) => {
     const atom = flat(place.own);
@@ -244,11 +231,10 @@ const openKinds = (places: readonly Place[]): Uint8Array[] =>
     const atom = flat(place.own);
     return atom?.map == null ? [] : [Uint8Array.from(atom.map.at, (old, i) => (old < 0 && !isZeroBesideOld(atom.kinds?.[i]) ? 1 : 0))];
   });
-const openIndices = (places: readonly Place[]): number => openKinds(places).reduce((sum, own) => Math.max(sum, own.filter((open) => open === 1).length), 0);
 const bothOpen = (a: readonly Place[], b: readonly Place[]): number => {
   const [x, y] = [openKinds(a), openKinds(b)];
-  const length = x[0]?.length ?? 0;
-  return Array.from({ length }, (_, i) => i).filter((i) => x.some((own) => own[i] === 1) && y.some((own) => own[i] === 1)).length;
+  const [first = []] = x;
+  return [...first.keys()].filter((i) => x.some((own) => own[i] === 1) && y.some((own) => own[i] === 1)).length;
 };
 
 /** A result's dimension: of heads nothing is known where they are new; of widths what the operand that brings them has there. */
@@ -264,7 +250,7 @@ function outputDim(
   const composite = relation.composites?.get(label);
   const own = joined.get(label);
   const keeps = relation.attention === undefined || output > 0;
-  if (own !== undefined && (relation.inputs.some((labels) => labels?.includes(label) === true) || composite === undefined)) {
+  if (own !== undefined) {
     if (isSame(own)) return sameDim(size);
     const kinds = keeps ? meetOf(handedOn(site, relation, places.get(label) ?? [], output)) : null;
     return kinds ?? mapKinds(own, () => Kind.ANY);

@@ -63,12 +63,17 @@ const positive: Make = (site, [x, ...rest], dims) => (x === undefined ? null : h
 
 const relu: Make = (site, [x], dims) => (x === undefined ? null : homogeneous(site.ctx.terms, 'Relu', '', x, [], dims));
 
+/** The number that stands everywhere in an operand; null where none is known. */
+function numberOf(value: Value | null | undefined): number | null {
+  if (value?.kind === 'zero') return 0;
+  return value?.kind === 'related' && isConstant(value) ? (value.ref.base.constant?.uniform ?? null) : null;
+}
+
 /** A bound of Clip: an attribute before opset 11, an operand since; null for one that is not the same number everywhere. */
 function boundOf(site: Site, operand: number, name: string, none: number): number | null {
   const bound = site.operands[operand] ?? null;
   if (bound === null) return attributesOf(site.node).int(name, none);
-  if (bound.kind === 'zero') return 0;
-  return isConstant(bound) ? (bound.ref.base.constant?.uniform ?? null) : null;
+  return numberOf(bound);
 }
 
 /** Finite numbers of float32 are no larger. */
@@ -110,12 +115,26 @@ const steps: Make = (site, operands, dims) => {
   return plain(site.ctx.terms, 'Steps', attributes, own, dims);
 };
 
+/** Operators with f(0) = 0, whatever the operands behind the first are; those that keep zeros only where all operands are; and all others. */
+const OF_FIRST = { make: opaque, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' } as const;
+const OF_ALL = { make: opaque, kinds: zeroKinds, unary: keepsZero, family: '', zero: 'all' } as const;
+const OF_NONE = { make: opaque, kinds: anyKind, unary: keepsNone, family: '', zero: 'never' } as const;
+const SUM: Pointwise = { make: ({ ctx }, parts, dims) => sum(ctx.terms, parts, dims), kinds: addKinds, unary: linear, family: 'Sum', zero: 'all' };
+const PRODUCT: Pointwise = {
+  make: ({ ctx }, parts, dims) => multiply(ctx.terms, parts, dims),
+  kinds: multiplyKinds,
+  unary: linear,
+  family: 'Product',
+  zero: 'any',
+};
+
 /** One line for each operator; all others of the op table that work element by element are opaque. */
 const TABLE: Readonly<Record<string, Pointwise>> = {
-  Add: { make: ({ ctx }, parts, dims) => sum(ctx.terms, parts, dims), kinds: addKinds, unary: linear, family: 'Sum', zero: 'all' },
-  Sum: { make: ({ ctx }, parts, dims) => sum(ctx.terms, parts, dims), kinds: addKinds, unary: linear, family: 'Sum', zero: 'all' },
-  Sub: { make: ({ ctx }, parts, dims) => sum(ctx.terms, parts, dims), kinds: addKinds, unary: linear, family: 'Sum', zero: 'all' },
-  Mul: { make: ({ ctx }, parts, dims) => multiply(ctx.terms, parts, dims), kinds: multiplyKinds, unary: linear, family: 'Product', zero: 'any' },
+  Add: SUM,
+  Sum: SUM,
+  Sub: SUM,
+  Mul: PRODUCT,
+  DequantizeLinear: PRODUCT,
   Div: {
     make: ({ ctx }, [a, b], dims) => (a && b ? divide(ctx.terms, a, b, dims) : null),
     kinds: divideKinds,
@@ -123,47 +142,22 @@ const TABLE: Readonly<Record<string, Pointwise>> = {
     family: 'Quotient',
     zero: 'first',
   },
-  Reciprocal: {
-    make: ({ ctx }, [x], dims) => (x ? divide(ctx.terms, scaled(unit(ctx.terms)), x, dims) : null),
-    kinds: anyKind,
-    unary: keepsNone,
-    family: '',
-    zero: 'never',
-  },
-  Sqrt: { make: ({ ctx }, [x], dims) => (x ? squareRoot(ctx.terms, x, dims) : null), kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
-  Pow: { make: powers, kinds: anyKind, unary: keepsNone, family: '', zero: 'never' },
-  Neg: { make: (_, [x]) => (x ? negative(x) : null), kinds: firstKinds, unary: linear, family: '', zero: 'all' },
-  Relu: { make: relu, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
-  LeakyRelu: { make: positive, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
-  PRelu: { make: positive, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
-  Clip: { make: clip, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
-  Max: { make: ordered, kinds: zeroKinds, unary: keepsNone, family: '', zero: 'never' },
-  Min: { make: ordered, kinds: zeroKinds, unary: keepsNone, family: '', zero: 'never' },
-  DequantizeLinear: {
-    make: ({ ctx }, parts, dims) => multiply(ctx.terms, parts, dims),
-    kinds: multiplyKinds,
-    unary: linear,
-    family: 'Product',
-    zero: 'any',
-  },
-  QuantizeLinear: { make: steps, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' },
-  Where: { make: opaque, kinds: anyKind, unary: keepsNone, family: '', zero: 'never' },
+  Reciprocal: { ...OF_NONE, make: ({ ctx }, [x], dims) => (x ? divide(ctx.terms, scaled(unit(ctx.terms)), x, dims) : null) },
+  Sqrt: { ...OF_FIRST, make: ({ ctx }, [x], dims) => (x ? squareRoot(ctx.terms, x, dims) : null) },
+  Pow: { ...OF_NONE, make: powers },
+  Neg: { ...OF_ALL, make: (_, [x]) => (x ? negative(x) : null), unary: linear },
+  Relu: { ...OF_FIRST, make: relu },
+  LeakyRelu: { ...OF_FIRST, make: positive },
+  PRelu: { ...OF_FIRST, make: positive },
+  Clip: { ...OF_FIRST, make: clip },
+  Max: { ...OF_ALL, make: ordered },
+  Min: { ...OF_ALL, make: ordered },
+  QuantizeLinear: { ...OF_FIRST, make: steps },
+  Where: OF_NONE,
 };
 
-/** A quotient without its fraction: 0 divided by anything is still 0. */
-const WHOLE_QUOTIENT: Pointwise = { make: opaque, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' };
-
-/** What an operator without a line of its own does to zeros, as the op table says; undefined where it makes something else of them. */
-function byTable(zero: Zero | undefined): Pointwise {
-  const keeps = zero === 'keeps' || zero === 'first';
-  return {
-    make: opaque,
-    kinds: keeps ? firstKinds : zero === 'all' ? zeroKinds : anyKind,
-    unary: keeps || zero === 'all' ? keepsZero : keepsNone,
-    family: '',
-    zero: keeps ? 'first' : zero === 'all' ? 'all' : 'never',
-  };
-}
+/** What an operator without a line of its own does to zeros, as the op table says. */
+const byTable = (zero: Zero | undefined): Pointwise => (zero === 'keeps' || zero === 'first' ? OF_FIRST : zero === 'all' ? OF_ALL : OF_NONE);
 
 /** What constants of a node can make of it: Clip to [1, 2]. */
 const NEVER_ZERO = { kinds: anyKind, unary: keepsNone, zero: 'never' } as const;
@@ -173,7 +167,7 @@ const NOT_OF_ZERO: Readonly<Record<string, number>> = { Div: 1, Mod: 1, Reciproc
 
 /** True for new elements that are certainly zero where no zero may stand: that divisors are not zero cannot be taken for granted there. */
 function dividesByZero({ node, isNew, operands }: Site): boolean {
-  const exponent = node.op === 'Pow' && isConstant(operands[1] ?? undefined) ? ((operands[1] as Related).ref.base.constant?.uniform ?? 0) : 0;
+  const exponent = node.op === 'Pow' ? (numberOf(operands[1]) ?? 0) : 0;
   const own = operands[exponent < 0 ? 0 : (NOT_OF_ZERO[node.op] ?? -1)] ?? null;
   if (!isNew || own === null || own.kind === 'free') return false;
   return own.kind === 'zero' || own.dims.some((dim) => dim.some(({ map, kinds }) => map?.at.some((old, i) => old < 0 && kinds?.[i] === Kind.ZERO)));
@@ -184,11 +178,11 @@ export const pointwise: Rule = (site) => {
   const operands = site.operands.filter((operand) => operand !== null);
   if (sizes === null) return [free(unproved(site.where, `${site.node.op}: its shape is not known`))];
   if (dividesByZero(site)) return [free(unproved(site.where, `${site.node.op}: of new elements that are zero, which is no finite number`))];
-  // whole numbers are divided with a remainder that is dropped: a / b · b is not a
+  // whole numbers are divided with a remainder that is dropped: a / b · b is not a, but 0 divided by anything is still 0
   const isWholeQuotient = site.node.op === 'Div' && !isFloat(site);
   const isOther = site.relation.kind === 'labels' && site.relation.neverZero === true;
-  const rule = isWholeQuotient ? WHOLE_QUOTIENT : { ...(TABLE[site.node.op] ?? byTable(ruleOf(site.node.op)?.zero)), ...(isOther && NEVER_ZERO) };
-  const isZero = (operand: Value): boolean => operand.kind === 'zero' || (isConstant(operand) && operand.ref.base.constant?.uniform === 0);
+  const rule = isWholeQuotient ? OF_FIRST : { ...(TABLE[site.node.op] ?? byTable(ruleOf(site.node.op)?.zero)), ...(isOther && NEVER_ZERO) };
+  const isZero = (operand: Value): boolean => numberOf(operand) === 0;
   if (rule.zero === 'any' && operands.some(isZero)) return [zeros(sizes)];
   if (rule.zero === 'first' && operands[0] !== undefined && isZero(operands[0])) return [zeros(sizes)];
   // Where chooses between zeros
@@ -203,7 +197,7 @@ export const pointwise: Rule = (site) => {
 function kindsFor(site: Site, rule: Pointwise): Combine {
   const [a, b] = site.operands;
   if (site.node.op === 'Pow') {
-    const exponent = isConstant(b ?? undefined) ? ((b as Related).ref.base.constant?.uniform ?? 0) : 0;
+    const exponent = numberOf(b) ?? 0;
     return exponent === 2 ? squareKinds : exponent > 0 ? firstKinds : anyKind;
   }
   const isSquare = a?.kind === 'related' && b?.kind === 'related' && scaledKey(scaledOf(a)) === scaledKey(scaledOf(b));
@@ -269,8 +263,7 @@ function partOf(
   zero: boolean,
 ): OperandPart | Free {
   const { terms } = site.ctx;
-  if (zero) return { own: plain(terms, '0', '', [], []), dims: [], zero: true };
-  if (operand.kind === 'zero') return { own: plain(terms, '0', '', [], []), dims: [], zero: true };
+  if (zero || operand.kind === 'zero') return { own: plain(terms, '0', '', [], []), dims: [], zero: true };
   const own: Related = operand;
   if (own.ref.base.constant === null || !isConstant(own)) return { own: scaledOf(own), dims: own.dims, zero: false };
   const dims = operand.dims.map((own, d): Dim | null => {

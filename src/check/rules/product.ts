@@ -67,11 +67,9 @@ const multiplied: Rule = (site) => {
   const { relation } = site;
   const operands = withUnknowns(site);
   const [sizes = null] = site.sizes;
-  const [a, b, ...rest] = operands;
-  if (relation.kind !== 'labels' || sizes === null || a == null) return [free(unproved(site.where, `${site.node.op}: its shape is not known`))];
-  if (a.kind === 'zero' || b?.kind === 'zero' || isZeroConstant(a) || (b != null && isZeroConstant(b)))
-    return rest.every((own) => own === null) ? [zeros(sizes)] : [biasOnly(site, rest[0], sizes)];
-  if (operands.some((own, i) => own?.kind === 'free' && site.inputBehind(i) === null)) return [free()];
+  if (relation.kind !== 'labels' || sizes === null) return [free(unproved(site.where, `${site.node.op}: its shape is not known`))];
+  const factors = factorsOf(site, operands.length);
+  if (operands.slice(0, factors).some(isNothing)) return [biasOnly(site, operands[factors] ?? null, sizes)];
   const all = withCaches(
     site,
     relation,
@@ -80,7 +78,7 @@ const multiplied: Rule = (site) => {
   if (operands.some((own, i) => own !== null && all[i] == null)) return [free()];
   const product = (own: readonly (Related | null)[]): Value => {
     const matched = matchWeights(site, relation, own);
-    return matched.kind === 'finding' ? free(matched.finding) : contracted(site, relation, matched.operands);
+    return matched.kind === 'finding' ? free(matched.finding) : contracted(site, relation, matched.operands, sizes);
   };
   const found = product(all);
   const joined = found.kind === 'free' ? withJoinedSums(site, relation, all) : null;
@@ -117,12 +115,13 @@ function withCaches(site: Site, relation: Labels, all: readonly (Related | null)
   });
 }
 
-const isZeroConstant = (value: Value): boolean => isConstant(value) && value.ref.base.constant?.uniform === 0;
+const isNothing = (value: Value | null): boolean =>
+  value?.kind === 'zero' || (value?.kind === 'related' && isConstant(value) && value.ref.base.constant?.uniform === 0);
 
-/** A convolution of zeros, or with zero weights, is its bias: b[c] at every place of channel c, the second dimension. */
-function biasOnly(site: Site, bias: Value | null | undefined, sizes: readonly Size[]): Value {
-  if (bias?.kind === 'zero' || (bias != null && isZeroConstant(bias))) return zeros(sizes);
-  if (site.node.op !== 'Conv' || bias?.kind !== 'related' || bias.dims.length !== 1) return free();
+/** A product with zeros is zero; a convolution of zeros, or with zero weights, is its bias: b[c] at every place of channel c, the second dimension. */
+function biasOnly(site: Site, bias: Value | null, sizes: readonly Size[]): Value {
+  if (bias === null || isNothing(bias)) return zeros(sizes);
+  if (bias.kind !== 'related') return free();
   const [channels = []] = bias.dims;
   const whole = sizes.map((size, d): Size => (d === 1 ? oldSize(channels) : size));
   const ref = fitted(viewed(bias.ref, permuted(bias.ref.view, [0, ...sizes.slice(2).map(() => null)])), whole);
@@ -222,13 +221,15 @@ function ignoredBy(dim: Dim | null): Uint8Array | null {
 const attributesFor = (site: Site, relation: Labels): string =>
   relation.attributes?.has('group') === true ? `${attributesText(site.node, new Set(['group']))} of each channel` : site.attributes;
 
-function contracted(site: Site, relation: Labels, all: readonly (Related | null)[]): Value {
+function contracted(site: Site, relation: Labels, all: readonly (Related | null)[], results: readonly Size[]): Value {
   const [outputs = []] = relation.outputs;
   const labels = new Map<string, Part[]>();
-  const count = all.length;
+  // what is missing stands behind what is there
+  const used = all.filter((own) => own !== null);
+  const count = used.length;
   const factors = factorsOf(site, count);
-  all.forEach((own, input) => {
-    own?.dims.forEach((dim, d) => {
+  used.forEach((own, input) => {
+    own.dims.forEach((dim, d) => {
       const label = relation.inputs[input]?.[d] ?? '';
       if (label === '') return;
       const parts = labels.get(label) ?? new Array<Part>(count).fill('broadcast');
@@ -249,43 +250,29 @@ function contracted(site: Site, relation: Labels, all: readonly (Related | null)
   if (weak > 1) return free(unproved(site.where, `${site.node.op}: sums over new elements that are zero beside old ones, but not beside each other`));
   const dims = outputs.map((label, d): Dim | null => {
     const parts = labels.get(label);
-    if (parts === undefined) return sameDim(site.sizes[0]?.[d] ?? relation.sizes?.get(label) ?? 1);
-    const present = parts.filter((_, i) => all[i] !== null);
-    const whole = joinParts(present.slice(0, factors), multiplyKinds);
+    if (parts === undefined) return sameDim(results[d] ?? 1);
+    const whole = joinParts(parts.slice(0, factors), multiplyKinds);
     // a bias is added
-    return whole === null || present.length <= factors ? whole : joinParts([whole, ...present.slice(factors)], addKinds);
+    return whole === null || count <= factors ? whole : joinParts([whole, ...parts.slice(factors)], addKinds);
   });
   const clash = dims.indexOf(null);
   if (clash >= 0) return free(unproved(site.where, `${site.node.op}: its operands hold old elements at different places of dimension ${clash}`));
   // a sum that counts on zeros beside old elements says nothing of new ones
   const whole = (dims as readonly Dim[]).map((dim) => (weak > 0 ? mapKinds(dim, (kind) => (kind === Kind.WEAK ? Kind.ANY : kind)) : dim));
   const sizes: readonly Size[] = whole.map(oldSize);
-  const used = all.filter((own) => own !== null);
   const scale = used.slice(0, factors).reduce((total, own) => times(total, own.scale), ONE);
   const attributes = attributesFor(site, relation);
   // what has a bias keeps its factors inside
-  if (used.length > factors) return related(plain(site.ctx.terms, site.node.op, attributes, used.map(scaledOf), sizes), whole);
-  return related(
-    scaled(
-      plain(
-        site.ctx.terms,
-        site.node.op,
-        attributes,
-        used.map((own) => scaled(own.ref)),
-        sizes,
-      ).ref,
-      scale,
-    ),
-    whole,
-  );
+  if (count > factors) return related(plain(site.ctx.terms, site.node.op, attributes, used.map(scaledOf), sizes), whole);
+  const unscaled = used.map((own) => scaled(own.ref));
+  return related(scaled(plain(site.ctx.terms, site.node.op, attributes, unscaled, sizes).ref, scale), whole);
 }
 
 /** Parts of a sum's dimension with new indices that are zero on neither side whatever the other indices are. */
 function weakParts(parts: readonly Part[]): number {
   const [a, b] = parts.filter((part): part is Dim => typeof part !== 'string');
   const pairs = a === undefined || b === undefined ? null : align(a, b);
-  if (pairs === null) return a === undefined || isSame(a) ? 0 : a.length;
-  return pairs.filter(([x, y]) => x.map?.at.some((old, i) => old < 0 && x.kinds?.[i] !== Kind.ZERO && y.kinds?.[i] !== Kind.ZERO) === true).length;
+  return (pairs ?? []).filter(([x, y]) => x.map?.at.some((old, i) => old < 0 && x.kinds?.[i] !== Kind.ZERO && y.kinds?.[i] !== Kind.ZERO) === true).length;
 }
 
 /** Why a sum over a dimension is not the old sum; null when it is. */
@@ -293,10 +280,8 @@ function sumProblem(site: Site, parts: readonly Part[], label: string): Finding 
   const dims = parts.filter((part): part is Dim => typeof part !== 'string');
   const [a, b, ...others] = dims;
   if (a === undefined || dims.every(isSame)) return null;
-  if (others.some((own) => align(a, own) === null))
-    return unproved(site.where, `${site.node.op}: sums over elements that stand at different places (${label})`);
   if (b === undefined) return unproved(site.where, `${site.node.op}: sums one operand over ${countNew(a)} new elements`);
-  const pairs = dims.slice(2).every((other) => align(a, other) !== null) ? align(a, b) : null;
+  const pairs = others.every((other) => align(a, other) !== null) ? align(a, b) : null;
   if (pairs === null)
     return unproved(site.where, `${site.node.op}: sums over elements that stand at different places (${dimText(a)} and ${dimText(b)}, ${label})`);
   const open = pairs.reduce((sum, [x, y]) => {
