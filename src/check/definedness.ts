@@ -83,6 +83,8 @@ const numberOf = (value: Value | undefined): number | null => (isConstant(value)
 const isOld = (value: Value | undefined): boolean =>
   value?.kind === 'related' && value.ref.base.old && value.dims.every((dim) => dim.every(({ map }) => map === null || map.at.every((old) => old >= 0)));
 
+const isInput = ({ flat }: Side, name: string): boolean => flat.inputs.some((own) => own.name === name);
+
 /** Nodes that an output depends on. */
 function live({ flat }: Side): readonly FlatNode[] {
   const needed = new Set(flat.outputs.map(({ name }) => name));
@@ -101,10 +103,19 @@ const COMMUTES = new Set(['Add', 'Mul', 'Max', 'Min']);
 /** Operators that only place elements elsewhere, which growth adds. */
 const MOVES = new Set(['Identity', 'Cast', 'Reshape', 'Flatten', 'Transpose', 'Squeeze', 'Unsqueeze', 'Expand', 'Slice', 'Gather']);
 
+/** Operators whose results are sums over elements. */
+const SUMS = new Set(['MatMul', 'Einsum', 'ReduceSum', 'ReduceMean']);
+
 /** Values of the new graph, each with the one that stands for it in the old graph, and the one of them that both are functions of. */
 interface Match {
   readonly pairs: ReadonlyMap<string, string>;
   readonly variable: string | null;
+}
+
+/** How far back two values are still compared, and whether what is made of them is a sum over elements, of which masks may leave some out. */
+interface Reach {
+  readonly depth: number;
+  readonly summed: boolean;
 }
 
 /**
@@ -117,6 +128,13 @@ function likeOld(before: Side, after: Side, oldValues: Values, values: Values): 
     const [value, was] = [values.get(name), oldValues.get(other)];
     return value?.kind === 'related' && was?.kind === 'related' && scaledKey(scaledOf(value)) === scaledKey(scaledOf(was));
   };
+  /** An input that only the new graph has, of the shape of an old one: the cache of a new layer. */
+  const isNewInput = (name: string, other: string): boolean => {
+    const value = values.get(name);
+    if (!isInput(after, name) || !isInput(before, other) || (value?.kind === 'related' && value.ref.base.old)) return false;
+    const [sizes, wanted] = [after.facts.values.get(name)?.dims, before.facts.values.get(other)?.dims];
+    return sizes != null && sizes.length === wanted?.length && sizes.every((size, d) => equal(size, wanted[d] ?? 0));
+  };
   /**
    * An old value, perhaps among new elements of a hidden width, in the place of another one of its shape: of that one no signs may be known,
    * or the way in which it is computed is what makes it fit.
@@ -128,39 +146,43 @@ function likeOld(before: Side, after: Side, oldValues: Values, values: Values): 
     return wanted?.length === sizes.length && sizes.every((size, d) => equal(size, wanted[d] ?? 0));
   };
 
-  function matches(a: string, b: string, depth: number, match: Match): Match | null {
+  function matches(a: string, b: string, reach: Reach, match: Match): Match | null {
     const [name, other] = [now.passed(a), old.passed(b)];
     const paired = match.pairs.get(name);
     // what is one value on one side is one on the other: x + x is not x + y
     if (paired !== undefined) return paired === other ? match : null;
     const [mine, its] = [now.numberSigns(name), old.numberSigns(other)];
-    if (mine !== null || its !== null) return mine === its ? match : null;
+    if (mine !== null || its !== null) return mine === its || (its === POSITIVE && reach.summed && now.isMask(name)) ? match : null;
     if ([...match.pairs.values()].includes(other)) return null;
     const pairs = new Map([...match.pairs, [name, other]]);
-    if (depth === 0) return { ...match, pairs };
-    const found = likeMaker(name, other, depth, { ...match, pairs });
-    const isWhole = depth === DEPTH;
+    if (reach.depth === 0) return { ...match, pairs };
+    const found = likeMaker(name, other, reach, { ...match, pairs });
+    const isWhole = reach.depth === DEPTH;
     return found ?? (!isWhole && match.variable === null && isVariable(name, other) ? { pairs, variable: name } : null);
   }
 
   /** The same for the nodes that make two values; what no node makes is the same input. */
-  function likeMaker(name: string, other: string, depth: number, match: Match): Match | null {
+  function likeMaker(name: string, other: string, reach: Reach, match: Match): Match | null {
     const [node, like] = [now.makers.get(name), old.makers.get(other)];
-    if (node === undefined || like === undefined) return isSame(name, other) ? match : null;
+    if (node === undefined || like === undefined) return isSame(name, other) || (reach.depth < DEPTH && isNewInput(name, other)) ? match : null;
     if (node.op !== like.op || node.inputs.length !== like.inputs.length || node.outputs.indexOf(name) !== like.outputs.indexOf(other)) return null;
     const orders = COMMUTES.has(node.op) ? [like.inputs, like.inputs.toReversed()] : [like.inputs];
+    const next: Reach = { depth: reach.depth - 1, summed: reach.summed || SUMS.has(node.op) };
     for (const order of orders) {
-      const found = order.reduce<Match | null>((own, input, i) => own && matches(node.inputs[i] ?? '', input, depth - 1, own), match);
+      const found = order.reduce<Match | null>((own, input, i) => own && matches(node.inputs[i] ?? '', input, next, own), match);
       if (found !== null) return found;
     }
     return null;
   }
-  const nothing: Match = { pairs: new Map(), variable: null };
+  const start: readonly [Reach, Match] = [
+    { depth: DEPTH, summed: false },
+    { pairs: new Map(), variable: null },
+  ];
   return (node, operand) => {
     const name = node.inputs[operand] ?? '';
     // of what is stored the signs say all
     if (after.flat.constants.has(name)) return false;
-    return before.flat.nodes.some((like) => like.op === node.op && matches(name, like.inputs[operand] ?? '', DEPTH, nothing) !== null);
+    return before.flat.nodes.some((like) => like.op === node.op && matches(name, like.inputs[operand] ?? '', ...start) !== null);
   };
 }
 
@@ -170,6 +192,8 @@ function tracer({ flat, ...rest }: Side): {
   readonly signs: (name: string) => Signs;
   /** Where the elements of a value come from, but for stored factors that are positive. */
   passed(name: string): string;
+  /** True for stored numbers that are nowhere negative, and not zero everywhere. */
+  isMask(name: string): boolean;
   /** The sign of a stored number, ANY for other constants; null for what is computed. */
   numberSigns(name: string): Signs | null;
 } {
@@ -181,6 +205,7 @@ function tracer({ flat, ...rest }: Side): {
     return dims.every((size) => size === 1) ? signs(name) : ANY;
   };
   const isFactor = (name: string): boolean => flat.constants.has(name) && signs(name) === POSITIVE;
+  const isMask = (name: string): boolean => isFactor(name) || (flat.constants.has(name) && signs(name) === (NULL | POSITIVE));
   const passed = (name: string): string => {
     const node = makers.get(name);
     const [a = '', b = ''] = node?.inputs ?? [];
@@ -189,5 +214,5 @@ function tracer({ flat, ...rest }: Side): {
     if (node.op === 'Mul' && isFactor(a)) return passed(b);
     return (node.op === 'Mul' || node.op === 'Div') && isFactor(b) ? passed(a) : name;
   };
-  return { makers, signs, passed, numberSigns };
+  return { makers, signs, passed, isMask, numberSigns };
 }
