@@ -146,7 +146,7 @@ export function slice(site: Site): Relation {
 
 /** A Slice bound as 0…size: negative ones count from the end, those beyond are cut. */
 function clampTo(site: Site, bound: Size, size: Size): Size {
-  if (site.exact && !isStatic(subtract(bound, size)) && !(isStatic(bound) && isStatic(size))) return exactBound(bound, size);
+  if (site.exact && !(isStatic(bound) && isStatic(size))) return exactBound(bound, size);
   const from = hint(bound) < 0 ? add(bound, size) : bound;
   if (hint(from) < 0) return 0;
   return hint(from) >= hint(size) && !equal(from, size) ? size : from;

@@ -28,6 +28,17 @@ describe('cuts at bounds that depend on the input', () => {
     expect(proved(cut, modelOf({ x: ['T', 3] }, ['Identity(x) -> y'], 17))).toBe(false);
   });
 
+  test('are no identity because the input of one size is shorter than what they keep', () => {
+    // the last five rows of ten are five
+    const last = (count: number): Model =>
+      modelOf({ x: ['T', 3] }, ['Shape(x) -> s', 'Gather(s, [0]) -> t', `Sub(t, [${count}]) -> a`, `Slice(x, a, [${2 ** 40}], [0]) -> y`], 17);
+    const whole = modelOf({ x: ['T', 3] }, ['Identity(x) -> y'], 17);
+    expect(proved(last(5), last(5))).toBe(true);
+    for (const count of [1, 5, 100]) expect([proved(whole, last(count)), proved(last(count), whole)]).toEqual([false, false]);
+    expect(proved(whole, last(0))).toBe(false);
+    expect(proved(whole, last(-5))).toBe(false);
+  });
+
   test('that the old graph computes are still bounds that depend on the input', () => {
     // a T of 1 loses its first column, one of 2 or more loses nothing
     const cut = [
