@@ -23,10 +23,12 @@ export const POINT = 'point';
 /** Attribute of a DynamicQuantizeLinear that rounds its operand in blocks of the last dimension, each on a scale of its own. */
 export const BLOCK = 'block_size';
 
-const RANGES: ReadonlyMap<number, readonly [number, number]> = new Map([
+/** Smallest and largest numbers of types. */
+const BYTE: readonly [number, number] = [0, 255];
+const RANGES = new Map<number, readonly [number, number]>([
   [DataType.UINT4, [0, 15]],
   [DataType.INT4, [-8, 7]],
-  [DataType.UINT8, [0, 255]],
+  [DataType.UINT8, BYTE],
   [DataType.INT8, [-128, 127]],
   [DataType.UINT16, [0, 65535]],
   [DataType.INT16, [-32768, 32767]],
@@ -153,15 +155,14 @@ export function quantisedRules(flat: FlatGraph, facts: Facts): ReadonlyMap<strin
 
   const quantizeLinear: Desugar = (w) => {
     const { node } = w;
-    const [x = '', scale = '', point = ''] = node.inputs;
+    const [x, scale, point] = w.inputs;
     const { int } = attributesOf(node);
     if (int('block_size', 0) !== 0) return false;
     const [axis, rank] = [int('axis', 1), w.rank(0)];
     const [wide, wider] = [along(w, scale, rank, axis), along(w, point, rank, axis)];
-    const stored = tensorOf(point)?.packed?.tensor.dataType;
-    const type = stored ?? facts.values.get(node.outputs[0] ?? '')?.dtype ?? 0;
+    const [q] = w.outputs;
+    const type = tensorOf(point)?.packed?.tensor.dataType ?? facts.values.get(q)?.dtype ?? DataType.UNDEFINED;
     if (wide === null || wider === null) return false;
-    const q = node.outputs[0] ?? '';
     const done = quantise(w, x, wide, wider, type, { axis, precision: int('precision', 0), output_dtype: int('output_dtype', 0) }, q);
     if (done) steps.set(q, { name: steps.get(q)?.name ?? q, point });
     return done;
@@ -170,7 +171,7 @@ export function quantisedRules(flat: FlatGraph, facts: Facts): ReadonlyMap<strin
   /** y = (q − z) · s; constants are computed when they are read. */
   const dequantizeLinear: Desugar = (w) => {
     const { node } = w;
-    const [q = '', scale = '', point = ''] = node.inputs;
+    const [q, scale, point] = w.inputs;
     const { int } = attributesOf(node);
     const [axis, block] = [int('axis', 1), int('block_size', 0)];
     const rounded = steps.get(q);
@@ -180,72 +181,72 @@ export function quantisedRules(flat: FlatGraph, facts: Facts): ReadonlyMap<strin
     const [wide, numbers] = [along(w, scale, w.rank(0), axis), centred(w, q, point, axis)];
     if (wide === null || numbers === null) return false;
     const times = (own: string, output?: string): string => w.put('DequantizeLinear', [own, wide], { axis, [SPELLED]: 1 }, output);
-    if (sizeOf(scale) === 1 && isMoved(numbers) && !isConstant(numbers)) beforeMoves(w, numbers, (own) => times(own), node.outputs[0]);
-    else times(numbers, node.outputs[0]);
+    if (sizeOf(scale) === 1 && isMoved(numbers) && !isConstant(numbers)) beforeMoves(w, numbers, (own) => times(own), w.outputs[0]);
+    else times(numbers, w.outputs[0]);
     return true;
   };
 
   /** Scale and zero point of all elements, which are then rounded on it. */
   const dynamicQuantizeLinear: Desugar = (w) => {
-    const [q = '', scale = w.name(), point = w.name()] = w.node.outputs.map((name) => (name === '' ? undefined : name));
-    const [x = ''] = w.node.inputs;
+    const [x] = w.inputs;
+    const [q, scale, point] = w.outputs.map((name, o) => (name === '' && o > 0 ? w.name() : name)) as [string, string, string, string];
     w.add('DynamicQuantizeLinear', [x], ['', scale, point]);
     return q === '' || quantise(w, x, scale, point, DataType.UINT8, {}, q);
   };
 
   /** (a − za)(b − zb), where zero points belong to rows of a and columns of b. */
-  function integerProduct(w: Writer, points: readonly [number, number]): string | null {
-    const [a = '', b = ''] = w.node.inputs;
-    const point = (input: number): string => w.node.inputs[input] ?? '';
-    const left = centred(w, a, point(points[0]), w.rank(0) - 2);
-    const right = centred(w, b, point(points[1]), w.rank(1) - 1);
+  function integerProduct(w: Writer, points: readonly [2 | 4, 3 | 5]): string | null {
+    const [a, b] = w.inputs;
+    const left = centred(w, a, w.inputs[points[0]], w.rank(0) - 2);
+    const right = centred(w, b, w.inputs[points[1]], w.rank(1) - 1);
     return left === null || right === null ? null : w.put('MatMul', [left, right]);
   }
 
   const matMulInteger: Desugar = (w) => {
     const product = integerProduct(w, [2, 3]);
-    if (product !== null) w.put('Cast', [product], { to: DataType.INT32 }, w.node.outputs[0]);
+    if (product !== null) w.put('Cast', [product], { to: DataType.INT32 }, w.outputs[0]);
     return product !== null;
   };
 
   /** ConvInteger pads with the zero point: https://onnx.ai/onnx/operators/onnx__ConvInteger.html */
   const convInteger: Desugar = (w) => {
-    const [x = '', weights = '', xPoint = '', point = ''] = w.node.inputs;
+    const [x, weights, xPoint, point] = w.inputs;
     const [left, right] = [sizeOf(xPoint) === 1 || xPoint === '' ? centred(w, x, xPoint, 0) : null, centred(w, weights, point, 0)];
     if (left === null || right === null) return false;
     const product = w.copy(w.node, [left, right], { op: 'Conv' });
-    w.put('Cast', [product], { to: DataType.INT32 }, w.node.outputs[0]);
+    w.put('Cast', [product], { to: DataType.INT32 }, w.outputs[0]);
     return true;
   };
 
   /** A product on the scales of both operands, and a bias. */
-  function scaledProduct(w: Writer, product: string | null, scales: readonly string[], bias: string): boolean {
-    const [first = '', second = ''] = scales;
-    if (product === null) return false;
-    const y = w.node.outputs[0];
-    const whole = w.put('Mul', [w.put('Mul', [first, second]), product], {}, bias === '' ? y : undefined);
-    if (bias !== '') w.put('Add', [whole, bias], {}, y);
-    return true;
+  function scaledProduct(w: Writer, product: string | null, [first, second]: readonly [string, string], bias: string): boolean {
+    if (product !== null)
+      w.finish([
+        ['Mul', [first, second]],
+        ['Mul', [product]],
+        ['Add', [bias]],
+      ]);
+    return product !== null;
   }
 
   const matMulIntegerToFloat: Desugar = (w) => {
-    const [, , left = '', right = '', , , bias = ''] = w.node.inputs;
+    const [, , left, right, , , bias] = w.inputs;
     return sizeOf(left) === 1 && scaledProduct(w, integerProduct(w, [4, 5]), [left, right], bias);
   };
 
   const dynamicQuantizeMatMul: Desugar = (w) => {
-    const [x = '', b = '', right = '', point = '', bias = ''] = w.node.inputs;
+    const [x, b, right, point, bias] = w.inputs;
     const [scale, zero] = [w.name(), w.name()];
     const weights = centred(w, b, point, w.rank(1) - 1);
     if (weights === null) return false;
     w.add('DynamicQuantizeLinear', [x], ['', scale, zero]);
-    const rounded = w.put('QuantizeLinear', [x, scale, zero], { type: DataType.UINT8, [STEPS]: RANGES.get(DataType.UINT8) ?? [] });
+    const rounded = w.put('QuantizeLinear', [x, scale, zero], { type: DataType.UINT8, [STEPS]: BYTE });
     return scaledProduct(w, w.put('MatMul', [rounded, weights]), [scale, right], bias);
   };
 
   /** The zero point of numbers in blocks where no operand holds it. */
-  const middle = (node: FlatNode, input: number): number => {
-    const tensor = tensorOf(node.inputs[input] ?? '');
+  const middle = (node: FlatNode, numbers: string): number => {
+    const tensor = tensorOf(numbers);
     return ruleOf(node.op)?.quantised?.[0]?.otherwise?.(attributesOf(node), tensor?.packed?.tensor.dataType ?? tensor?.dataType ?? 0) ?? 0;
   };
 
@@ -257,35 +258,36 @@ export function quantisedRules(flat: FlatGraph, facts: Facts): ReadonlyMap<strin
   };
 
   /** Numbers in blocks along a dimension, in real numbers. */
-  function blocks(w: Writer, inputs: readonly [number, number, number], axis: number): string | null {
-    const [numbers = '', scale = '', point = ''] = inputs.map((input) => w.node.inputs[input] ?? '');
+  function blocks(w: Writer, [numbers, scale, point]: readonly [string, string, string], axis: number): string | null {
     const bits = attributesOf(w.node).int('bits', 4);
     const relation = facts.relations.get(w.node);
     if (relation?.kind !== 'labels' || 8 % bits !== 0) return null;
     if (![numbers, scale, point].every((name) => name === '' || (tensorOf(name) !== undefined && isUnpacked(name)))) return null;
     const attributes = { axis, block_size: attributesOf(w.node).int('block_size', w.node.op === 'com.microsoft.MatMulNBits' ? 32 : 128) };
     return point === ''
-      ? w.put('DequantizeLinear', [numbers, scale], { ...attributes, [POINT]: middle(w.node, inputs[0]) })
+      ? w.put('DequantizeLinear', [numbers, scale], { ...attributes, [POINT]: middle(w.node, numbers) })
       : w.put('DequantizeLinear', [numbers, scale, point], attributes);
   }
 
   /** y = x Bᵀ + bias; at accuracy level 4 the runtime may round x to int8, in blocks as those of B. */
   const matMulNBits: Desugar = (w) => {
-    const [x = '', , , , groups = '', bias = ''] = w.node.inputs;
+    const [x, numbers, scale, point, groups, bias] = w.inputs;
     const { int } = attributesOf(w.node);
-    const weights = groups === '' ? blocks(w, [1, 2, 3], 1) : null;
+    const weights = groups === '' ? blocks(w, [numbers, scale, point], 1) : null;
     if (weights === null) return false;
     const rounded =
       int('accuracy_level', 0) === 4 ? w.put('Cast', [w.put('DynamicQuantizeLinear', [x], { [BLOCK]: int('block_size', 32) })], { to: w.dtype(0) }) : x;
-    const y = w.node.outputs[0];
-    const product = w.put('MatMul', [rounded, w.put('Transpose', [weights], { perm: [1, 0] })], {}, bias === '' ? y : undefined);
-    if (bias !== '') w.put('Add', [product, bias], {}, y);
+    w.finish([
+      ['MatMul', [rounded, w.put('Transpose', [weights], { perm: [1, 0] })]],
+      ['Add', [bias]],
+    ]);
     return true;
   };
 
   const gatherBlockQuantized: Desugar = (w) => {
-    const table = blocks(w, [0, 2, 3], w.rank(0) - 1);
-    if (table !== null) w.put('Gather', [table, w.node.inputs[1] ?? ''], { axis: 0 }, w.node.outputs[0]);
+    const [numbers, indices, scale, point] = w.inputs;
+    const table = blocks(w, [numbers, scale, point], w.rank(0) - 1);
+    if (table !== null) w.put('Gather', [table, indices], { axis: 0 }, w.outputs[0]);
     return table !== null;
   };
 

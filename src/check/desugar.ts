@@ -12,9 +12,18 @@ import { quantisedRules } from './desugar-quantised.ts';
 
 type Attributes = Readonly<Record<string, number | readonly number[]>>;
 
+/** Names of as many operands as any operator has here; '' for missing ones. */
+type Operands = readonly [string, string, string, string, string, string, string, string, string];
+/** Names of results; '' for those that nothing reads. */
+type Results = readonly [string, string, string, string];
+/** An operator on what the one before made, and on these. */
+type Step = readonly [op: string, operands: readonly string[]];
+
 /** Writes nodes in the place of one; every call returns the name of the value it makes. */
 export interface Writer {
   readonly node: FlatNode;
+  readonly inputs: Operands;
+  readonly outputs: Results;
   readonly facts: Facts;
   /** The version of the standard operators. */
   readonly opset: number;
@@ -22,13 +31,15 @@ export interface Writer {
   name(): string;
   add(op: string, inputs: readonly string[], outputs: readonly string[], attributes?: Attributes): void;
   put(op: string, inputs: readonly string[], attributes?: Attributes, output?: string): string;
+  /** One operator behind the other, but for those without an operand; the last one makes the node's first result. */
+  finish(steps: readonly Step[]): void;
   /** The node again, of other operands or as another operator. */
   copy(node: FlatNode, inputs: readonly string[], options?: { readonly op?: string; readonly output?: string }): string;
   hold(tensor: Tensor): string;
   float(value: number, dtype: number): string;
   ints(values: readonly number[], scalar?: boolean): string;
-  dtype(input: number): number;
-  rank(input: number): number;
+  dtype(input: 0 | 1): number;
+  rank(input: 0 | 1): number;
 }
 
 /** Replaces operators that stand for several. */
@@ -40,33 +51,49 @@ export function desugar(flat: FlatGraph, facts: Facts): FlatGraph {
     if (rule === undefined) return [node];
     const made: FlatNode[] = [];
     let count = 0;
-    const fresh = (): string => `${node.outputs.find((name) => name !== '') ?? ''}\u001e${count++}`;
+    const padded = (names: readonly string[], length: number): readonly string[] => Array.from({ length }, (_, i) => names[i] ?? '');
+    const [inputs, outputs] = [padded(node.inputs, 9) as Operands, padded(node.outputs, 4) as Results];
+    const fresh = (): string => `${node.outputs.find((name) => name !== '')}\u001e${count++}`;
     const hold = (tensor: Tensor): string => {
       const name = fresh();
       constants.set(name, { tensor: { ...tensor, name }, scope: node.scope, holder: 'initializer' });
       return name;
     };
-    const add = (op: string, inputs: readonly string[], outputs: readonly string[], attributes: readonly Attribute[]): void =>
-      void made.push({ op, scope: node.scope, inputs, outputs, node: { ...node.node, opType: op, domain: '', inputs, outputs, attributes } });
+    const add = (op: string, from: readonly string[], to: readonly string[], attributes: readonly Attribute[]): void =>
+      void made.push({
+        op,
+        scope: node.scope,
+        inputs: from,
+        outputs: to,
+        node: { ...node.node, opType: op, domain: '', inputs: from, outputs: to, attributes },
+      });
+    const put = (op: string, from: readonly string[], attributes: Attributes = {}, output = fresh()): string => {
+      add(op, from, [output], attributesFrom(attributes));
+      return output;
+    };
     const done = rule({
       node,
+      inputs,
+      outputs,
       facts,
       opset: opsetVersion(flat.model),
       name: fresh,
-      add: (op, inputs, outputs, attributes = {}) => add(op, inputs, outputs, attributesFrom(attributes)),
-      put(op, inputs, attributes = {}, output = fresh()) {
-        add(op, inputs, [output], attributesFrom(attributes));
-        return output;
+      add: (op, from, to, attributes = {}) => add(op, from, to, attributesFrom(attributes)),
+      put,
+      finish(steps) {
+        const own = steps.filter(([, operands]) => !operands.includes(''));
+        let before: readonly string[] = [];
+        for (const [i, [op, operands]] of own.entries()) before = [put(op, [...before, ...operands], {}, i === own.length - 1 ? outputs[0] : fresh())];
       },
-      copy(own, inputs, { op = own.op, output = fresh() } = {}) {
-        add(op, inputs, [output], own.node.attributes);
+      copy(own, from, { op = own.op, output = fresh() } = {}) {
+        add(op, from, [output], own.node.attributes);
         return output;
       },
       hold,
       float: (value, dtype) => hold(tensorFromNumbers('', dtype, [], [value])),
       ints: (values, scalar = false) => hold(tensorFromNumbers('', DataType.INT64, scalar ? [] : [values.length], values)),
-      dtype: (input) => facts.values.get(node.inputs[input] ?? '')?.dtype ?? DataType.FLOAT,
-      rank: (input) => facts.values.get(node.inputs[input] ?? '')?.dims?.length ?? 0,
+      dtype: (input) => facts.values.get(inputs[input])?.dtype ?? DataType.FLOAT,
+      rank: (input) => facts.values.get(inputs[input])?.dims?.length ?? 0,
     });
     return done ? made : [node];
   });
@@ -76,107 +103,103 @@ export function desugar(flat: FlatGraph, facts: Facts): FlatGraph {
 const attributesFrom = (given: Attributes): Attribute[] =>
   Object.entries(given).map(([name, value]): Attribute => (typeof value === 'number' ? { name, kind: 'int', value } : { name, kind: 'ints', value }));
 
-const wants = (node: FlatNode, output: number): boolean => (node.outputs[output] ?? '') !== '';
-
-/** y = γ · (x − mean) / √(var + ε) + β over the last dimensions; RMS norms do not centre. */
+/** y = γ · (x − mean) / √(var + ε) + β over dimensions; RMS norms do not centre. The mean and the root are what may be read, too. */
 function norm(
   w: Writer,
   x: string,
-  options: { centre: boolean; gain: string; bias: string; epsilon: number; axes: readonly number[]; dtype: number; y: string },
-): void {
-  const reduce = { axes: options.axes, keepdims: 1 };
-  const mean = options.centre ? w.put('ReduceMean', [x], reduce) : '';
-  const centred = options.centre ? w.put('Sub', [x, mean]) : x;
+  { centre, gain, bias, epsilon, axes }: { centre: boolean; gain: string; bias: string; epsilon: number; axes: readonly number[] },
+): { readonly mean: string | null; readonly root: string } {
+  const reduce = { axes, keepdims: 1 };
+  const mean = centre ? w.put('ReduceMean', [x], reduce) : null;
+  const centred = mean === null ? x : w.put('Sub', [x, mean]);
   const variance = w.put('ReduceMean', [w.put('Mul', [centred, centred])], reduce);
-  const root = w.put('Sqrt', [w.put('Add', [variance, w.float(options.epsilon, options.dtype)])]);
-  if (options.centre && wants(w.node, 1)) w.put('Identity', [mean], {}, w.node.outputs[1]);
-  const inverse = options.centre ? 2 : 1;
-  if (wants(w.node, inverse)) w.put('Reciprocal', [root], {}, w.node.outputs[inverse]);
-  const parts = [options.gain, options.bias].filter((name) => name !== '').length;
-  const core = w.put('Div', [centred, root], {}, parts === 0 ? options.y : undefined);
-  const scaled = options.gain === '' ? core : w.put('Mul', [core, options.gain], {}, options.bias === '' ? options.y : undefined);
-  if (options.bias !== '') w.put('Add', [scaled, options.bias], {}, options.y);
+  // the attribute is a float32, whatever the operands are
+  const root = w.put('Sqrt', [w.put('Add', [variance, w.float(epsilon, DataType.FLOAT)])]);
+  w.finish([
+    ['Div', [centred, root]],
+    ['Mul', [gain]],
+    ['Add', [bias]],
+  ]);
+  return { mean, root };
 }
 
 function normOperator(w: Writer, centre: boolean): boolean {
   const rank = w.rank(0);
-  if (rank === 0) return false;
   const { int } = attributesOf(w.node);
   const axis = int('axis', -1);
   const first = axis < 0 ? axis + rank : axis;
-  if (!Number.isInteger(first) || first < 0 || first >= rank) return false;
-  norm(w, w.node.inputs[0] ?? '', {
-    centre,
-    gain: w.node.inputs[1] ?? '',
-    bias: centre ? (w.node.inputs[2] ?? '') : '',
-    epsilon: int('epsilon', 1e-5),
-    axes: Array.from({ length: rank - first }, (_, i) => first + i),
-    // the attribute is a float32, whatever the operands are
-    dtype: DataType.FLOAT,
-    y: w.node.outputs[0] ?? '',
-  });
+  if (!(first >= 0 && first < rank)) return false;
+  const [x, gain, bias] = w.inputs;
+  const axes = Array.from({ length: rank - first }, (_, i) => first + i);
+  const { mean, root } = norm(w, x, { centre, gain, bias: centre ? bias : '', epsilon: int('epsilon', 1e-5), axes });
+  const [, second, third] = w.outputs;
+  if (mean !== null && second !== '') w.put('Identity', [mean], {}, second);
+  const inverse = centre ? third : second;
+  if (inverse !== '') w.put('Reciprocal', [root], {}, inverse);
   return true;
 }
 
 function skipNorm(w: Writer, centre: boolean): boolean {
-  const [x = '', skip = '', gain = '', fourth = '', fifth = ''] = w.node.inputs;
+  const [x, skip, gain, fourth, fifth] = w.inputs;
+  const [, mean, inverse, stream] = w.outputs;
   const bias = centre ? fifth : fourth;
   const branch = bias === '' ? x : w.put('Add', [x, bias]);
-  const sum = w.put('Add', [branch, skip], {}, wants(w.node, 3) ? w.node.outputs[3] : undefined);
-  const plain = { ...w, node: { ...w.node, outputs: [w.node.outputs[0] ?? ''] } };
-  const options = { centre, gain, bias: centre ? fourth : '', epsilon: attributesOf(w.node).int('epsilon', 1e-12), axes: [-1], dtype: DataType.FLOAT };
-  norm(plain, sum, { ...options, y: w.node.outputs[0] ?? '' });
-  return !wants(w.node, 1) && !wants(w.node, 2);
+  const sum = w.put('Add', [branch, skip], {}, stream === '' ? w.name() : stream);
+  norm(w, sum, { centre, gain, bias: centre ? fourth : '', epsilon: attributesOf(w.node).int('epsilon', 1e-12), axes: [-1] });
+  return mean === '' && inverse === '';
 }
 
 function embedNorm(w: Writer): boolean {
-  const [ids = '', segments = '', word = '', position = '', segment = '', gain = '', bias = '', mask = '', positionIds = ''] = w.node.inputs;
+  const [ids, segments, word, position, segment, gain, bias, mask, positionIds] = w.inputs;
+  const [, counts, stream] = w.outputs;
   const words = w.put('Gather', [word, ids], { axis: 0 });
   const length = (): string => w.put('Gather', [w.put('Shape', [ids]), w.ints([1])], { axis: 0 });
   const rows = positionIds === '' ? w.put('Slice', [position, w.ints([0]), length(), w.ints([0])]) : w.put('Gather', [position, positionIds], { axis: 0 });
   let sum = w.put('Add', [words, rows]);
   if (segment !== '' && segments !== '') sum = w.put('Add', [sum, w.put('Gather', [segment, segments], { axis: 0 })]);
-  if (wants(w.node, 2)) w.put('Identity', [sum], {}, w.node.outputs[2]);
-  const plain = { ...w, node: { ...w.node, outputs: [w.node.outputs[0] ?? ''] } };
-  const epsilon = attributesOf(w.node).int('epsilon', 1e-12);
-  norm(plain, sum, { centre: true, gain, bias, epsilon, axes: [-1], dtype: DataType.FLOAT, y: w.node.outputs[0] ?? '' });
+  if (stream !== '') w.put('Identity', [sum], {}, stream);
+  norm(w, sum, { centre: true, gain, bias, epsilon: attributesOf(w.node).int('epsilon', 1e-12), axes: [-1] });
   // without a mask the counts are zeros
-  if (wants(w.node, 1)) w.put('ReduceSum', [mask === '' ? w.put('Sub', [ids, ids]) : mask, w.ints([1])], { keepdims: 0 }, w.node.outputs[1]);
+  if (counts !== '') w.put('ReduceSum', [mask === '' ? w.put('Sub', [ids, ids]) : mask, w.ints([1])], { keepdims: 0 }, counts);
   return true;
 }
 
 /** y = alpha · A B + beta · C, each matrix transposed or not. */
 function gemm(w: Writer): boolean {
   const { int } = attributesOf(w.node);
-  const [a = '', b = '', c = ''] = w.node.inputs;
-  const side = (name: string, turned: boolean): string => (turned ? w.put('Transpose', [name], { perm: [1, 0] }) : name);
-  const dtype = w.dtype(0);
-  const [alpha, beta] = [int('alpha', 1), c === '' ? 0 : int('beta', 1)];
-  const steps = [alpha !== 1, beta !== 0].filter(Boolean).length;
-  const y = w.node.outputs[0];
-  let value = w.put('MatMul', [side(a, int('transA', 0) !== 0), side(b, int('transB', 0) !== 0)], {}, steps === 0 ? y : undefined);
-  if (alpha !== 1) value = w.put('Mul', [value, w.float(alpha, dtype)], {}, steps === 1 ? y : undefined);
-  if (beta !== 0) w.put('Add', [value, beta === 1 ? c : w.put('Mul', [c, w.float(beta, dtype)])], {}, y);
+  const [a, b, c] = w.inputs;
+  const side = (name: string, turned: number): string => (turned === 0 ? name : w.put('Transpose', [name], { perm: [1, 0] }));
+  const beta = int('beta', 1);
+  const bias = c === '' || beta === 1 ? c : beta === 0 ? '' : w.put('Mul', [c, w.float(beta, w.dtype(0))]);
+  w.finish([
+    ['MatMul', [side(a, int('transA', 0)), side(b, int('transB', 0))]],
+    ['Mul', [factor(w, int('alpha', 1))]],
+    ['Add', [bias]],
+  ]);
   return true;
 }
+
+/** A factor that is an attribute; none for 1. */
+const factor = (w: Writer, by: number): string => (by === 1 ? '' : w.float(by, w.dtype(0)));
 
 function fusedMatMul(w: Writer): boolean {
   const { int } = attributesOf(w.node);
   if (int('transBatchA', 0) !== 0 || int('transBatchB', 0) !== 0) return false;
-  const side = (input: number, turned: boolean): string => {
+  const side = (input: 0 | 1, turned: number): string => {
     const rank = w.rank(input);
     const order = Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
-    return turned ? w.put('Transpose', [w.node.inputs[input] ?? ''], { perm: order }) : (w.node.inputs[input] ?? '');
+    return turned === 0 ? w.inputs[input] : w.put('Transpose', [w.inputs[input]], { perm: order });
   };
-  const alpha = int('alpha', 1);
-  const product = w.put('MatMul', [side(0, int('transA', 0) !== 0), side(1, int('transB', 0) !== 0)], {}, alpha === 1 ? w.node.outputs[0] : undefined);
-  if (alpha !== 1) w.put('Mul', [product, w.float(alpha, w.dtype(0))], {}, w.node.outputs[0]);
+  w.finish([
+    ['MatMul', [side(0, int('transA', 0)), side(1, int('transB', 0))]],
+    ['Mul', [factor(w, int('alpha', 1))]],
+  ]);
   return true;
 }
 
 function biased(w: Writer, op: string): boolean {
-  const [x = '', bias = ''] = w.node.inputs;
-  w.put(op, [bias === '' ? x : w.put('Add', [x, bias])], {}, w.node.outputs[0]);
+  const [x, bias] = w.inputs;
+  w.finish([[op, [bias === '' ? x : w.put('Add', [x, bias])]]]);
   return true;
 }
 
@@ -188,11 +211,15 @@ function batchNorm(w: Writer): boolean {
   const isGiven = w.opset >= 7 && int('training_mode', 0) === 0 && int('spatial', 1) === 1 && w.node.outputs.slice(1).every((name) => name === '');
   if (rank < 2 || !isGiven) return false;
   const axes = Array.from({ length: rank - 2 }, (_, i) => i + 1);
-  const [x = '', ...parameters] = w.node.inputs;
-  const [gain = '', bias = '', mean = '', variance = ''] = parameters.map((name) => (rank === 2 ? name : w.put('Unsqueeze', [name], { axes })));
+  const [x, ...parameters] = w.inputs;
+  const [gain, bias, mean, variance] = parameters.slice(0, 4).map((name) => w.put('Unsqueeze', [name], { axes })) as [string, string, string, string];
   const root = w.put('Sqrt', [w.put('Add', [variance, w.float(int('epsilon', 1e-5), DataType.FLOAT)])]);
-  const core = w.put('Div', [w.put('Sub', [x, mean]), root]);
-  w.put('Add', [w.put('Mul', [core, gain]), bias], {}, w.node.outputs[0]);
+  w.finish([
+    ['Sub', [x, mean]],
+    ['Div', [root]],
+    ['Mul', [gain]],
+    ['Add', [bias]],
+  ]);
   return true;
 }
 
@@ -200,13 +227,13 @@ function batchNorm(w: Writer): boolean {
 function globalMean(w: Writer): boolean {
   const rank = w.rank(0);
   if (rank < 3) return false;
-  w.put('ReduceMean', [w.node.inputs[0] ?? ''], { axes: Array.from({ length: rank - 2 }, (_, i) => i + 2), keepdims: 1 }, w.node.outputs[0]);
+  w.put('ReduceMean', [w.inputs[0]], { axes: Array.from({ length: rank - 2 }, (_, i) => i + 2), keepdims: 1 }, w.outputs[0]);
   return true;
 }
 
 /** A cast to the type of another operand. */
 function castLike(w: Writer): boolean {
-  w.put('Cast', [w.node.inputs[0] ?? ''], { to: w.dtype(1) }, w.node.outputs[0]);
+  w.put('Cast', [w.inputs[0]], { to: w.dtype(1) }, w.outputs[0]);
   return true;
 }
 

@@ -35,7 +35,7 @@ export function joinMeans(flat: FlatGraph, facts: Facts): FlatGraph {
   return { ...flat, nodes };
 }
 
-const isSum = ({ op, inputs }: FlatNode): boolean => (op === 'Add' || op === 'Sub') && inputs.length === 2;
+const isSum = ({ op }: FlatNode): boolean => op === 'Add' || op === 'Sub';
 
 /** The two operands of a sum or difference. */
 const termsOf = (node: FlatNode, isLess: boolean): readonly Term[] =>
@@ -56,12 +56,12 @@ function centredIn(node: FlatNode, producers: Producers): Found | null {
     return inner === undefined || !isSum(inner) ? [own] : termsOf(inner, own.isLess);
   });
   for (const total of terms) {
-    const scaled = factorsOf(total.name, producers);
+    const scaled = factorsOf(total.name, producers, null);
     for (const mean of scaled.above) {
       const source = producers.get(mean);
-      const [x = ''] = source?.op === 'ReduceMean' ? source.inputs : [];
+      const x = source?.op === 'ReduceMean' ? source.inputs[0] : undefined;
+      if (x === undefined) continue;
       const factors = { above: without(scaled.above, mean), below: scaled.below };
-      if (x === '' || factors.above.length + factors.below.length === 0) continue;
       const wanted = keyOf({ above: [x, ...factors.above], below: factors.below });
       const own = terms.find((other) => other.isLess !== total.isLess && keyOf(factorsOf(other.name, producers, x)) === wanted);
       if (own !== undefined) return { x, mean, factors, isLess: own.isLess, rest: terms.filter((other) => other !== own && other !== total) };
@@ -75,17 +75,19 @@ const without = (list: readonly string[], name: string): readonly string[] => li
 const keyOf = ({ above, below }: Factors): string => JSON.stringify([above.toSorted(), below.toSorted()]);
 
 /** A product taken apart, but for the value `whole`. */
-function factorsOf(name: string, producers: Producers, whole = ''): Factors {
-  let own: Factors = { above: [name], below: [] };
-  for (let at = 0; at < own.above.length && own.above.length <= MOST_FACTORS; ) {
-    const factor = own.above[at] ?? '';
-    const { op = '', inputs: [a = '', b = ''] = [] } = (factor === whole ? undefined : producers.get(factor)) ?? {};
-    const others = without(own.above, factor);
-    if (op === 'Mul') own = { above: [...others, a, b], below: own.below };
-    else if (op === 'Div') own = { above: [...others, a], below: [...own.below, b] };
-    else at++;
+function factorsOf(name: string, producers: Producers, whole: string | null): Factors {
+  const [above, below, open]: [string[], string[], string[]] = [[], [], [name]];
+  for (let factor = open.pop(); factor !== undefined; factor = open.pop()) {
+    const node = factor === whole ? undefined : producers.get(factor);
+    const [a, b] = node?.op === 'Mul' || node?.op === 'Div' ? node.inputs : [];
+    if (a === undefined || b === undefined || above.length + open.length === MOST_FACTORS) above.push(factor);
+    else if (node?.op === 'Mul') open.push(b, a);
+    else {
+      open.push(a);
+      below.push(b);
+    }
   }
-  return own;
+  return { above, below };
 }
 
 /** (x − mean)·f ± the rest, in the place of the sum. */

@@ -50,7 +50,7 @@ test.each<readonly [lines: string, wanted: string | null]>([
   [`${BOTH}Sub(b, a) -> e;Sub(c, e) -> y`, 'Sub(b,a)>e => Sub(m,x)>e.0 Mul(e.0,f)>e Sub(x,m)>y.0 Mul(y.0,f)>y.1 Add(y.1,c)>y'],
   [`${MEAN}Div(x, f) -> a;Div(m, f) -> b;Sub(a, b) -> y`, 'Sub(x,m)>y.0 Div(y.0,f)>y'],
   [`${MEAN}Mul(x, g) -> k;Div(k, f) -> a;Div(m, f) -> l;Mul(l, g) -> b;Sub(a, b) -> y`, 'Sub(x,m)>y.0 Mul(y.0,g)>y.1 Div(y.1,f)>y'],
-  [`${MEAN}Mul(f, g) -> h;Mul(x, h) -> a;Mul(m, f) -> l;Mul(l, g) -> b;Sub(a, b) -> y`, 'Sub(x,m)>y.0 Mul(y.0,g)>y.1 Mul(y.1,f)>y'],
+  [`${MEAN}Mul(f, g) -> h;Mul(x, h) -> a;Mul(m, f) -> l;Mul(l, g) -> b;Sub(a, b) -> y`, 'Sub(x,m)>y.0 Mul(y.0,f)>y.1 Mul(y.1,g)>y'],
   [`Mul(z, g) -> p;ReduceMean(p) axes=[1] -> m;Mul(p, f) -> a;Mul(m, f) -> b;Sub(a, b) -> y`, 'Sub(p,m)>y.0 Mul(y.0,f)>y'],
   [`Div(z, g) -> p;ReduceMean(p) axes=[1] -> m;Mul(p, f) -> a;Mul(m, f) -> b;Sub(a, b) -> y`, 'Sub(p,m)>y.0 Mul(y.0,f)>y'],
   [`ReduceMean(f) axes=[0] -> k;${MEAN}Mul(x, k) -> a;Mul(m, k) -> b;Sub(a, b) -> y`, 'Sub(x,m)>y.0 Mul(y.0,k)>y'],
