@@ -1,9 +1,18 @@
 /** Parts that were cut from one part: what one index of a piece is known to be tells more of the other pieces. */
-import { isStatic } from '../analysis/size.ts';
-import { type Atom, type Dim, isZeroBesideOld, Kind, type Whole, withKinds } from './dim.ts';
+import { type Atom, type Dim, isZeroBesideOld, Kind, oldAt, type Whole, withKinds } from './dim.ts';
+
+const withoutWhole = (atom: Atom): Atom => ({ ...atom, from: undefined });
 
 /** A dimension without what is known of the part that it was cut from. */
-export const uncut = (dim: Dim): Dim => (dim.some((atom) => atom.from !== undefined) ? dim.map((atom): Atom => ({ ...atom, from: undefined })) : dim);
+export const uncut = (dim: Dim): Dim => dim.map(withoutWhole);
+
+/** A part that was cut out, and how far apart its indices are in what it was cut from. */
+interface Piece {
+  readonly atom: Atom;
+  readonly step: number;
+}
+
+const piecesOf = (dim: Dim, whole: Whole): readonly Piece[] => dim.flatMap((atom) => (atom.from?.whole === whole ? [{ atom, step: atom.from.step }] : []));
 
 /**
  * The other dimensions of a value of which one index of dimension `dim` is selected. Packed queries, keys and values are new elements
@@ -15,29 +24,37 @@ export function selected(dims: readonly Dim[], dim: number, index: number): read
   const rest = dims.map((own, d) => (d === dim ? own : uncut(own)));
   if (picked?.from === undefined || more.length > 0) return rest;
   const { whole, step } = picked.from;
-  const pieces = dims.flatMap((own, d) => (d === dim ? [] : own.filter((atom) => atom.from?.whole === whole)));
-  const count = [picked, ...pieces].reduce((product, { size }) => product * (isStatic(size) ? size : NaN), 1);
+  const pieces = dims.flatMap((own, d) => (d === dim ? [] : piecesOf(own, whole)));
+  const count = pieces.reduce((product, { atom }) => product * Number(atom.size), 1);
   // all pieces must be here: a sum over one of them says nothing of its elements
-  if (count !== whole.count) return rest;
-  const left: Whole = { ...whole, offset: whole.offset + index * step, count: count / Number(picked.size) };
-  return dims.map((own, d) =>
-    d === dim ? own : own.map((atom) => (atom.from?.whole === whole ? restored(atom, pieces, left, atom.from.step) : (uncut([atom])[0] ?? atom))),
-  );
+  if (count * Number(picked.size) !== whole.count) return rest;
+  const left: Whole = { ...whole, offset: whole.offset + index * step, count };
+  return dims.map((own, d) => {
+    if (d === dim) return own;
+    return own.map((atom) => {
+      const piece = pieces.find((other) => other.atom === atom);
+      return piece === undefined ? withoutWhole(atom) : restored(piece, pieces, left);
+    });
+  });
 }
 
-function restored(atom: Atom, pieces: readonly Atom[], whole: Whole, step: number): Atom {
-  const others = pieces.filter((piece) => piece !== atom);
-  const places = others.reduce<readonly { readonly at: number; readonly old: boolean }[]>(
-    (all, { size, map, from }) =>
-      all.flatMap((place) =>
-        Array.from({ length: Number(size) }, (_, i) => ({ at: place.at + i * (from?.step ?? 0), old: place.old && (map === null || (map.at[i] ?? -1) >= 0) })),
-      ),
-    [{ at: whole.offset, old: true }],
+/** A place of the whole, and whether all indices that lead there are old ones. */
+interface Place {
+  readonly at: number;
+  readonly isOld: boolean;
+}
+
+function restored(own: Piece, pieces: readonly Piece[], whole: Whole): Atom {
+  const others = pieces.filter((piece) => piece !== own);
+  const places = others.reduce<readonly Place[]>(
+    (all, { atom, step }) =>
+      all.flatMap(({ at, isOld }) => Array.from({ length: Number(atom.size) }, (_, i): Place => ({ at: at + i * step, isOld: isOld && oldAt(atom, i) >= 0 }))),
+    [{ at: whole.offset, isOld: true }],
   );
-  const own = withKinds(atom, (_, i) => {
-    const kindAt = ({ at }: { readonly at: number }): number => whole.kinds[at + i * step] ?? Kind.ANY;
+  const atom = withKinds(own.atom, (_, i) => {
+    const kindAt = ({ at }: Place): number | undefined => whole.kinds[at + i * own.step];
     if (places.every((place) => kindAt(place) === Kind.ZERO)) return Kind.ZERO;
-    return places.every((place) => !place.old || isZeroBesideOld(kindAt(place))) ? Kind.WEAK : Kind.ANY;
+    return places.every((place) => !place.isOld || isZeroBesideOld(kindAt(place))) ? Kind.WEAK : Kind.ANY;
   });
-  return { ...own, from: { whole, step } };
+  return { ...atom, from: { whole, step: own.step } };
 }

@@ -36,7 +36,7 @@ interface Same {
 }
 
 /** A part with a map, and what stands at its new indices. */
-interface Mapped {
+export interface Mapped {
   readonly size: number;
   readonly old: number;
   readonly map: IndexMap;
@@ -85,10 +85,10 @@ export function indexMap(at: Int32Array, old: number): IndexMap {
 }
 
 /** The old index of an index of a part; −1 for a new one. */
-const oldAt = ({ map }: Atom, i: number): number => (map === null ? i : Number(map.at[i]));
+export const oldAt = ({ map }: Atom, i: number): number => (map === null ? i : Number(map.at[i]));
 
 /** What stands at an index of a part. */
-const kindAt = (atom: Atom, i: number): number => (oldAt(atom, i) >= 0 ? Kind.OLD : Number(atom.kinds?.[i]));
+export const kindAt = (atom: Atom, i: number): number => (oldAt(atom, i) >= 0 ? Kind.OLD : Number(atom.kinds?.[i]));
 
 const sameAtom = (size: Size): Atom => ({ size, old: size, map: null, kinds: null });
 

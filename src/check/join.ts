@@ -1,7 +1,6 @@
 /** Dimensions of several operands that belong together: their maps must agree, their new elements are combined. */
 
-import { equal, type Size } from '../analysis/size.ts';
-import { type Atom, align, type Dim, isSame, isZeroBesideOld, Kind, meet, withKinds } from './dim.ts';
+import { align, type Dim, isZeroBesideOld, Kind, kindAt, mapKinds, meet, withKinds } from './dim.ts';
 
 /** An operand at a dimension: its own elements, one element for all, or zeros. */
 export type Part = Dim | 'broadcast' | 'zero';
@@ -10,75 +9,48 @@ export type Part = Dim | 'broadcast' | 'zero';
 export type Combine = (a: number, b: number) => number;
 export const BROADCAST = 6;
 
+/** Beside one element for all indices a mean is the mean of the results. */
+const besideOne: Combine = (a, b) =>
+  a !== BROADCAST ? (b === BROADCAST && a === Kind.MEAN ? a : Kind.ANY) : b === Kind.MEAN || b === BROADCAST ? b : Kind.ANY;
+
+/** A function with f(0) = 0 of operands that are all zero. */
+export const zeroKinds: Combine = (a, b) => (isZeroBesideOld(a) && isZeroBesideOld(b) ? meet(a, b) : Kind.ANY);
+
 /** A sum: zeros stay, means stay means. */
-export const addKinds: Combine = (a, b) => {
-  if (a === b) return a === Kind.SQUARE ? Kind.ANY : a;
-  if (isZeroBesideOld(a) && isZeroBesideOld(b)) return Kind.WEAK;
-  if ((a === Kind.MEAN && b === BROADCAST) || (a === BROADCAST && b === Kind.MEAN)) return Kind.MEAN;
-  return Kind.ANY;
-};
+export const addKinds: Combine = (a, b) => (isZeroBesideOld(a) ? zeroKinds(a, b) : a === Kind.MEAN && b === Kind.MEAN ? a : besideOne(a, b));
 
 /** A product: one zero is enough. */
 export const multiplyKinds: Combine = (a, b) => {
   if (a === Kind.ZERO || b === Kind.ZERO) return Kind.ZERO;
-  if (a === Kind.WEAK || b === Kind.WEAK) return Kind.WEAK;
-  return addKinds(a, b) === Kind.MEAN && a !== b ? Kind.MEAN : a === BROADCAST && b === BROADCAST ? BROADCAST : Kind.ANY;
+  return a === Kind.WEAK || b === Kind.WEAK ? Kind.WEAK : besideOne(a, b);
 };
 
 /** A value times itself: the square of a mean is one. */
 export const squareKinds: Combine = (a, b) => (a === Kind.MEAN && (b === Kind.MEAN || b === BROADCAST) ? Kind.SQUARE : multiplyKinds(a, b));
 
+/** What is zero where the first operand is. */
+export const firstKinds: Combine = (a) => (isZeroBesideOld(a) ? a : Kind.ANY);
+
 /** A quotient: the dividend decides. */
-export const divideKinds: Combine = (a, b) => {
-  if (isZeroBesideOld(a)) return a;
-  return a === Kind.MEAN && b === BROADCAST ? Kind.MEAN : Kind.ANY;
-};
+export const divideKinds: Combine = (a, b) => (a === Kind.MEAN && b === BROADCAST ? a : firstKinds(a, b));
 
 /** Nothing is known of the result but that it is finite. */
 export const anyKind: Combine = () => Kind.ANY;
 
-/** A function with f(0) = 0 of operands that are all zero. */
-export const zeroKinds: Combine = (a, b) => (isZeroBesideOld(a) && isZeroBesideOld(b) ? meet(a, b) : Kind.ANY);
+/** What is known of one dimension of an operand: of each of its indices, or of all alike. */
+type Line = Dim | number;
 
-/** What is zero where the first operand is. */
-export const firstKinds: Combine = (a) => (isZeroBesideOld(a) ? a : Kind.ANY);
+const lineOf = (part: Part): Line => (part === 'zero' ? Kind.ZERO : part === 'broadcast' ? BROADCAST : part);
 
-const kindsOf = (atom: Atom, i: number): number => ((atom.map?.at[i] ?? 0) >= 0 ? Kind.OLD : (atom.kinds?.[i] ?? Kind.ANY));
+function joinedTwo(a: Line, b: Line, combine: Combine): Line | null {
+  if (typeof a === 'number') return typeof b === 'number' ? combine(a, b) : mapKinds(b, (own) => combine(a, own));
+  if (typeof b === 'number') return mapKinds(a, (own) => combine(own, b));
+  return align(a, b)?.map(([x, y]) => withKinds(x, (own, i) => combine(own, kindAt(y, i)))) ?? null;
+}
 
 /** Joins the parts of one dimension in operand order; null when they map indices to different old ones. */
 export function joinParts(parts: readonly Part[], combine: Combine): Dim | null {
-  const dims = parts.filter((part): part is Dim => typeof part !== 'string');
-  const [first] = dims;
-  if (first === undefined) return [];
-  if (dims.every(isSame)) return dims.every((dim) => sizesAgree(dim, first)) ? first : null;
-  let joined: Dim | null = null;
-  // kinds of operands without elements of their own at the front
-  let before: number | null = null;
-  for (const part of parts) {
-    if (typeof part === 'string') {
-      const kind = part === 'zero' ? Kind.ZERO : BROADCAST;
-      if (joined === null) before = before === null ? kind : combine(before, kind);
-      else joined = joined.map((atom) => withKinds(atom, (own) => combine(own, kind)));
-      continue;
-    }
-    if (joined === null) {
-      const ahead = before;
-      joined = ahead === null ? part : part.map((atom) => withKinds(atom, (own) => combine(ahead, own)));
-      continue;
-    }
-    const pairs = align(joined, part);
-    if (pairs === null) return null;
-    joined = pairs.map(([a, b]) => withKinds(a, (_, i) => combine(kindsOf(a, i), kindsOf(b, i))));
-  }
-  return joined?.map((atom) => withKinds(atom, (own) => (own === BROADCAST ? Kind.ANY : own))) ?? null;
-}
-
-const sizesAgree = (a: Dim, b: Dim): boolean => align(a, b) !== null;
-
-/** The parts of an operand under numpy broadcasting: one for each dimension of the result. */
-export function broadcastParts(dims: readonly Dim[], sizes: readonly Size[]): readonly Part[] {
-  return sizes.map((size, d) => {
-    const own = dims[d - sizes.length + dims.length];
-    return own === undefined || (own.length === 0 && !equal(size, 1)) ? 'broadcast' : own;
-  });
+  const [first = BROADCAST, ...more] = parts.map(lineOf);
+  const joined = more.reduce<Line | null>((all, own) => (all === null ? null : joinedTwo(all, own, combine)), first);
+  return typeof joined === 'number' ? [] : joined;
 }

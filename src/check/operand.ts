@@ -4,7 +4,7 @@ import { DataType } from '../onnx/ir.ts';
 import { divide, factors, multiply, nothing, summands, unit } from './algebra.ts';
 import { closer, invented, isMatch, isRounded, type NearMiss, relate, restricted } from './constants.ts';
 import type { Site } from './context.ts';
-import { type Dim, indexMap, isSame, Kind, mappedDim, newSize, sameDim, withKinds } from './dim.ts';
+import { type Dim, indexMap, isSame, Kind, mappedDim, newSize, oldAt, sameDim, withKinds } from './dim.ts';
 import { type Finding, refuted, unproved } from './findings.ts';
 import { numbersOf, rounded } from './fold.ts';
 import { isFloatType } from './numbers.ts';
@@ -21,9 +21,9 @@ interface Candidate {
   readonly scales: readonly Scale[];
 }
 
-/** A constant operand: the term it is (null for zeros, which add nothing), and where its elements stand. */
-export interface Matched {
-  readonly own: Scaled | null;
+/** A constant operand: the term it is, and where its elements stand. */
+interface Matched {
+  readonly own: Scaled;
   readonly dims: readonly Dim[];
 }
 
@@ -43,8 +43,7 @@ export function matchOperand(site: Site, family: Family, data: readonly Scaled[]
     const value = found.own.ref.base.constant?.uniform ?? null;
     if (!found.finite) return notFinite();
     if (isScalar(value)) return { own: number(value), dims: found.dims };
-    if (value === 0 && family === 'Sum') return { own: null, dims: found.dims };
-    if (value === 0 && family === 'Product') return { own: nothing(ctx.terms), dims: found.dims };
+    if (value === 0) return { own: nothing(ctx.terms), dims: found.dims };
     if (found.own.ref.base.old) return found;
   }
   const mask = family === 'Product' ? maskOf(ctx, operand, dims) : null;
@@ -73,14 +72,14 @@ function maskOf(ctx: Site['ctx'], operand: Related, dims: readonly (Dim | null)[
   const numbers = at >= 0 && dims.every((dim, d) => d === at || dim?.length === 0) ? numbersOf(operand.ref) : null;
   if (numbers === null) return null;
   const values = [...numbers.data];
-  const first = values.find((x) => x !== 0);
-  if (first === undefined || !values.every(Number.isFinite)) return null;
+  const first = values.find((x) => x !== 0) ?? 0;
+  if (!values.every(Number.isFinite)) return null;
   const hints = ctx.hintsTo(values.length);
   const numberAt = (own: Dim): number | undefined => {
-    const olds = values.filter((_, i) => (own[0]?.map?.at[i] ?? -1) >= 0);
+    const olds = own.flatMap((atom) => values.filter((_, i) => oldAt(atom, i) >= 0));
     return olds.every((x) => x === olds[0]) ? olds[0] : undefined;
   };
-  const fits = (own: Dim): boolean => numberAt(own) === first && own[0]?.map?.at.every((old, i) => old >= 0 || values[i] === 0) === true;
+  const fits = (own: Dim): boolean => numberAt(own) === first && own.every((atom) => values.every((x, i) => x === 0 || oldAt(atom, i) >= 0));
   const found = hints.find(fits) ?? hints.find((own) => (numberAt(own) ?? 0) !== 0) ?? hints.find((own) => numberAt(own) === 0);
   if (found === undefined && !(values.includes(0) && values.every((x) => x === 0 || x === first))) return null;
   const value = found === undefined ? first : (numberAt(found) ?? 0);
@@ -191,7 +190,7 @@ function scalesFor(site: Site, family: Family, term: Term, operand: Scaled, part
 export function settledConstant(site: Site, own: Scaled, sizes: readonly Size[]): Scaled {
   const { above, below, scale } = factors(own);
   const stored = above.find((part) => part.ref.base.constant !== null && !part.ref.base.old);
-  if (!site.isNew || own.ref.base.old || stored === undefined || below.length > 1) return own;
+  if (own.ref.base.old || stored === undefined || below.length > 1) return own;
   const { terms, uses } = site.ctx;
   const rest = above.filter((part) => part !== stored);
   const [divisor] = below;
@@ -203,7 +202,7 @@ export function settledConstant(site: Site, own: Scaled, sizes: readonly Size[])
     if (old.ref.base.constant === null) continue;
     const product = multiply(terms, [scaled(old.ref), ...rest], sizes);
     const whole = divisor === undefined ? product : divide(terms, product, divisor, sizes);
-    for (const use of whole.ref.base.old ? (uses.get(whole.ref.key) ?? []) : []) {
+    for (const use of uses.get(whole.ref.key) ?? []) {
       const made = times(scale, whole.scale);
       const dims = stored.ref.view.dims.map((parts) => parts.flatMap((part) => sameDim(part.size)));
       if (isMatch(relate(site.ctx, stored.ref, old.ref, dims, over(use, made)))) return scaled(whole.ref, use);

@@ -1,6 +1,6 @@
 /** Walking over a graph node by node: what each value is, in terms of the old graph. */
 import { attributesOf, type Element, unknown } from '../analysis/relation.ts';
-import { isStatic, keyOf, type Size } from '../analysis/size.ts';
+import { isStatic, keyOf, product, type Size } from '../analysis/size.ts';
 import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
 import { plain, summands } from './algebra.ts';
 import type { Context, Site } from './context.ts';
@@ -16,7 +16,6 @@ import { ruleFor } from './rules/table.ts';
 import { runSizes } from './run-sizes.ts';
 import { refOf, type Scaled, scaled } from './term.ts';
 import { exactly, free, isConstant, isExact, type Related, scaledOf, type Value } from './value.ts';
-import { viewSizes } from './view.ts';
 
 /** What the values of a graph are. */
 export type Values = ReadonlyMap<string, Value>;
@@ -73,12 +72,6 @@ export function walk(ctx: Context, given: Side, inputs: Values, isNew: boolean):
       const perm = attributesOf(node).ints('perm') ?? source.order.map((_, i) => source.order.length - 1 - i);
       behind.set(node.outputs[0] ?? '', { name: source.name, order: perm.map((d) => source.order[d] ?? 0) });
     }
-    const [first] = operands;
-    if (!isNew && first?.kind === 'related' && FUSED.has(node.op)) {
-      const slot = `${node.op} ${first.ref.key}`;
-      const own = operands.map((operand) => (operand?.kind === 'related' ? scaledOf(operand) : null));
-      ctx.fused.set(slot, [...(ctx.fused.get(slot) ?? []), { node, facts, operands: own, outputs: results }]);
-    }
   }
   for (const { name } of flat.outputs) valueOf(name);
   return values;
@@ -89,15 +82,6 @@ function noteUse({ uses }: Context, { ref, scale }: Scaled): void {
   const known = uses.get(ref.key) ?? [];
   if (!known.some((own) => own.key === scale.key)) uses.set(ref.key, [...known, scale]);
 }
-
-const FUSED = new Set([
-  'Attention',
-  'RotaryEmbedding',
-  'com.microsoft.Attention',
-  'com.microsoft.MultiHeadAttention',
-  'com.microsoft.GroupQueryAttention',
-  'com.microsoft.RotaryEmbedding',
-]);
 
 /** A graph input and the order in which a transposition of it has its dimensions. */
 type Behind = NonNullable<ReturnType<Site['inputBehind']>>;
@@ -148,16 +132,14 @@ function evaluate(
   const isZero = found.some((own) => own.kind === 'zero' || (own.kind === 'related' && own.ref.base.op === '0'));
   const isBroken =
     isNew &&
-    ((!MOVES.has(node.op) && operands.some((own) => isInfinite(ctx, own) || (isZero && isNotFinite(own)))) ||
-      (isZero && !MOVES.has(node.op) && node.inputs.some(isOpen)) ||
+    ((!MOVES.has(node.op) && (operands.some((own) => isInfinite(ctx, own) || (isZero && isNotFinite(own))) || (isZero && node.inputs.some(isOpen)))) ||
       dividesByZero(node, operands) ||
       (fillsInfinite(node) && !found.every((own) => own.kind === 'related' && own.ref.base.old)));
   const results = isBroken ? found.map(() => free(refuted(nodeLabel(node), `${node.op}: what it computes with is not finite`), true)) : found;
-  return node.outputs.map((name, o) => {
+  return node.outputs.map((_, o) => {
     const value = results[o] ?? free();
-    if (name !== '' && numbers[o] != null) return numbers[o];
     // what else is done to a value is not done to what it was cut from
-    return cutConstant(ctx, PASSES.has(node.op) || value.kind !== 'related' ? value : { ...value, dims: value.dims.map(uncut) });
+    return numbers[o] ?? cutConstant(ctx, PASSES.has(node.op) || value.kind !== 'related' ? value : { ...value, dims: value.dims.map(uncut) });
   });
 }
 
@@ -186,7 +168,7 @@ function numbersValue(ctx: Context, { facts }: Side, name: string): Value | null
 }
 
 function foldedValue(ctx: Context, { facts }: Side, node: FlatNode, operands: readonly (Value | null)[]): Value | null {
-  if (operands.length === 0 || !operands.every((own): own is Related | null => own === null || isConstant(own))) return null;
+  if (!operands.every((own): own is Related | null => own === null || isConstant(own))) return null;
   const own = facts.values.get(node.outputs[0] ?? '');
   if (own?.dims == null || !own.dims.every(isStatic)) return null;
   const made = fold(
@@ -205,8 +187,7 @@ const MOVES = new Set(['Reshape', 'Flatten', 'Transpose', 'Squeeze', 'Unsqueeze'
 const PASSES = new Set(['Reshape', 'Transpose', 'Squeeze', 'Unsqueeze', 'Gather', 'Slice', 'Split']);
 
 /** A constant with infinite elements: zero times such a number is no zero. */
-const isNotFinite = (value: Value | null): boolean =>
-  isConstant(value ?? undefined) && value?.kind === 'related' && value.ref.base.constant?.isFinite() === false;
+const isNotFinite = (value: Value | null): boolean => value !== null && isConstant(value) && value.ref.base.constant?.isFinite() === false;
 
 /** Operators in which masks of minus infinity meet other values; weights of products are compared element by element. */
 const MASKS = new Set(['Add', 'Sub', 'Mul', 'Div', 'Where', 'Max', 'Min', 'Concat', 'Expand', 'Slice', 'Gather', 'Cast', 'Pad']);
@@ -234,9 +215,9 @@ const isInfinite = (ctx: Context, value: Value | null): boolean =>
 
 /** A small piece of a constant is a constant of its own: it may be the same everywhere, or zero. */
 function cutConstant(ctx: Context, value: Value): Value {
-  if (!isConstant(value) || value.ref.base.constant === null) return value;
-  const count = (sizes: readonly Size[]): number => sizes.reduce<number>((product, size) => product * (isStatic(size) ? size : NaN), 1);
-  if (!(count(viewSizes(value.ref.view)) < count(value.ref.base.constant.dims))) return value;
+  if (!isConstant(value)) return value;
   const numbers = numbersOf(value.ref);
-  return numbers === null ? value : exactly(scaled(refOf(ctx.terms.constant(numbersConstant(numbers.dims, numbers.dtype, numbers.data)))));
+  return numbers === null || numbers.data.length >= Number(product(value.ref.base.dims))
+    ? value
+    : exactly(scaled(refOf(ctx.terms.constant(numbersConstant(numbers.dims, numbers.dtype, numbers.data)))));
 }

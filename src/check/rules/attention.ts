@@ -24,12 +24,20 @@ interface Place {
 const MEASURED = new Set(['num_heads', 'kv_num_heads', 'q_num_heads', 'qkv_hidden_sizes', 'scale']);
 
 export const attention: Rule = (site) => {
-  const { operands, relation } = site;
+  const { operands, relation, ctx } = site;
   const [first] = operands;
+  const slot = first?.kind === 'related' ? `${site.node.op} ${first.ref.key}` : '';
+  const olds = ctx.fused.get(slot) ?? [];
+  if (!site.isNew) {
+    const outputs = general(site);
+    const own = operands.map((operand) => (operand?.kind === 'related' ? scaledOf(operand) : null));
+    ctx.fused.set(slot, [...olds, { node: site.node, facts: site.facts, operands: own, outputs }]);
+    return outputs;
+  }
   const plainCase = operands.every((own) => own === null || (own.kind === 'related' && isExact(own) && (own.ref.base.old || !isConstant(own))));
-  if (!site.isNew || relation.kind !== 'labels' || first?.kind !== 'related') return general(site);
+  if (relation.kind !== 'labels' || first?.kind !== 'related') return general(site);
   let finding: Finding | null = null;
-  for (const old of site.ctx.fused.get(`${site.node.op} ${first.ref.key}`) ?? []) {
+  for (const old of olds) {
     const found = asOld(site, relation, old);
     if (Array.isArray(found)) return found;
     finding ??= found as Finding;

@@ -9,20 +9,7 @@ import { restricted } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
 import { countOther, type Dim, dimText, isSame, isZeroBesideOld, Kind, mapKinds, newSize, oldSize, sameDim } from '../dim.ts';
 import { unproved } from '../findings.ts';
-import {
-  addKinds,
-  anyKind,
-  BROADCAST,
-  broadcastParts,
-  type Combine,
-  divideKinds,
-  firstKinds,
-  joinParts,
-  multiplyKinds,
-  type Part,
-  squareKinds,
-  zeroKinds,
-} from '../join.ts';
+import { addKinds, anyKind, BROADCAST, type Combine, divideKinds, firstKinds, joinParts, multiplyKinds, type Part, squareKinds, zeroKinds } from '../join.ts';
 import { isFloat } from '../numbers.ts';
 import { matchOperand, settledConstant } from '../operand.ts';
 import { scaleFrom, times } from '../scale.ts';
@@ -206,8 +193,7 @@ function kindsFor(site: Site, rule: Pointwise): Combine {
 }
 
 interface OperandPart {
-  /** null for what adds nothing. */
-  readonly own: Scaled | null;
+  readonly own: Scaled;
   readonly dims: readonly Dim[];
   readonly zero: boolean;
 }
@@ -232,7 +218,7 @@ function combined(site: Site, rule: Pointwise, operands: readonly Known[], sizes
   for (const [i, operand] of operands.entries()) {
     const part = partOf(site, rule, operand, data, known as readonly Dim[], sizes, isZero(operand));
     if ('kind' in part) return part;
-    parts.push(site.node.op === 'Sub' && i === 1 ? { ...part, own: part.own === null ? null : negative(part.own) } : part);
+    parts.push(site.node.op === 'Sub' && i === 1 ? { ...part, own: negative(part.own) } : part);
   }
   const shown = rule.family === 'Sum' ? parts.filter((part) => !part.zero) : parts;
   const joined = sizes.map((_, d) => joinedAt(site, rule, shown, d, sizes));
@@ -242,7 +228,7 @@ function combined(site: Site, rule: Pointwise, operands: readonly Known[], sizes
   const oldSizes = dims.map(oldSize);
   const made = rule.make(
     site,
-    shown.flatMap((part) => (part.own === null ? [] : [part.own])),
+    shown.map((part) => part.own),
     oldSizes,
   );
   if (made === null) return nothingLeft(site, dims, sizes);
@@ -264,8 +250,8 @@ function partOf(
 ): OperandPart | Free {
   const { terms } = site.ctx;
   if (zero || operand.kind === 'zero') return { own: plain(terms, '0', '', [], []), dims: [], zero: true };
-  const own: Related = operand;
-  if (own.ref.base.constant === null || !isConstant(own)) return { own: scaledOf(own), dims: own.dims, zero: false };
+  const isStored: boolean = isConstant(operand);
+  if (!isStored) return { own: scaledOf(operand), dims: operand.dims, zero: false };
   const dims = operand.dims.map((own, d): Dim | null => {
     const at = d - operand.dims.length + sizes.length;
     if (own.length === 0) return own;
@@ -306,15 +292,15 @@ function nothingLeft({ ctx }: Site, dims: readonly Dim[], sizes: readonly Size[]
   return ref === null ? free() : related(scaled(ref), dims);
 }
 
-/** What an operand has at a dimension of the result; one that was stretched there has one element for all indices. */
-function partAt(ref: Ref | null, dims: readonly Dim[], d: number, sizes: readonly Size[]): Part {
-  const own = broadcastParts(dims, sizes)[d] ?? 'broadcast';
-  const strides = ref?.view.dims[d - sizes.length + ref.view.dims.length] ?? [];
-  return typeof own !== 'string' && isSame(own) && strides.length > 0 && strides.every((part) => part.step === 0) ? 'broadcast' : own;
+/** What an operand has at a dimension of the result; one of size 1, or that was stretched there, has one element for all indices. */
+function partAt({ view }: Ref, dims: readonly Dim[], d: number, sizes: readonly Size[]): Part {
+  const own = dims[d - sizes.length + dims.length] ?? [];
+  const strides = view.dims[d - sizes.length + view.dims.length] ?? [];
+  return isSame(own) && strides.every((part) => part.step === 0) ? 'broadcast' : own;
 }
 
 function joinedAt(site: Site, rule: Pointwise, parts: readonly OperandPart[], d: number, sizes: readonly Size[]): Dim | null {
-  const at = (part: OperandPart): Part => (part.zero ? 'zero' : partAt(part.own?.ref ?? null, part.dims, d, sizes));
+  const at = (part: OperandPart): Part => (part.zero ? 'zero' : partAt(part.own.ref, part.dims, d, sizes));
   const [first, ...rest] = parts.map(at);
   if (site.node.op === 'Where' && first !== undefined) {
     const values = joinParts(rest, zeroKinds);

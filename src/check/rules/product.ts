@@ -3,14 +3,30 @@ import type { Labels } from '../../analysis/relation.ts';
 import { isStatic, type Size } from '../../analysis/size.ts';
 import { nothing, plain } from '../algebra.ts';
 import { supposedCache } from '../cache-wish.ts';
-import { invented, isMatch, type NearMiss, relate, restricted } from '../constants.ts';
+import { closer, invented, isMatch, type NearMiss, relate, restricted } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
-import { align, countNew, type Dim, dimText, flat, isSame, isZeroBesideOld, Kind, mapKinds, newSize, oldSize, sameDim } from '../dim.ts';
+import {
+  type Atom,
+  align,
+  countNew,
+  type Dim,
+  dimText,
+  flat,
+  isSame,
+  isZeroBesideOld,
+  Kind,
+  kindAt,
+  mapKinds,
+  newSize,
+  oldAt,
+  oldSize,
+  sameDim,
+} from '../dim.ts';
 import { type Finding, refuted, unproved } from '../findings.ts';
 import { addKinds, joinParts, multiplyKinds, type Part } from '../join.ts';
 import { attributesText } from '../node-text.ts';
 import { isOther, wrongElements } from '../operand.ts';
-import { ONE, over, type Scale, times } from '../scale.ts';
+import { isOne, ONE, over, type Scale, times } from '../scale.ts';
 import { fitted, scaled, viewed } from '../term.ts';
 import { exactly, free, isConstant, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
 import { permuted } from '../view.ts';
@@ -34,7 +50,7 @@ function nothingAtOldPlaces(site: Site): Value | null {
   if (relation.kind !== 'labels' || sizes === null || operands.length !== 2 || weight?.kind !== 'related') return null;
   const [outputs = []] = relation.outputs;
   const labels = relation.inputs[at] ?? [];
-  const column = labels.findIndex((label) => label !== '' && outputs.includes(label));
+  const column = labels.findIndex((label) => outputs.includes(label));
   const size = newSize(weight.dims[column] ?? []);
   for (const dim of isStatic(size) ? ctx.hintsTo(size) : []) {
     const zero = restricted(
@@ -95,7 +111,7 @@ function withJoinedSums({ isNew }: Site, relation: Labels, all: readonly (Relate
   const joined = all.map((own, i): Related | null => {
     if (own === null || own.ref.base.constant !== null) return own;
     const dims = own.dims.map((dim, d): Dim => {
-      const atom = dim.length < 2 || outputs.includes(relation.inputs[i]?.[d] ?? '') ? null : flat(dim);
+      const atom = dim.length < 2 || outputs.includes(labelOf(relation, i, d)) ? null : flat(dim);
       return atom === null ? dim : [atom];
     });
     return dims.some((dim, d) => dim !== own.dims[d]) ? related(scaledOf(own), dims) : own;
@@ -110,8 +126,7 @@ function withCaches(site: Site, relation: Labels, all: readonly (Related | null)
     const other = all[1 - i];
     if (site.inputBehind(i) === null || other == null || site.inputBehind(1 - i) !== null) return own;
     const olds = site.ctx.terms.users(site.node.op, other.ref).flatMap((term) => term.operands.slice(i, i + 1));
-    const wanted = (d: number): Dim | null => other.dims[relation.inputs[1 - i]?.indexOf(relation.inputs[i]?.[d] ?? '?') ?? -1] ?? null;
-    return supposedCache(site, i, olds, wanted) ?? own;
+    return supposedCache(site, i, olds, (d) => dimOf(relation, other, 1 - i, labelOf(relation, i, d))) ?? own;
   });
 }
 
@@ -135,17 +150,19 @@ function biasOnly(site: Site, bias: Value | null, sizes: readonly Size[]): Value
 
 type Weights = { readonly kind: 'operands'; readonly operands: readonly (Related | null)[] } | { readonly kind: 'finding'; readonly finding: Finding };
 
-/** Dimensions of an operand as the other ones fix them: those with labels that they have too. */
-function fixedBy(site: Site, relation: Labels, all: readonly (Related | null)[], input: number): readonly (Dim | null)[] {
-  const own = all[input];
-  return (own?.dims ?? []).map((dim, d) => {
-    const label = relation.inputs[input]?.[d] ?? '';
-    if (label === '' || dim.length === 0) return dim;
-    for (const [other, value] of all.entries()) {
-      const at = other === input || value === null || (isConstant(value) && site.isNew) ? -1 : (relation.inputs[other]?.indexOf(label) ?? -1);
-      if (at >= 0) return value?.dims[at] ?? null;
-    }
-    return null;
+const labelOf = (relation: Labels, input: number, d: number): string => relation.inputs[input]?.[d] ?? '';
+
+/** The dimension of an operand that has a label; null for none. */
+const dimOf = (relation: Labels, { dims }: Related, input: number, label: string): Dim | null =>
+  dims.find((_, d) => labelOf(relation, input, d) === label) ?? null;
+
+/** Dimensions of a constant as operands that are none fix them: those with labels that they have too. */
+function fixedBy(relation: Labels, all: readonly (Related | null)[], input: number, { dims }: Related): readonly (Dim | null)[] {
+  return dims.map((dim, d) => {
+    if (dim.length === 0) return dim;
+    const label = labelOf(relation, input, d);
+    const others = all.map((own, other) => (own === null || isConstant(own) ? null : dimOf(relation, own, other, label)));
+    return others.find((own) => own !== null) ?? null;
   });
 }
 
@@ -161,36 +178,35 @@ function matchWeights(site: Site, relation: Labels, all: readonly (Related | nul
   const attributes = attributesFor(site, relation);
   for (const input of constants) {
     const own = all[input] as Related;
-    const fixed = fixedBy(site, relation, all, input);
+    const fixed = fixedBy(relation, all, input, own);
     if (own.ref.base.old && fixed.every((dim) => dim === null || isSame(dim)) && users.some((term) => term.operands[input]?.ref.key === own.ref.key)) continue;
     // where the data is zero a factor may be anything, what is added may not
     const ignored = fixed.map((dim) => (input < factorsOf(site, all.length) ? ignoredBy(dim) : null));
     const invent = (): Related | null => inventedWeights(site, own, fixed, ignored);
     let miss: NearMiss | null = null;
     let found: Related | null = null;
-    for (const term of users) {
-      const candidate = term.operands[input];
-      if (term.attributes !== attributes || candidate?.ref.base.constant == null || term.operands[first]?.ref.key !== anchor.ref.key) continue;
-      for (const scale of [ONE, ...scalesOf(site, term.id, anchor)]) {
-        const match = relate(site.ctx, own.ref, candidate.ref, fixed, scale, ignored);
-        if (isMatch(match)) {
-          if (!match.finite) return { kind: 'finding', finding: refuted(site.where, `${site.node.op}: a new weight is not finite`) };
-          found = related(match.own, match.dims);
-          break;
-        }
-        if (match !== null && (miss === null || match.wrong / match.compared < miss.wrong / miss.compared)) miss = match;
+    const candidates = users.flatMap((term) => {
+      const ref = term.operands[input]?.ref;
+      const isLike = term.attributes === attributes && term.operands[first]?.ref.key === anchor.ref.key;
+      return isLike && ref?.base.constant != null ? [ONE, ...scalesOf(site, term.id, anchor)].map((scale) => ({ ref, scale })) : [];
+    });
+    for (const { ref, scale } of candidates) {
+      const match = relate(site.ctx, own.ref, ref, fixed, scale, ignored);
+      if (isMatch(match)) {
+        if (!match.finite) return { kind: 'finding', finding: refuted(site.where, `${site.node.op}: a new weight is not finite`) };
+        found = related(match.own, match.dims);
+        break;
       }
-      if (found !== null) break;
+      if (match !== null) miss = closer(miss, match);
     }
-    if (found !== null) operands[input] = found;
-    else if (isOther(miss) && !isExactly(all) && invent() !== null) operands[input] = invent();
-    else if (fixed.every((dim) => dim === null || isSame(dim)) && isExactly(all)) {
-      operands[input] = (miss === null ? invent() : null) ?? own;
-    } else
+    if (isExactly(all)) found ??= (miss === null ? invent() : null) ?? own;
+    else if (isOther(miss)) found ??= invent();
+    if (found === null)
       return {
         kind: 'finding',
         finding: miss === null ? unproved(site.where, `${site.node.op}: its weights are none of the old ones`) : wrongElements(site, miss),
       };
+    operands[input] = found;
   }
   return { kind: 'operands', operands };
 }
@@ -205,7 +221,7 @@ const isExactly = (all: readonly (Related | null)[]): boolean => all.every((own)
 
 /** Factors by which weights may have been corrected: those that make the result what the old graph has. */
 const scalesOf = (site: Site, term: number, anchor: Related): readonly Scale[] =>
-  (site.ctx.uses.get(String(term)) ?? []).map((use) => over(use, anchor.scale)).filter((scale) => scale !== ONE && scale.key !== '');
+  (site.ctx.uses.get(String(term)) ?? []).map((use) => over(use, anchor.scale)).filter((scale) => !isOne(scale));
 
 /** How many operands are multiplied: of a convolution's the third is a bias, which is added. */
 const factorsOf = ({ node }: Site, count: number): number => (node.op === 'Conv' ? 2 : count);
@@ -214,7 +230,7 @@ const factorsOf = ({ node }: Site, count: number): number => (node.op === 'Conv'
 function ignoredBy(dim: Dim | null): Uint8Array | null {
   if (dim === null || isSame(dim)) return null;
   const atom = flat(dim);
-  return atom?.map == null ? null : Uint8Array.from(atom.map.at, (old, i) => (old < 0 && atom.kinds?.[i] === Kind.ZERO ? 1 : 0));
+  return atom?.map == null ? null : Uint8Array.from(atom.map.at, (_, i) => Number(kindAt(atom, i) === Kind.ZERO));
 }
 
 /** Attributes as the old graph must have them: a convolution of each channel alone has as many groups as channels, however many these are. */
@@ -230,23 +246,24 @@ function contracted(site: Site, relation: Labels, all: readonly (Related | null)
   const factors = factorsOf(site, count);
   used.forEach((own, input) => {
     own.dims.forEach((dim, d) => {
-      const label = relation.inputs[input]?.[d] ?? '';
-      if (label === '') return;
+      const label = labelOf(relation, input, d);
       const parts = labels.get(label) ?? new Array<Part>(count).fill('broadcast');
       parts[input] = dim;
       labels.set(label, parts);
     });
   });
+  // parts of sums with new elements that are zero beside old ones only
+  let weak = 0;
   for (const [label, parts] of labels) {
     // channels in groups: which elements are summed depends on where a channel stands
     const isMixed = relation.mixes?.includes(label) === true && parts.some((part) => typeof part !== 'string' && !isSame(part));
     if (isMixed) return free(unproved(site.where, `${site.node.op}: works in groups along a dimension that grew`));
     if (outputs.includes(label)) continue;
-    const problem = sumProblem(site, parts, label);
-    if (problem !== null) return free(problem);
+    const own = summed(site, parts, label);
+    if (typeof own !== 'number') return free(own);
+    weak += own;
   }
   // what is zero beside old elements only is not zero where two parts of the sum are new
-  const weak = [...labels].reduce((sum, [label, parts]) => sum + (outputs.includes(label) ? 0 : weakParts(parts)), 0);
   if (weak > 1) return free(unproved(site.where, `${site.node.op}: sums over new elements that are zero beside old ones, but not beside each other`));
   const dims = outputs.map((label, d): Dim | null => {
     const parts = labels.get(label);
@@ -268,26 +285,24 @@ function contracted(site: Site, relation: Labels, all: readonly (Related | null)
   return related(scaled(plain(site.ctx.terms, site.node.op, attributes, unscaled, sizes).ref, scale), whole);
 }
 
-/** Parts of a sum's dimension with new indices that are zero on neither side whatever the other indices are. */
-function weakParts(parts: readonly Part[]): number {
-  const [a, b] = parts.filter((part): part is Dim => typeof part !== 'string');
-  const pairs = a === undefined || b === undefined ? null : align(a, b);
-  return (pairs ?? []).filter(([x, y]) => x.map?.at.some((old, i) => old < 0 && x.kinds?.[i] !== Kind.ZERO && y.kinds?.[i] !== Kind.ZERO) === true).length;
-}
+/** What two operands hold at the new indices of a part. */
+const newKinds = ([a, b]: readonly [Atom, Atom]): readonly (readonly [number, number])[] =>
+  a.map === null ? [] : [...a.map.at.keys()].flatMap((i) => (oldAt(a, i) < 0 ? [[kindAt(a, i), kindAt(b, i)] as const] : []));
 
-/** Why a sum over a dimension is not the old sum; null when it is. */
-function sumProblem(site: Site, parts: readonly Part[], label: string): Finding | null {
+/**
+ * Why a sum over a dimension is not the old sum. Where it is: how many parts of the dimension have new indices at which neither side is zero
+ * whatever the other indices are.
+ */
+function summed(site: Site, parts: readonly Part[], label: string): Finding | number {
   const dims = parts.filter((part): part is Dim => typeof part !== 'string');
   const [a, b, ...others] = dims;
-  if (a === undefined || dims.every(isSame)) return null;
+  if (a === undefined || dims.every(isSame)) return 0;
   if (b === undefined) return unproved(site.where, `${site.node.op}: sums one operand over ${countNew(a)} new elements`);
   const pairs = others.every((other) => align(a, other) !== null) ? align(a, b) : null;
   if (pairs === null)
     return unproved(site.where, `${site.node.op}: sums over elements that stand at different places (${dimText(a)} and ${dimText(b)}, ${label})`);
-  const open = pairs.reduce((sum, [x, y]) => {
-    const kinds = [...(x.map?.at ?? [])].filter((old, i) => old < 0 && !isZeroBesideOld(x.kinds?.[i]) && !isZeroBesideOld(y.kinds?.[i]));
-    return sum + kinds.length;
-  }, 0);
+  const open = pairs.flatMap(newKinds).filter((kinds) => !kinds.some(isZeroBesideOld)).length;
   // elements of which nothing is known may be zero, or cancel each other: nothing is refuted by them
-  return open === 0 ? null : unproved(site.where, `${site.node.op} sums over ${open} new elements that are zero on neither side`);
+  if (open > 0) return unproved(site.where, `${site.node.op} sums over ${open} new elements that are zero on neither side`);
+  return pairs.filter((pair) => newKinds(pair).some((kinds) => !kinds.includes(Kind.ZERO))).length;
 }

@@ -1,10 +1,9 @@
 /** Operators that round activations: on a scale that is given, that all of them decide, or that those of a block decide. */
 import { attributesOf } from '../../analysis/relation.ts';
-import { isStatic } from '../../analysis/size.ts';
 import { plain } from '../algebra.ts';
 import type { Rule } from '../context.ts';
 import { BLOCK, SPELLED, STEPS } from '../desugar-quantised.ts';
-import { countOther, type Dim, dimText, flat, isZeroBesideOld, Kind, mapKinds, oldSize } from '../dim.ts';
+import { countOther, type Dim, dimText, flat, isSame, isZeroBesideOld, Kind, kindAt, mapKinds, oldAt, oldSize } from '../dim.ts';
 import { unproved } from '../findings.ts';
 import { exactly, free, related, scaledOf, type Value, zeros } from '../value.ts';
 import { general } from './general.ts';
@@ -56,18 +55,18 @@ const inBlocks = (site: Parameters<Rule>[0], block: number): readonly Value[] =>
 
 function keepsBlocks(dim: Dim, block: number): boolean {
   const atom = flat(dim);
-  if (atom === null || !isStatic(atom.old)) return false;
-  const { map, kinds } = atom;
-  if (map === null) return true;
-  for (let start = 0; start < map.at.length; start += block) {
-    const places = [...map.at.subarray(start, start + block).keys()].map((i) => start + i);
-    const olds = places.flatMap((i) => ((map.at[i] ?? -1) >= 0 ? [map.at[i] ?? 0] : []));
+  if (atom?.map == null) return isSame(dim);
+  const places = [...atom.map.at.keys()];
+  const blockOf = (old: number): number => Math.floor(old / block);
+  return places.every((start) => {
+    if (start % block > 0) return true;
+    const own = places.slice(start, start + block);
+    const olds = own.map((i) => oldAt(atom, i)).filter((old) => old >= 0);
     const [first] = olds;
-    if (first === undefined) continue;
-    const from = Math.floor(first / block) * block;
-    const whole = Math.min(block, map.old - from);
-    if (olds.length !== whole || !olds.every((old) => old >= from && old < from + whole)) return false;
-    if (places.some((i) => (map.at[i] ?? -1) < 0 && !isZeroBesideOld(kinds?.[i]))) return false;
-  }
-  return true;
+    if (first === undefined) return true;
+    const whole = Math.min(block, atom.map.old - blockOf(first) * block);
+    return (
+      olds.length === whole && olds.every((old) => blockOf(old) === blockOf(first)) && own.every((i) => oldAt(atom, i) >= 0 || isZeroBesideOld(kindAt(atom, i)))
+    );
+  });
 }
