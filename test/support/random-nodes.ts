@@ -109,6 +109,30 @@ const matMul: Draw = (random, name, floats) => {
   return b === undefined ? null : one(`MatMul(${a.name}, ${b.name})`, name, [...a.dims.slice(0, -1), b.dims[1] ?? 1]);
 };
 
+/** Operators over the last dimension, of the width that weights have. */
+const overWidth: Draw = (random, name, floats) => {
+  const a = pick(
+    random,
+    floats.filter((own) => own.dims.length >= 2 && own.dims.at(-1) === COLUMNS),
+  );
+  if (a === undefined) return null;
+  const draw = random();
+  if (draw < 0.3) return one(`LayerNormalization(${a.name}, wv) epsilon=0.01`, name, a.dims);
+  if (draw < 0.5) return after([`ReduceMean(${a.name}, [-1]) -> ${name}m`], one(`Sub(${a.name}, ${name}m)`, name, a.dims));
+  if (draw < 0.7)
+    return after(
+      [`Mul(${a.name}, ${a.name}) -> ${name}q`, `ReduceSum(${name}q, [-1]) -> ${name}n`, `Sqrt(${name}n) -> ${name}r`],
+      one(`Mul(${a.name}, ${name}r)`, name, a.dims),
+    );
+  const b = pick(
+    random,
+    floats.filter((own) => own.dims.length === 2 && own.dims[1] === COLUMNS),
+  );
+  if (a.dims.length !== 2 || b === undefined) return null;
+  if (draw < 0.85) return one(`Gemm(${a.name}, wm, wv) transB=${below(random, 2)}`, name, a.dims);
+  return one(`Einsum(${a.name}, ${b.name}) equation=ij,kj->ik`, name, [a.dims[0] ?? 1, b.dims[0] ?? 1]);
+};
+
 const transpose: Draw = (random, name, floats) => {
   const a = pick(random, floats);
   if (a === undefined || a.dims.length < 2) return null;
@@ -406,6 +430,7 @@ const DRAWS: readonly (readonly [draw: Draw, times: number])[] = [
   [unary, 2],
   [binary, 6],
   [matMul, 3],
+  [overWidth, 4],
   [transpose, 2],
   [reshape, 4],
   [rankChange, 2],
