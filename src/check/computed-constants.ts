@@ -74,10 +74,12 @@ function withParameters(own: Quantity, dtype: number, what: string, apply: (x: n
   const axis = own.axis < 0 ? own.axis + dims.length : own.axis;
   const size = dims[axis] ?? 1;
   const inner = count(dims.slice(axis + 1));
-  const blocks = block === 0 ? size : Math.ceil(size / block);
+  const blocks = Math.ceil(size / block);
   const wanted = block === 0 ? size : (count(dims) / Math.max(1, size)) * blocks;
-  if ([scale, point].some((part) => part !== null && count(part.dims) !== 1 && count(part.dims) !== wanted)) return null;
-  const uniform = count(scale.dims) === 1 && (point === null || count(point.dims) === 1);
+  const parts = point === null ? [scale] : [scale, point];
+  const isOne = (part: Constant): boolean => count(part.dims) === 1;
+  if (!parts.every((part) => isOne(part) || count(part.dims) === wanted)) return null;
+  const uniform = parts.every(isOne);
   // neighbours along the last dimension have one parameter, or one each
   const each = (block === 0) === (inner === 1);
   const compute = (start: number, length: number): Float64Array => {
@@ -89,14 +91,14 @@ function withParameters(own: Quantity, dtype: number, what: string, apply: (x: n
       const n = Math.min(left, length - done);
       const outer = Math.floor(place / (inner * size));
       const at = block === 0 ? index : (outer * blocks + Math.floor(index / block)) * inner + (place % inner);
-      const parameters = (part: Constant): Float64Array => (count(part.dims) === 1 ? part.read(0, 1) : part.read(at, each ? n : 1));
-      const xs = numbers.read(place, n);
-      const [scales, points] = [parameters(scale), point === null ? null : parameters(point)];
-      for (let i = 0; i < n; i++) {
-        const s = scales.length === 1 ? (scales[0] ?? 1) : (scales[i] ?? 1);
-        const z = points === null ? otherwise : points.length === 1 ? (points[0] ?? 0) : (points[i] ?? 0);
-        out[done + i] = apply(xs[i] ?? 0, s, z);
-      }
+      /** One number for each of the elements, or for all of them. */
+      const numberAt = (part: Constant | null): ((i: number) => number) => {
+        if (part === null) return () => otherwise;
+        const own = isOne(part) ? part.read(0, 1) : part.read(at, each ? n : 1);
+        return own.length === 1 ? () => Number(own[0]) : (i) => Number(own[i]);
+      };
+      const [xs, scaleAt, pointAt] = [numbers.read(place, n), numberAt(scale), numberAt(point)];
+      for (let i = 0; i < n; i++) out[done + i] = apply(Number(xs[i]), scaleAt(i), pointAt(i));
       done += n;
     }
     return out;

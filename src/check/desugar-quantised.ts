@@ -69,7 +69,7 @@ export function quantisedRules(flat: FlatGraph, facts: Facts): ReadonlyMap<strin
     if (name === '' || sizeOf(name) === 1) return name;
     const dims = facts.values.get(name)?.dims ?? [];
     if (dims.length > 1 && dims.length === rank && dims.every((size, d) => size === 1 || d === at)) return name;
-    if (dims.length !== 1 || !Number.isInteger(at) || at < 0 || at >= rank) return null;
+    if (dims.length !== 1 || at < 0 || at >= rank) return null;
     if (at === rank - 1) return name;
     const tensor = tensorOf(name);
     return tensor === undefined ? null : w.hold({ ...tensor, dims: [...tensor.dims, ...Array.from({ length: rank - 1 - at }, () => 1)] });
@@ -94,7 +94,7 @@ export function quantisedRules(flat: FlatGraph, facts: Facts): ReadonlyMap<strin
   function move(w: Writer, node: FlatNode, from: string, output?: string): string {
     const inputs = [from, ...node.inputs.slice(1)];
     const name = w.copy(node, inputs, { op: isRenamed(node) ? 'Identity' : node.op, ...(output !== undefined && { output }) });
-    producers.set(name, { ...node, inputs, outputs: [name] });
+    producers.set(name, { ...node, inputs });
     return name;
   }
 
@@ -204,8 +204,9 @@ export function quantisedRules(flat: FlatGraph, facts: Facts): ReadonlyMap<strin
 
   const matMulInteger: Desugar = (w) => {
     const product = integerProduct(w, [2, 3]);
-    if (product !== null) w.put('Cast', [product], { to: DataType.INT32 }, w.outputs[0]);
-    return product !== null;
+    if (product === null) return false;
+    w.put('Cast', [product], { to: DataType.INT32 }, w.outputs[0]);
+    return true;
   };
 
   /** ConvInteger pads with the zero point: https://onnx.ai/onnx/operators/onnx__ConvInteger.html */
@@ -287,8 +288,9 @@ export function quantisedRules(flat: FlatGraph, facts: Facts): ReadonlyMap<strin
   const gatherBlockQuantized: Desugar = (w) => {
     const [numbers, indices, scale, point] = w.inputs;
     const table = blocks(w, [numbers, scale, point], w.rank(0) - 1);
-    if (table !== null) w.put('Gather', [table, indices], { axis: 0 }, w.outputs[0]);
-    return table !== null;
+    if (table === null) return false;
+    w.put('Gather', [table, indices], { axis: 0 }, w.outputs[0]);
+    return true;
   };
 
   const rules: readonly (readonly [string, Desugar])[] = [

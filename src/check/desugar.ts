@@ -156,7 +156,7 @@ function embedNorm(w: Writer): boolean {
   const length = (): string => w.put('Gather', [w.put('Shape', [ids]), w.ints([1])], { axis: 0 });
   const rows = positionIds === '' ? w.put('Slice', [position, w.ints([0]), length(), w.ints([0])]) : w.put('Gather', [position, positionIds], { axis: 0 });
   let sum = w.put('Add', [words, rows]);
-  if (segment !== '' && segments !== '') sum = w.put('Add', [sum, w.put('Gather', [segment, segments], { axis: 0 })]);
+  if (segments !== '') sum = w.put('Add', [sum, w.put('Gather', [segment, segments], { axis: 0 })]);
   if (stream !== '') w.put('Identity', [sum], {}, stream);
   norm(w, sum, { centre: true, gain, bias, epsilon: attributesOf(w.node).int('epsilon', 1e-12), axes: [-1] });
   // without a mask the counts are zeros

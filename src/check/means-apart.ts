@@ -79,9 +79,12 @@ function factorsOf(name: string, producers: Producers, whole: string | null): Fa
   const [above, below, open]: [string[], string[], string[]] = [[], [], [name]];
   for (let factor = open.pop(); factor !== undefined; factor = open.pop()) {
     const node = factor === whole ? undefined : producers.get(factor);
-    const [a, b] = node?.op === 'Mul' || node?.op === 'Div' ? node.inputs : [];
-    if (a === undefined || b === undefined || above.length + open.length === MOST_FACTORS) above.push(factor);
-    else if (node?.op === 'Mul') open.push(b, a);
+    if (node === undefined || (node.op !== 'Mul' && node.op !== 'Div') || above.length + open.length === MOST_FACTORS) {
+      above.push(factor);
+      continue;
+    }
+    const [a, b] = node.inputs as [string, string];
+    if (node.op === 'Mul') open.push(b, a);
     else {
       open.push(a);
       below.push(b);

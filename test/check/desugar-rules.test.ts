@@ -182,6 +182,7 @@ const GEMMS: readonly Line[] = [
     { ...matrices, wrong: ['Gemm(x, w) -> y', 'Gemm(x, w, c) beta=0.5 -> y', 'Gemm(x, w, c) beta=0.0 -> y'] },
   ],
   ['Gemm(x, w, c) beta=0.0 -> y', 'MatMul(x, w) -> y', { ...matrices, free: ['c'] }],
+  ['Gemm(x, w) beta=0.5 -> y', 'MatMul(x, w) -> y', matrices],
   ['Gemm(x, wt) transB=1 -> y', 'Transpose(wt) perm=[1,0] -> w2;MatMul(x, w2) -> y', matrices],
   ['Gemm(v, w) transA=1 -> y', 'Transpose(v) perm=[1,0] -> x2;MatMul(x2, w) -> y', { ...matrices, wrong: 'Gemm(x, w) -> y' }],
   ['Gemm(x, w) alpha=0.5 -> y', 'MatMul(x, w) -> a;Mul(a, half) -> y', { ...matrices, wrong: 'Gemm(x, w) -> y' }],

@@ -1,8 +1,10 @@
 /** Where an operator is no longer what it is spelled out as, or a rule ends: all that is said of both sides of each border. */
 import { describe, expect, test } from 'vitest';
+import { DataType } from '../../src/onnx/ir.ts';
 import { said } from '../support/told.ts';
 import type { Stored, Typed } from '../support/typed-graph.ts';
 
+const { UINT8 } = DataType;
 const row = (...values: readonly number[]): Stored => [[values.length], values];
 const one = (value: number): Stored => [[], [value]];
 const vectors = { g: row(0.5, 1.5, -2, 0.75), s: row(0.25, -1, 3, 0.5), mean: row(0.5, -1, 2, 0.25), v: row(1, 0.5, 2, 3), small: one(1e-5), tiny: one(1e-12) };
@@ -71,6 +73,41 @@ const ITSELF: Readonly<Record<string, Border>> = {
   'a sum that is normed, and its deviation': { ...skipped, one: `${skip} -> o '' i;Mul(o, i) -> z`, other: centred(';Reciprocal(r) -> i;Mul(y, i) -> z') },
 };
 
+const unknown: Partial<Border> = { inputs: { x: ['b', 't', 4] }, stored: { g: row(0.5, 1.5, -2, 0.75), s: row(0.25, -1, 3, 0.5) } };
+const scaled = { inputs: { x: ['b', 3, 4], u: ['b', 3, 4] }, stored: { ...vectors, sr: row(0.5, 0.25, 2), zr: [[3], [3, 5, 7], UINT8] } } as const;
+const rounding = (lines: string, scale: string, point: string, axis = 1): string =>
+  `${lines};QuantizeLinear(x, ${scale}, ${point}) axis=${axis} -> q;DequantizeLinear(q, ${scale}, ${point}) axis=${axis} -> y`;
+const COMPUTED_SCALE = 'Abs(u) -> va;ReduceMax(va, [0,2]) keepdims=0 -> sd';
+const COMPUTED_POINT = 'Abs(u) -> va;ReduceMax(va, [0,2]) keepdims=0 -> zf;Cast(zf) to=2 -> zd';
+const UNKNOWN: Readonly<Record<string, Border>> = {
+  // of values whose rank nobody knows
+  'a norm over dimensions that are not known': {
+    ...unknown,
+    one: 'Foo(x) -> h;LayerNormalization(h, g, s) axis=1 -> y',
+    other: 'Foo(x) -> h;LayerNormalization(h, g, s) axis=0 -> y',
+  },
+  'a norm over fewer dimensions that are not known': {
+    ...unknown,
+    one: 'Foo(x) -> h;LayerNormalization(h, g, s) axis=2 -> y',
+    other: 'Foo(x) -> h;LayerNormalization(h, g, s) axis=1 -> y',
+  },
+  'a norm over the last dimension that is not known': {
+    ...unknown,
+    one: 'Foo(x) -> h;LayerNormalization(h, g, s) axis=-1 -> y',
+    other: 'Foo(x) -> h;LayerNormalization(h, g, s) axis=-2 -> y',
+  },
+  // computed scales and points along a dimension in the middle
+  'quanta of computed scales': { ...scaled, one: rounding(COMPUTED_SCALE, 'sd', 'zr'), other: rounding(COMPUTED_SCALE, 'sr', 'zr') },
+  'quanta of computed scales along another dimension': {
+    ...scaled,
+    inputs: { x: ['b', 3, 3], u: ['b', 3, 4] },
+    one: rounding(COMPUTED_SCALE, 'sd', 'zr'),
+    other: rounding(COMPUTED_SCALE, 'sd', 'zr', 2),
+  },
+  'quanta from computed points': { ...scaled, one: rounding(COMPUTED_POINT, 'sr', 'zd'), other: rounding(COMPUTED_POINT, 'sr', 'zr') },
+  'quanta without a point': { ...scaled, one: rounding(COMPUTED_SCALE, 'sd', "''"), other: rounding(COMPUTED_SCALE, 'sr', "''") },
+};
+
 const pairsOf = (own: Border): readonly (readonly string[])[] => {
   const [a, b] = [typedOf(own.one, own), typedOf(own.other, own)];
   return [said(a, a), said(b, b), said(a, b), said(b, a)];
@@ -83,7 +120,7 @@ describe('on this side', () => {
 });
 
 describe('beyond', () => {
-  test.each(Object.entries(ITSELF))('%s', (_, own) => {
+  test.each(Object.entries({ ...ITSELF, ...UNKNOWN }))('%s', (_, own) => {
     const [first, second, ...apart] = pairsOf(own);
     expect([first, second, ...apart.map(([verdict]) => [verdict])]).toEqual([['proved'], ['proved'], ['not proved'], ['not proved']]);
     expect(apart).toMatchSnapshot();

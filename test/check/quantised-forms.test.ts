@@ -20,6 +20,8 @@ const stored: Readonly<Record<string, Stored>> = {
     au: table(4, 3, UINT8, 6),
     za: one(2, INT8),
     zc: row([1, -2, 0], INT8),
+    zl: [[1, 3], [1, -2, 0], INT8],
+    zm: [[1, 3], [1, 2, 0], INT8],
     sa: one(0.5),
     sc: row([0.5, 0.25, 2]),
     bias: row([1, -2, 0.5]),
@@ -173,6 +175,12 @@ const PRODUCTS: readonly Line[] = [
     `QuantizeLinear(x, s, z) -> q;MatMulInteger(q, a) -> j;Cast(j) to=1 -> y`,
     `QuantizeLinear(x, s, z) -> q;MatMulInteger(q, a, z0, zi0) -> j;Cast(j) to=1 -> y`,
     [`QuantizeLinear(x, s, z) -> q;MatMulInteger(q, a, z) -> j;Cast(j) to=1 -> y`],
+  ],
+  // zero points of columns, as a row
+  [
+    `QuantizeLinear(x, s, z) -> q;MatMulInteger(q, a, z, zc) -> j;Cast(j) to=1 -> y`,
+    `QuantizeLinear(x, s, z) -> q;MatMulInteger(q, a, z, zl) -> j;Cast(j) to=1 -> y`,
+    [`QuantizeLinear(x, s, z) -> q;MatMulInteger(q, a, z, zm) -> j;Cast(j) to=1 -> y`],
   ],
   // numbers of an input, of which nothing is known
   [
