@@ -76,23 +76,26 @@ function joinedInto(graph: Graph, start: string): ReadonlySet<string> {
     visited.add(mark);
     if (value.joins) joined.add(value.name);
     for (const { node, slot } of graph.readers.get(value.name) ?? []) {
-      for (const next of carriedBy(node, slot)) stack.push({ name: next.name, joins: value.joins || next.joins });
+      const { outputs, joins } = carriedBy(node, slot);
+      for (const name of outputs) stack.push({ name, joins: value.joins || joins });
     }
   }
   return joined;
 }
 
-function carriedBy(node: FlatNode, slot: number): readonly { readonly name: string; readonly joins: boolean }[] {
+/** The outputs of a node that hold what it reads in a slot, and whether with new elements joined on. */
+function carriedBy(node: FlatNode, slot: number): { readonly outputs: readonly string[]; readonly joins: boolean } {
   const fused = FUSED.get(node.op)?.get(slot);
-  if (fused !== undefined) return [{ name: node.outputs[fused] ?? '', joins: true }];
-  if (JOINING.has(node.op)) return slot === 0 || node.op === 'Concat' ? [{ name: node.outputs[0] ?? '', joins: true }] : [];
-  if (MOVING.has(node.op) && slot === 0) return node.outputs.map((name) => ({ name, joins: false }));
-  if (node.op !== 'If' || slot === 0) return [];
-  const perBranch = (node.inputs.length - 1) / (node.branches?.length ?? 1);
-  return [{ name: node.outputs[(slot - 1) % perBranch] ?? '', joins: false }];
+  if (fused !== undefined) return { outputs: node.outputs.slice(fused, fused + 1), joins: true };
+  if (JOINING.has(node.op) && (slot === 0 || node.op === 'Concat')) return { outputs: node.outputs, joins: true };
+  if (MOVING.has(node.op) && slot === 0) return { outputs: node.outputs, joins: false };
+  // a branch's results stand behind the condition, one branch after the other
+  const place = node.op === 'If' && slot > 0 ? (slot - 1) % node.outputs.length : -1;
+  return { outputs: node.outputs.filter((_, at) => at === place), joins: false };
 }
 
 const isPast = (name: string): boolean => /past|cache|mem/i.test(name);
 
 /** A cache's name without the words for before and after: `past_key_values.0.key` and `present.0.key` become `0key`. */
-const bareName = (name: string): string => name.toLowerCase().replace(/(past|present)(_key_values?)?|new|updated|input|output|[_.-](in|out)\b|[^a-z0-9]/g, '');
+const bareName = (name: string): string =>
+  name.toLowerCase().replace(/(past|present)(_key_values?)?|new|updated|input|output|[_.-](in|out)(?![a-z])|[^a-z0-9]/g, '');

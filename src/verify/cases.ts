@@ -19,8 +19,8 @@ export interface Case {
 /** The case of inputs that the user gives. */
 export function givenCase(model: ModelInterface, given: GivenInputs, otherwise: Context): { readonly plan: Case; readonly context: Context } {
   const sizeOf = (kind: keyof Context): number => {
-    const symbol = [...model.symbols].find(([name, own]) => own === kind && given.sizes.has(name))?.[0];
-    return given.sizes.get(symbol ?? '') ?? otherwise[kind];
+    const [found] = [...model.symbols].flatMap(([name, own]) => (own === kind ? (given.sizes.get(name) ?? []) : []));
+    return found ?? otherwise[kind];
   };
   const context = { batch: sizeOf('batch'), tokens: sizeOf('tokens'), past: sizeOf('past') };
   return { plan: { name: 'given inputs', draw: 0, padding: 'none', batch: context.batch, tokens: [context.tokens], given }, context };

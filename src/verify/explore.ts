@@ -9,7 +9,7 @@ import { exploreCase, runCase } from './execute.ts';
 import type { GivenInputs } from './given.ts';
 import type { ModelInterface } from './interface.ts';
 import type { Session } from './runtime.ts';
-import type { Assignment, Context } from './sizes.ts';
+import type { Assignment, Context, SizeChoice } from './sizes.ts';
 import { sizeChoices } from './sizes.ts';
 import { sameBits } from './values.ts';
 
@@ -43,16 +43,13 @@ export async function explore(
   if (model.unsupported.length > 0) {
     return { reason: `no inputs of this type can be made for ${model.unsupported.join(', ')}` };
   }
-  const made = await findSizes(model, session, seed);
-  const found = 'reason' in made && given !== null ? anySizes(model, seed) : made;
-  if ('reason' in found) return found;
-  const { assignment, context } = found;
+  const { complaint, untold, context } = await findSizes(model, session, seed);
+  if (complaint !== null && given === null) return { reason: complaint };
+  const { assignment } = untold;
   const own = given === null ? null : givenCase(model, given, context);
-  const plans = 'reason' in made ? [] : planCases(model, context, large);
-  const source = {
-    ...found.source,
-    invertMasks: 'reason' in made ? false : await masksPadding(found.source, { session, model, assignment, map: null }, context),
-  };
+  const plans = complaint === null ? planCases(model, context, large) : [];
+  const invertMasks = complaint === null && (await masksPadding(untold, { session, model, assignment, map: null }, context));
+  const source = { ...untold, invertMasks };
   const runner: Runner = { session, model, assignment, map: null };
   const cases: PlannedCase[] = [];
   const outputs: (readonly Outputs[])[] = [];
@@ -78,39 +75,37 @@ export async function explore(
       refused.push(plan.name);
     }
   }
-  if (cases.length === 0) return { reason: 'the original model runs with no inputs that could be made for it' };
-  const notes =
-    'reason' in made ? [made.reason] : refused.length === 0 ? [] : [`the original model does not run, or not reproducibly, for: ${refused.join('; ')}`];
+  const notes = complaint === null ? [] : [complaint];
+  if (refused.length > 0) notes.push(`the original model does not run, or not reproducibly, for: ${refused.join('; ')}`);
   if (model.caches.length > 0 && cases.every(({ steps }) => steps.length === 1)) notes.push('no step could read a cache that an earlier one made');
   return { source, cases, outputs, random, notes };
 }
 
-/** The likeliest sizes, untried: the user's inputs say which they have. */
-function anySizes(model: ModelInterface, seed: number): Found | ExploreFailure {
-  for (const { context, assignment } of sizeChoices(model)) return { source: { model, assignment, seed, invertMasks: false }, assignment, context };
-  return { reason: 'no sizes to try' };
-}
-
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-interface Found {
-  readonly source: FeedSource;
-  readonly assignment: Assignment;
+interface Sizes {
+  /** What feeds are made of while nothing is known of masks. */
+  readonly untold: FeedSource;
   readonly context: Context;
+  /** What the runtime first says against all of them; null where the model runs. */
+  readonly complaint: string | null;
 }
 
-async function findSizes(model: ModelInterface, session: Session, seed: number): Promise<Found | ExploreFailure> {
+/** The first sizes that the model runs with, else the likeliest: the user's inputs may say which they have. */
+async function findSizes(model: ModelInterface, session: Session, seed: number): Promise<Sizes> {
+  const choices = sizeChoices(model);
+  const sizesOf = ({ context, assignment }: SizeChoice) => ({ untold: { model, assignment, seed, invertMasks: false }, context });
   let complaint: string | null = null;
-  for (const { context, assignment } of sizeChoices(model)) {
-    const source: FeedSource = { model, assignment, seed, invertMasks: false };
+  for (const choice of choices) {
+    const { untold, context } = sizesOf(choice);
     try {
-      await runCase(source, { session, model, assignment, map: null }, { plan: probe(context), steps: [context] });
-      return { source, assignment, context };
+      await runCase(untold, { session, model, assignment: choice.assignment, map: null }, { plan: probe(context), steps: [context] });
+      return { untold, context, complaint: null };
     } catch (error) {
-      complaint ??= error instanceof Error ? error.message : String(error);
+      complaint ??= `the original model runs with no inputs that could be made for it: ${messageOf(error)}`;
     }
   }
-  return { reason: `the original model runs with no inputs that could be made for it: ${complaint ?? 'no sizes to try'}` };
+  return { ...sizesOf(choices[0]), complaint };
 }
 
 /** Whether the model's masks are 1 for padding: then all ones leave nothing to attend to, and outputs are not finite. */
@@ -155,13 +150,11 @@ function* newAssignments(source: FeedSource, model: ModelInterface): Generator<A
     (own: Assignment, keep: (symbol: string) => boolean): Assignment =>
     (context) =>
       new Map([...own(context), ...[...source.assignment(context)].filter(([symbol]) => keep(symbol))]);
-  const choices = sizeChoices(model);
-  const usual = choices.next();
-  if (usual.done === true) return;
-  yield merged(usual.value.assignment, () => true);
+  const [usual, ...others] = sizeChoices(model);
+  yield merged(usual.assignment, () => true);
   const free = [...model.symbols].some(
     ([symbol, kind]) => kind === 'size' && model.caches.some(({ dims }) => dims.some((dim) => dim.kind === 'symbol' && dim.name === symbol)),
   );
   if (!free) return;
-  for (const { assignment } of choices) yield merged(assignment, (symbol) => model.symbols.get(symbol) !== 'size');
+  for (const { assignment } of others) yield merged(assignment, (symbol) => model.symbols.get(symbol) !== 'size');
 }

@@ -126,9 +126,8 @@ function classify(
     mark(dims[0], 'batch');
     dims.forEach((dim, axis) => {
       const last = axis === dims.length - 1;
-      const sized = role.sizes.has(axis) || role.sizes.has(axis - dims.length);
       if (role.image !== null && axis >= 2) mark(dim, 'image');
-      else mark(dim, sized || (last && dims.length !== 1) ? 'size' : 'length');
+      else mark(dim, last || role.sizes.has(axis) ? 'size' : 'length');
     });
   }
   for (const { name, role, dims } of inputs) {

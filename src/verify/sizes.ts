@@ -17,7 +17,8 @@ export interface Context {
 /** Sizes of all symbols in a context. */
 export type Assignment = (context: Context) => ReadonlyMap<string, number>;
 
-interface SizeChoice {
+/** Sizes of the first step, and of all symbols from then on. */
+export interface SizeChoice {
   readonly context: Context;
   readonly assignment: Assignment;
 }
@@ -28,8 +29,8 @@ interface Group {
   readonly candidates: readonly ((context: Context) => readonly number[])[];
 }
 
-/** More attempts than this find nothing new; each is one run of the model. */
-const MOST_ATTEMPTS = 400;
+/** More attempts than this after the first find nothing new; each is one run of the model. */
+const MOST_ATTEMPTS = 399;
 /** Usual sizes of images and sound, tried after those the model's own tables suggest. */
 const USUAL_IMAGES = [
   [32, 32],
@@ -44,8 +45,8 @@ const USUAL_IMAGES = [
 ];
 const USUAL_SOUNDS = [64, 100, 400, 1600, 3000, 16000];
 
-/** Sizes to try, likeliest first. `sides` are preferred for batch, tokens and past where the file leaves them open. */
-export function* sizeChoices(model: ModelInterface): Generator<SizeChoice> {
+/** Sizes to try, likeliest first. Those that the file gives are the only ones. */
+export function sizeChoices(model: ModelInterface): readonly [SizeChoice, ...SizeChoice[]] {
   const constants = constantSizes(model);
   // Length 1 comes last: it broadcasts into nearly everything and shows little.
   const batches = fixedSizes(model, 'batch') ?? [2, 1];
@@ -54,23 +55,26 @@ export function* sizeChoices(model: ModelInterface): Generator<SizeChoice> {
   const groups = groupsOf(model, constants);
   // Sizes that weights fix come first: they are wrong most often and matter most.
   const counts = [...groups.map((group) => group.candidates.length), batches.length, tokens.length, pasts.length];
-  let attempts = 0;
-  for (const chosen of likeliestFirst(counts)) {
-    if (attempts++ >= MOST_ATTEMPTS) return;
+  const choice = (chosen: readonly number[]): SizeChoice => {
     const [batch = 0, token = 0, past = 0] = chosen.slice(groups.length);
     const context = { batch: batches[batch] ?? 1, tokens: tokens[token] ?? 1, past: pasts[past] ?? 0 };
-    yield { context, assignment: assignmentOf(model, groups, chosen) };
+    return { context, assignment: assignmentOf(model, groups, chosen) };
+  };
+  const zeros = new Array<number>(counts.length).fill(0);
+  const others: SizeChoice[] = [];
+  for (const chosen of likeliestFirst(zeros, counts)) {
+    others.push(choice(chosen));
+    if (others.length === MOST_ATTEMPTS) break;
   }
+  return [choice(zeros), ...others];
 }
 
 /** Sizes that the graph's nodes force for symbols of a kind. */
 const forcedOf = (model: ModelInterface, kind: SymbolClass): readonly number[] =>
   [...model.symbols].flatMap(([symbol, own]) => (own === kind ? (model.forced.get(symbol) ?? []) : []));
 
-/** Tuples below `counts`: all zeros, then those with one other entry, then the rest, smallest sums first. */
-function* likeliestFirst(counts: readonly number[]): Generator<readonly number[]> {
-  const zeros = counts.map(() => 0);
-  yield zeros;
+/** Tuples below `counts` but for zeros: those with one other entry, then the rest, smallest sums first. */
+function* likeliestFirst(zeros: readonly number[], counts: readonly number[]): Generator<readonly number[]> {
   for (const [axis, count] of counts.entries()) {
     for (let index = 1; index < count; index++) yield zeros.with(axis, index);
   }
@@ -99,10 +103,11 @@ function* tuplesBySum(counts: readonly number[]): Generator<readonly number[]> {
   for (let sum = 0; sum <= largest; sum++) yield* tuplesOfSum(counts, sum);
 }
 
+/** Tuples of one sum; it is at most that of the largest entries. */
 function* tuplesOfSum(counts: readonly number[], sum: number): Generator<readonly number[]> {
-  const [count, ...others] = counts;
-  if (count === undefined) {
-    if (sum === 0) yield [];
+  const [count = 1, ...others] = counts;
+  if (others.length === 0) {
+    yield [sum];
     return;
   }
   const room = others.reduce((total, other) => total + other - 1, 0);
@@ -119,9 +124,9 @@ function fixedSizes(model: ModelInterface, kind: 'batch' | 'tokens' | 'past'): r
     const cache = model.caches.find((each) => each.grows) ?? model.caches[0];
     return [numberIn(cache?.dims[cache.timeAxis]) ?? 0];
   }
-  const wide = model.inputs.filter(({ dims }) => dims.length > 1);
   const indexed = model.inputs.filter(({ role }) => role.kind === 'ids' || role.kind === 'positions');
-  if (kind === 'batch') return [[...indexed, ...wide].map(({ dims }) => (dims.length > 1 ? numberIn(dims[0]) : null)).find((size) => size !== null) ?? 1];
+  if (kind === 'batch')
+    return [[...indexed, ...model.inputs].map(({ dims }) => (dims.length > 1 ? numberIn(dims[0]) : null)).find((size) => size !== null) ?? 1];
   const found = indexed.map(({ dims }) => numberIn(dims.at(-1))).find((size) => size !== null);
   return found === undefined && kinds.has('length') ? null : [found ?? 1];
 }
@@ -147,12 +152,14 @@ function groupsOf(model: ModelInterface, constants: readonly number[]): readonly
     const candidates = known === null ? [...headSizes(model), ...constants] : [known];
     groups.push({ symbols: [symbol], candidates: [...new Set([...candidates, 1])].map(always) });
   }
-  for (const input of model.inputs) {
-    if (input.role.kind !== 'floats' || input.role.image === null) continue;
-    const spatial = input.dims.slice(2).map((dim) => (dim.kind === 'symbol' && model.symbols.get(dim.name) === 'image' ? dim.name : null));
+  for (const { role, dims } of model.inputs) {
+    const use = role.kind === 'floats' ? role.image : null;
+    if (use === null) continue;
+    const known = new Set(groups.flatMap((group) => group.symbols));
+    const spatial = dims.slice(2).map((dim) => (dim.kind === 'symbol' && model.symbols.get(dim.name) === 'image' && !known.has(dim.name) ? dim.name : null));
     const symbols = spatial.filter((name) => name !== null);
-    if (symbols.length === 0 || groups.some((group) => group.symbols.includes(symbols[0] ?? ''))) continue;
-    const candidates = imageSizes(model, input.role.image, spatial.length);
+    if (symbols.length === 0) continue;
+    const candidates = imageSizes(model, use, spatial.length);
     groups.push({ symbols, candidates: candidates.map((sizes) => () => sizes.filter((_, axis) => spatial[axis] !== null)) });
   }
   return groups;
