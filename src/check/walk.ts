@@ -128,7 +128,7 @@ function evaluate(
   };
   // where an operand is unknown already, the cause is there
   const cause = operands.some((own) => own?.kind === 'free');
-  const found = ruleFor(node)(site).map((own): Value => (cause && own.kind === 'free' ? free() : own));
+  const found = ruleFor(site)(site).map((own): Value => (cause && own.kind === 'free' ? free() : own));
   const isZero = found.some((own) => own.kind === 'zero' || (own.kind === 'related' && own.ref.base.op === '0'));
   const isBroken =
     isNew &&

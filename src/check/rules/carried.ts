@@ -22,10 +22,11 @@ export function carried(site: Site, given: readonly Operand[]): readonly Value[]
   if (relation.kind !== 'labels' || relation.composites !== undefined || relation.attributes !== undefined) return site.sizes.map(() => grew(site, given));
   const fixed = fixedLabels(site, relation);
   const first = labelDims(site, relation, given, fixed, (own, i) => isOpenConstant(site, relation, own, i));
-  const operands = first instanceof Map ? matchConstants(site, relation, given, first, fixed) : given;
-  const found = first instanceof Map && !('kind' in operands) ? labelDims(site, relation, operands, fixed) : first;
+  if ('kind' in first) return site.sizes.map(() => first);
+  const operands = matchConstants(site, relation, given, first, fixed);
   if ('kind' in operands) return site.sizes.map(() => operands);
-  if (!(found instanceof Map)) return site.sizes.map(() => found);
+  const found = labelDims(site, relation, operands, fixed);
+  if ('kind' in found) return site.sizes.map(() => found);
   const fitting = operands.map((own, i) => restretched(relation, own, i, found));
   const refs = fitting.map((own, i) => resizedTo(site, i) ?? termOf(site, own, own?.kind === 'zero' ? oldSizes(own, relation.inputs[i] ?? [], found) : []));
   const kinds = labelKinds(site, relation, fitting);
@@ -93,9 +94,8 @@ function labelDims(
   const open: (readonly [string, Dim])[] = [];
   for (const [i, own] of operands.entries()) {
     if (own?.kind !== 'related' || isLeftOut(own, i)) continue;
-    const labels = relation.inputs[i];
-    const isWhole = relation.wholes?.includes(i) === true;
-    if (labels == null || isWhole) {
+    const labels = relation.wholes?.includes(i) === true ? null : relation.inputs[i];
+    if (labels == null) {
       if (isExact(own)) continue;
       return grew(site, [own]);
     }
@@ -109,8 +109,7 @@ function labelDims(
         open.push([label, dim]);
         continue;
       }
-      const known = found.get(label);
-      const joined = known === undefined ? dim : joinParts([known, dim], meet);
+      const joined = joinParts([found.get(label) ?? dim, dim], meet);
       if (joined === null) return free(unproved(site.where, `${site.node.op}: its operands hold old elements at different places`));
       found.set(label, joined);
     }
@@ -123,7 +122,7 @@ function labelDims(
 /** True for a dimension that holds one element for all indices. */
 const isStretched = ({ ref, dims }: Related, d: number): boolean => {
   const parts = ref.view.dims[d] ?? [];
-  return isSame(dims[d] ?? []) && parts.length > 0 && parts.every((part) => part.step === 0);
+  return isSame(dims[d] ?? []) && parts.every((part) => part.step === 0);
 };
 
 /** Where one element stands for all indices of a dimension, any of them may be the old ones: those of the other operands. */
@@ -144,7 +143,7 @@ function restretched(relation: Labels, own: Operand, input: number, found: Reado
 const passes = (relation: Labels, label: string, fixed: ReadonlySet<string>): boolean =>
   label !== '' && !fixed.has(label) && relation.mixes?.includes(label) !== true && relation.outputs.every((output) => output.includes(label));
 
-const isOpenConstant = (site: Site, relation: Labels, own: Operand | undefined, input: number): boolean =>
+const isOpenConstant = (site: Site, relation: Labels, own: Operand, input: number): boolean =>
   site.isNew && (relation.inputs[input] ?? []).length > 0 && own?.kind === 'related' && isConstant(own);
 
 /** Constants with dimensions of their own are those that the old graph has there, old elements at the places that the other operands say. */
@@ -155,14 +154,14 @@ function matchConstants(
   found: ReadonlyMap<string, Dim>,
   fixed: ReadonlySet<string>,
 ): readonly Operand[] | Free {
-  const isOpen = (own: Operand | undefined, i: number): boolean => isOpenConstant(site, relation, own, i);
-  const anchor = operands.findIndex((own, i) => own?.kind === 'related' && !isOpen(own, i) && relation.inputs[i] != null);
-  const data = operands[anchor];
-  if (data !== undefined && data?.kind !== 'related') return operands;
+  const isOpen = (own: Operand, i: number): boolean => isOpenConstant(site, relation, own, i);
+  const [anchor] = operands.flatMap((own, i) => (own?.kind === 'related' && !isOpen(own, i) && relation.inputs[i] != null ? [{ at: i, ref: own.ref }] : []));
   const { terms } = site.ctx;
-  const known = data === undefined ? terms.ofConstants(site.node.op) : terms.users(site.node.op, data.ref);
-  const keys = operands.map((own, i) => (data === undefined ? (isOpen(own ?? undefined, i) ? null : (resizedTo(site, i) ?? termOf(site, own)).ref.key) : null));
-  if (data !== undefined) keys[anchor] = data.ref.key;
+  const known = anchor === undefined ? terms.ofConstants(site.node.op) : terms.users(site.node.op, anchor.ref);
+  const keys = operands.map((own, i) => {
+    if (anchor !== undefined) return i === anchor.at ? anchor.ref.key : null;
+    return isOpen(own, i) ? null : (resizedTo(site, i) ?? termOf(site, own)).ref.key;
+  });
   const candidates = known.filter(
     (term) => term.attributes === `${site.attributes}#0` && keys.every((key, i) => key === null || term.operands[i]?.ref.key === key),
   );
@@ -214,7 +213,7 @@ function labelKinds(site: Site, relation: Labels, operands: readonly Operand[]):
       const d = relation.inputs[input]?.indexOf(label) ?? -1;
       return own?.kind === 'zero' ? 'zero' : own == null || d < 0 ? 'broadcast' : (own.dims[d] ?? []);
     });
-    const joined = parts.includes('broadcast') || parts.length === 0 ? null : joinParts(parts, meet);
+    const joined = parts.includes('broadcast') ? null : joinParts(parts, meet);
     if (joined !== null && joined.length > 0) kinds.set(label, mapKinds(joined, keep));
   }
   return kinds;

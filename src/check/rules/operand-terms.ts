@@ -4,23 +4,15 @@ import { attributesOf } from '../../analysis/relation.ts';
 import type { Size } from '../../analysis/size.ts';
 import { plain } from '../algebra.ts';
 import type { Site } from '../context.ts';
-import { newSize } from '../dim.ts';
 import type { Scaled } from '../term.ts';
-import { isConstant, type Related, scaledOf, type Zero } from '../value.ts';
+import { type Related, scaledOf, type Zero } from '../value.ts';
 import { viewSizes } from '../view.ts';
 
 /** An operand; null for a missing one. */
 export type Operand = Related | Zero | null;
 
-/** Operands that are known. A constant of zeros is zeros of any size, where its dimensions belong to those of others. */
-export function operandsOf(site: Site): readonly Operand[] {
-  const labels = site.relation.kind === 'labels' ? site.relation.inputs : [];
-  return site.operands.map((own, i): Operand => {
-    if (own === null || own.kind === 'free') return null;
-    const isZero = own.kind === 'related' && (labels[i] ?? []).length > 0 && isConstant(own) && own.ref.base.constant?.uniform === 0;
-    return isZero ? { kind: 'zero', sizes: own.dims.map(newSize) } : own;
-  });
-}
+/** Operands that are known. */
+export const operandsOf = (site: Site): readonly Operand[] => site.operands.map((own) => (own === null || own.kind === 'free' ? null : own));
 
 /** An operand of a term; zeros have the given sizes. */
 export function termOf({ ctx }: Site, own: Operand, sizes: readonly Size[] = own?.kind === 'zero' ? own.sizes : []): Scaled {
@@ -31,7 +23,7 @@ export function termOf({ ctx }: Site, own: Operand, sizes: readonly Size[] = own
 }
 
 /** Operators that only pick, move or weigh the elements of operand 0. Those that divide by them are not among them. */
-const PICK = new Set(['Trilu', 'CumSum', 'ReverseSequence', 'AveragePool', 'MaxPool', 'GlobalMaxPool', 'Resize', 'Upsample']);
+export const PICK = new Set(['Trilu', 'CumSum', 'ReverseSequence', 'AveragePool', 'MaxPool', 'GlobalMaxPool', 'Resize', 'Upsample']);
 
 /** Operands whose elements the result is made of: where all of them are zero, it is. */
 export function valueInputs({ node }: Site): readonly number[] {

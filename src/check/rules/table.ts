@@ -1,11 +1,13 @@
 /** Which rule proves which operator; what has no line is proved where nothing grows, or along dimensions that it leaves apart. */
+import type { Zero } from '../../analysis/op-rule.ts';
 import { ruleOf } from '../../analysis/op-rules.ts';
-import type { FlatNode } from '../../onnx/graph.ts';
-import type { Rule } from '../context.ts';
+import type { Rule, Site } from '../context.ts';
+import { isRandom } from '../randomness.ts';
 import { attention } from './attention.ts';
 import { pick, slice, split } from './cuts.ts';
 import { general } from './general.ts';
 import { choice, concat, filled, lookUp, pad } from './joins.ts';
+import { PICK } from './operand-terms.ts';
 import { pointwise } from './pointwise.ts';
 import { product } from './product.ts';
 import { dequantise, dynamicQuantise, quantise } from './quantise.ts';
@@ -52,55 +54,18 @@ const RULES: Readonly<Record<string, Rule>> = {
   'com.microsoft.RotaryEmbedding': attention,
 };
 
-/** Operators of the op table that work element by element. */
+/** Operators of the op table that work element by element: by what it says of zeros, and those of which zeros become something else. */
 const POINTWISE = new Set(['all', 'any', 'first', 'branches']);
-const BY_ELEMENT = new Set([
-  'Relu',
-  'Neg',
-  'Abs',
-  'Sqrt',
-  'Floor',
-  'Ceil',
-  'Round',
-  'Sign',
-  'Tanh',
-  'Erf',
-  'Gelu',
-  'Sin',
-  'Tan',
-  'Atan',
-  'Asin',
-  'Asinh',
-  'Sinh',
-  'Atanh',
-  'LeakyRelu',
-  'Elu',
-  'Selu',
-  'Celu',
-  'Softsign',
-  'Mish',
-  'HardSwish',
-  'Swish',
-  'ThresholdedRelu',
-  'Shrink',
-  'Log',
-  'Reciprocal',
-  'And',
-  'Or',
-  'Xor',
-  'Equal',
-  'Less',
-  'LessOrEqual',
-  'Greater',
-  'GreaterOrEqual',
-  'Cast',
-  'com.microsoft.QuickGelu',
-]);
+const OF_ELEMENTS = new Set(['Log', 'Reciprocal', 'And', 'Or', 'Xor', 'Equal', 'Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual']);
+
+/** True where the op table says that each element is a function of the one operand's element, with f(0) = 0; where it stands counts for some others. */
+const isFunction = ({ node, relation, operands, facts }: Site, zero: Zero | undefined): boolean =>
+  zero === 'keeps' && operands.length === 1 && !PICK.has(node.op) && relation.kind === 'labels' && relation.mixes?.length === 0 && !isRandom(node, facts);
 
 /** The rule for a node. */
-export function ruleFor(node: FlatNode): Rule {
-  const own = RULES[node.op];
-  if (own !== undefined) return own;
-  const zero = ruleOf(node.op)?.zero;
-  return BY_ELEMENT.has(node.op) || (zero !== undefined && POINTWISE.has(zero)) ? pointwise : general;
+export function ruleFor(site: Site): Rule {
+  const { op } = site.node;
+  const zero = ruleOf(op)?.zero;
+  const isPointwise = OF_ELEMENTS.has(op) || isFunction(site, zero) || (zero !== undefined && POINTWISE.has(zero));
+  return RULES[op] ?? (isPointwise ? pointwise : general);
 }
