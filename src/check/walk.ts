@@ -198,8 +198,7 @@ const CLOSES = new Set([
 ]);
 
 /** A value that is filled with a number that is not finite. */
-const fillsInfinite = ({ op, node }: FlatNode): boolean =>
-  op === 'ConstantOfShape' && node.attributes.some((own) => own.kind === 'tensor' && storedConstant(own.value)?.isFinite() === false);
+const fillsInfinite = ({ node }: FlatNode): boolean => node.attributes.some((own) => own.kind === 'tensor' && storedConstant(own.value)?.isFinite() === false);
 
 /** A new quotient by zero. */
 const dividesByZero = (node: FlatNode, operands: readonly (Value | null)[]): boolean => {

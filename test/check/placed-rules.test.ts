@@ -149,6 +149,35 @@ const MASKS: readonly PlacedCase[] = [
   ['proved', `${H};Mul(h, V_zzz) -> a;Add(a, h) -> c;${OUT}`, 'MatMul(x, A_0n12n) -> h;Mul(h, V_znzzn) -> a;Add(a, h) -> c;MatMul(c, B_0z12z) -> y'],
   ['proved', `${H};${OUT.replace('c,', 'h,')}`, 'MatMul(x, A_0n12n) -> h;Mul(h, V_znzzn) -> a;Add(a, h) -> c;MatMul(c, B_0z12z) -> y'],
   ['differs', `${H};${OUT.replace('c,', 'h,')}`, 'MatMul(x, A_0n12n) -> h;Mul(h, V_znzzn) -> a;Add(a, h) -> c;MatMul(c, B_0n12z) -> y'],
+  // a new layer's values with a vector that is zero where h has old elements: zero there only where they are multiplied
+  ...['Add', 'Sub', 'Div', 'Max', 'PRelu'].map(
+    (op): PlacedCase => [
+      'differs',
+      `${H};${OUT.replace('c,', 'h,')}`,
+      `MatMul(x, A_0n12n) -> h;MatMul(x, E_nnnnn) -> e;Exp(e) -> f;${op}(f, V_${op === 'Div' ? 'ccccc' : 'znzzn'}) -> u;Add(u, h) -> c;MatMul(c, B_0z12z) -> y`,
+    ],
+  ),
+  ...['znzzn', 'zzzzn', 'znzzz'].map(
+    (places): PlacedCase => [
+      'proved',
+      `${H};${OUT.replace('c,', 'h,')}`,
+      `MatMul(x, A_0n12n) -> h;MatMul(x, E_nnnnn) -> e;Mul(e, V_${places}) -> u;Add(u, h) -> c;MatMul(c, B_0z12z) -> y`,
+    ],
+  ),
+  ['proved', `${H};${OUT.replace('c,', 'h,')}`, 'MatMul(x, A_0n12n) -> h;MatMul(x, E_nnnnn) -> e;Mul(V_znzzn, e) -> u;Sub(h, u) -> c;MatMul(c, B_0z12z) -> y'],
+  ['differs', `${H};${OUT.replace('c,', 'h,')}`, 'MatMul(x, A_0n12n) -> h;MatMul(x, E_nnnnn) -> e;Mul(e, V_nzzzn) -> u;Add(u, h) -> c;MatMul(c, B_0z12z) -> y'],
+  ['differs', `${H};${OUT.replace('c,', 'h,')}`, 'MatMul(x, A_0n12n) -> h;MatMul(x, E_nnnnn) -> e;Mul(e, V_zizzn) -> u;Add(u, h) -> c;MatMul(c, B_0z12z) -> y'],
+  // quotients as products, of a divisor that grew
+  [
+    'proved',
+    `${H};Exp(h) -> b;Div(V_012, b) -> c;${OUT}`,
+    'MatMul(x, A_0n12n) -> h;Exp(h) -> b;Reciprocal(b) -> e;Mul(e, V_0n12n) -> c;MatMul(c, B_0z12z) -> y',
+  ],
+  [
+    'differs',
+    `${H};Exp(h) -> b;Div(V_012, b) -> c;${OUT}`,
+    'MatMul(x, A_0n12n) -> h;Exp(h) -> b;Reciprocal(b) -> e;Mul(e, V_0n21n) -> c;MatMul(c, B_0z12z) -> y',
+  ],
 ];
 
 const GROUPS = { products: PRODUCTS, cuts: CUTS, views: VIEWS, masks: MASKS };
