@@ -18,6 +18,7 @@ const stored: Readonly<Record<string, Stored>> = {
   ...{
     a: table(4, 3, INT8),
     au: table(4, 3, UINT8, 6),
+    a8: table(3, 4, UINT8, 6),
     za: one(2, INT8),
     zc: row([1, -2, 0], INT8),
     zl: [[1, 3], [1, -2, 0], INT8],
@@ -85,6 +86,24 @@ const ROUNDED: readonly Line[] = [
     `${qdq('x', 'o')};Slice(o, [1], [3], [2]) -> y`,
     `${qdq('x', 'o')};Slice(o, [0], [2], [2]) -> y`,
   ],
+  ...(
+    [
+      ['Flatten(IN) axis=2 -> OUT', 'Flatten(IN) axis=1 -> OUT'],
+      ['Unsqueeze(IN, [1]) -> k0;Squeeze(k0, [1]) -> OUT', 'Unsqueeze(IN, [1]) -> OUT'],
+      ['Unsqueeze(IN, [1]) -> OUT', 'Unsqueeze(IN, [2]) -> OUT'],
+      ['Unsqueeze(IN, [1]) -> k0;Expand(k0, [1,2,1,1]) -> OUT', 'Unsqueeze(IN, [1]) -> k0;Expand(k0, [1,3,1,1]) -> OUT'],
+      ['Gather(IN, [2,0]) axis=1 -> OUT', 'Gather(IN, [0,2]) axis=1 -> OUT'],
+      ['Gather(IN, i) axis=0 -> OUT', 'Gather(IN, i) axis=1 -> OUT'],
+      ['Identity(IN) -> k0;Transpose(k0) perm=[1,0,2] -> OUT', 'Transpose(IN) perm=[0,2,1] -> OUT'],
+    ] as const
+  ).map(([line, other]): Line => {
+    const moved = (own: string, from: string, to: string): string => own.replace('IN', from).replace('OUT', to);
+    return [
+      `QuantizeLinear(x, s, z) -> q;${moved(line, 'q', 'p')};DequantizeLinear(p, s, z) -> y`,
+      `${qdq('x', 'o')};${moved(line, 'o', 'y')}`,
+      [`${qdq('x', 'o')};${moved(other, 'o', 'y')}`, `QuantizeLinear(x, s, z2) -> q;${moved(line, 'q', 'p')};DequantizeLinear(p, s, z) -> y`],
+    ];
+  }),
   [
     `QuantizeLinear(x, s, z) -> q;QuantizeLinear(v, s, z) -> p;Concat(q, p) axis=1 -> c;DequantizeLinear(c, s, z) -> y`,
     `${qdq('x', 'o')};${qdq('v', 'k')};Concat(o, k) axis=1 -> y`,
@@ -103,6 +122,28 @@ const ROUNDED: readonly Line[] = [
     [`Gather(e, i) axis=0 -> o;${qdq('o', 'y', 's2')}`, `Gather(e, i) axis=0 -> y`],
     { free: ['z'] },
   ],
+  // stored numbers that an input moves
+  ...(
+    [
+      ['Gather(IN, i) axis=0 -> OUT', []],
+      ['Gather(IN, i) axis=1 -> OUT', []],
+      ['Gather(IN, i) axis=0 -> k0;Transpose(k0) perm=[1,0] -> OUT', []],
+      ['Gather(IN, i) axis=0 -> k0;Unsqueeze(k0, [1]) -> k1;Reshape(k1, [-1,4]) -> OUT', []],
+      ['Gather(IN, i) axis=0 -> k0;Slice(k0, [1], [3], [1]) -> OUT', ['a8[0]', 'a8[11]']],
+    ] as const
+  ).map(([line, unread]): Line => {
+    const moved = (from: string, to: string): string => line.replace('IN', from).replace('OUT', to);
+    return [
+      `${moved('a8', 'p')};DequantizeLinear(p, s, z) -> d;ReduceSum(d) keepdims=0 -> r;Add(x, r) -> y`,
+      `DequantizeLinear(a8, s, z) -> b;${moved('b', 'd')};ReduceSum(d) keepdims=0 -> r;Add(x, r) -> y`,
+      [
+        `${moved('a8', 'p')};DequantizeLinear(p, s2, z) -> d;ReduceSum(d) keepdims=0 -> r;Add(x, r) -> y`,
+        `${moved('a8', 'p')};DequantizeLinear(p, s, z2) -> d;ReduceSum(d) keepdims=0 -> r;Add(x, r) -> y`,
+        `${moved('a8', 'p')};DequantizeLinear(p, s) -> d;ReduceSum(d) keepdims=0 -> r;Add(x, r) -> y`,
+      ],
+      { free: unread },
+    ];
+  }),
   // numbers on which something else is computed
   [
     `QuantizeLinear(x, s, z) -> q;Cast(q) to=1 -> f;Sub(f, seven) -> d;Mul(d, s) -> y`,
