@@ -213,8 +213,8 @@ function isCentred(ref: Ref, axes: readonly number[]): boolean {
 /** Recognises x − mean(x). */
 function asCentred(terms: Terms, parts: readonly Scaled[], dims: Dims): Scaled | null {
   if (parts.length !== 2) return null;
-  for (const [x, mean] of [parts, parts.toReversed()]) {
-    if (x === undefined || mean === undefined || !isWhole(mean.ref, 'ReduceSum') || mean.ref.base.operands[0]?.ref.key !== x.ref.key) continue;
+  for (const [x, mean] of [parts, parts.toReversed()] as [Scaled, Scaled][]) {
+    if (!isWhole(mean.ref, 'ReduceSum') || mean.ref.base.operands[0]?.ref.key !== x.ref.key) continue;
     const axes = mean.ref.base.attributes.split(',').map(Number);
     const count = axes.reduce<Size>((product, axis) => multiplySizes(product, dims[axis] ?? 1), 1);
     if (typeof count === 'number' && times(mean.scale, scaleFrom(-count)).key === x.scale.key) return centred(terms, x, axes, dims);

@@ -208,8 +208,8 @@ function tracer({ flat, ...rest }: Side): {
   const isMask = (name: string): boolean => isFactor(name) || (flat.constants.has(name) && signs(name) === (NULL | POSITIVE));
   const passed = (name: string): string => {
     const node = makers.get(name);
-    const [a = '', b = ''] = node?.inputs ?? [];
     if (node === undefined) return name;
+    const [a, b] = node.inputs as [string, string];
     if (MOVES.has(node.op)) return passed(a);
     if (node.op === 'Mul' && isFactor(a)) return passed(b);
     return (node.op === 'Mul' || node.op === 'Div') && isFactor(b) ? passed(a) : name;

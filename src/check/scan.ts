@@ -127,8 +127,8 @@ export function scan(now: Ref, dims: readonly Dim[], old: Ref | null, stored: St
       if (x === 0 || skipped || ignored[inner]?.[i] === 1) continue;
       index[inner] = i;
       for (const [d, own] of index.entries()) (nonZero[d] as Uint8Array)[own] = 1;
-      const [alone, another] = (map[i] ?? -1) < 0 ? [inner, ...added] : added;
-      if (alone !== undefined && another === undefined) (besideOld[alone] as Uint8Array)[index[alone] ?? 0] = 1;
+      const newIn = (map[i] ?? -1) < 0 ? [inner, ...added] : added;
+      if (newIn.length === 1) for (const d of newIn) (besideOld[d] as Uint8Array)[index[d] ?? 0] = 1;
     }
     if (!skipped) markMeans(values, map, newInner, noMean, tolerance);
   }
