@@ -6,7 +6,7 @@ import { numbers, type Stored, typed } from '../support/typed-graph.ts';
 
 const { FLOAT, DOUBLE } = DataType;
 /** A name, sizes (null: not declared) and an element type (null: no type at all). */
-type Face = readonly [name: string, dims: readonly (number | string)[] | null, type?: number | null];
+type Face = readonly [name: string, dims: readonly (number | string | null)[] | null, type?: number | null];
 interface Faces {
   readonly inputs: readonly Face[];
   readonly outputs: readonly Face[];
@@ -293,6 +293,67 @@ describe('caches', () => {
   const old = layered([ZERO, ONE]);
   test.each(CACHES.map(([what, proved, layers, change]) => [what, proved, layered(layers, change)] as const))('%s', (_, proved, now) => {
     expect(saidOf(old, now)[0]).toBe(proved ? 'proved' : 'not proved');
+    expect(allSaid()).toMatchSnapshot();
+  });
+});
+
+describe('caches whose sizes have no names', () => {
+  const bare = (layers: readonly Layer[]): Model =>
+    layered(layers, ({ inputs, outputs }) => ({
+      inputs: inputs.map(
+        ([name, dims, type]): Face => [name, dims?.map((size) => (typeof size === 'string' && name !== 'h' ? null : size)) ?? null, type ?? FLOAT],
+      ),
+      outputs: outputs.map(([name, , type]): Face => [name, null, type ?? FLOAT]),
+    }));
+  const NEW: Layer = { number: 1, weights: 'new' };
+  test.each<readonly [what: string, proved: boolean, layers: readonly Layer[]]>([
+    ['the same', true, [ZERO, ONE]],
+    ['wider by zeros', true, [ZERO, { ...ONE, at: WIDER, added: [0, 0.5, 0] }]],
+    ['a new layer between', true, [ZERO, NEW, { number: 2, weights: 1 }]],
+    ['a new layer behind', true, [ZERO, ONE, { number: 2, weights: 'new' }]],
+    [
+      'two layers exchanged',
+      false,
+      [
+        { number: 0, weights: 1 },
+        { number: 1, weights: 0 },
+      ],
+    ],
+    ['caches are called otherwise', false, [{ ...ZERO, past: 'old', present: 'now' }, ONE]],
+    ['a new layer, and a cache that is called otherwise', false, [{ ...ZERO, past: 'old', present: 'now' }, NEW, { number: 2, weights: 1 }]],
+    ['a new layer, and a present that is called otherwise', false, [{ ...ZERO, present: 'now.0' }, NEW, { number: 2, weights: 1 }]],
+  ])('%s', (_, proved, layers) => {
+    expect(saidOf(bare([ZERO, ONE]), bare(layers))[0]).toBe(proved ? 'proved' : 'not proved');
+    expect(allSaid()).toMatchSnapshot();
+  });
+});
+
+describe('inputs that are multiplied', () => {
+  /** Queries of x and keys that are an input, which may be wider. */
+  const scores = (rank: number, width: number, op = 'MatMul', added = 0): Model =>
+    model({
+      inputs: [
+        ['x', rank === 2 ? ['n', 3] : [...(rank === 3 ? [] : [2]), 2, 'n', 3]],
+        ['k', rank === 2 ? ['m', width] : [...(rank === 3 ? [] : [2]), 2, 'm', width]],
+      ],
+      outputs: [['y', null]],
+      lines: [
+        `MatMul(x, w) -> q`,
+        `Transpose(k) perm=[${[...Array.from({ length: rank - 2 }, (_, i) => i), rank - 1, rank - 2].join()}] -> t`,
+        op === 'MatMul' ? 'MatMul(q, t) -> y' : 'ReduceSum(t) keepdims=0 -> s;ReduceSum(q) keepdims=0 -> r;Add(r, s) -> y',
+      ].flatMap((line) => line.split(';')),
+      stored: { w: [[3, width], numbers(3 * width, (i) => (i % width < 3 ? 1 + Math.floor(i / width) + (i % width) / 4 : added))] },
+    });
+  test.each<readonly [what: string, proved: boolean, old: Model, now: Model]>([
+    ['the same', true, scores(3, 3), scores(3, 3)],
+    ['wider keys, as of an encoder', true, scores(3, 3), scores(3, 4)],
+    ['wider keys of heads', true, scores(4, 3), scores(4, 4)],
+    // supposed to be zeros
+    ['wider keys that are read', true, scores(4, 3), scores(4, 4, 'MatMul', 0.5)],
+    ['a wider matrix', false, scores(2, 3), scores(2, 4)],
+    ['what is no key', false, scores(3, 3, 'Add'), scores(3, 4, 'Add')],
+  ])('%s', (_, proved, old, now) => {
+    expect([saidOf(old, now)[0], saidOf(now, now)[0]]).toEqual([proved ? 'proved' : 'not proved', 'proved']);
     expect(allSaid()).toMatchSnapshot();
   });
 });
