@@ -46,7 +46,7 @@ export function conclude(
   const worst = worstOf(judged);
   const apart = agrees ? null : whyApart(shadow, request.tolerance);
   const bitExact = comparisons.filter(({ difference }) => difference.bitExact).length;
-  const useless = worst === null && apart === null ? whyUseless(explored, judged, agrees) : null;
+  const useless = whyUseless(explored, judged, agrees);
   const verdict: Verdict =
     worst !== null || apart !== null ? 'changed' : useless !== null ? 'inconclusive' : bitExact === comparisons.length ? 'bit-exact' : 'rounding';
   const known = outputs.flatMap(({ maxRelative }) => (maxRelative === null ? [] : [maxRelative]));

@@ -34,15 +34,14 @@ export async function findDivergence(pair: Pair, output: string, limit: number, 
   const old = producers(flats.old);
   const now = producers(flats.now);
   const above = ancestors(flats.now, output);
-  const names = flats.now.nodes.flatMap((node) =>
-    node.scope === '' && node.op !== 'Constant'
-      ? node.outputs.filter((name) => name !== '' && above.has(name) && old.get(name)?.scope === '' && isFloat(facts.values.get(name)?.dtype ?? 0))
-      : [],
+  const values = [...now].filter(
+    ([name, node]) => node.scope === '' && above.has(name) && old.get(name)?.scope === '' && isFloat(facts.values.get(name)?.dtype ?? 0),
   );
-  if (names.length > MOST_VALUES) return null;
+  if (values.length > MOST_VALUES) return null;
+  const names = values.map(([name]) => name);
   const runs = await run(exposing(pair.run.old, names), exposing(pair.run.now, names));
   const agreeing = new Set<string>();
-  for (const name of names) {
+  for (const [name, node] of values) {
     // A plain axis appends what it gains; inside products the old elements stand apart.
     const leads = (dim: number, size: number): boolean => {
       const axis = find(axes.of(name)?.[dim] ?? NOWHERE);
@@ -55,8 +54,6 @@ export async function findDivergence(pair: Pair, output: string, limit: number, 
       agreeing.add(name);
       continue;
     }
-    const node = now.get(name);
-    if (node === undefined) continue;
     return { value: name, node: nodeLabel(node), relative: Number.isFinite(relative) ? relative : null, parameters: parametersOf(name, now, agreeing, flats) };
   }
   return null;
@@ -103,6 +100,7 @@ function distanceOf(
   return largest;
 }
 
+/** Not finite where one of them is no number, or the old one is zero. */
 function fromMultiple(before: Values, after: Values): number {
   const [a, b] = [asNumbers(before), asNumbers(after)];
   let [dot, square, scale] = [0, 0, 0];
@@ -120,10 +118,9 @@ function fromMultiple(before: Values, after: Values): number {
     const [x, y] = [a[i] ?? 0, b[i] ?? 0];
     if (Object.is(x, y) || Math.abs(x) > 1e30) continue;
     const apart = Math.min(Math.abs(y - x), Math.abs(y - factor * x) / Math.abs(factor));
-    if (!(apart <= Number.MAX_VALUE)) return Number.POSITIVE_INFINITY;
     difference = Math.max(difference, apart);
   }
-  return difference === 0 ? 0 : scale === 0 ? Number.POSITIVE_INFINITY : difference / scale;
+  return difference === 0 ? 0 : difference / scale;
 }
 
 /** The constants between a value and those that agree; where some of them differ from the old ones, only these. */

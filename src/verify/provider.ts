@@ -57,7 +57,6 @@ const PROBE: Model = {
 
 /** Throws GrowError RUNTIME_MISSING when nothing can be computed on a provider. */
 export async function probeProvider(provider: Provider): Promise<void> {
-  if (provider === 'cpu') return;
   const watch = watchPlacement(provider);
   try {
     const session = await openSession(encodeModel(PROBE), { level: 'disabled', threads: 1, provider, profile: watch.prefix });
@@ -107,8 +106,8 @@ interface Event {
   readonly args?: { readonly op_name?: string; readonly provider?: string; readonly output_type_shape?: readonly Readonly<Record<string, unknown>>[] };
 }
 
-/** Distinct nodes that computed floats. */
-function computeNodes(profile: string): readonly { readonly op: string; readonly provider: string }[] {
+/** Distinct nodes that computed floats, in a profile of the runtime. */
+export function computeNodes(profile: string): readonly { readonly op: string; readonly provider: string }[] {
   const found = new Map<string, { op: string; provider: string }>();
   for (const { cat, name, args } of JSON.parse(profile) as readonly Event[]) {
     const { op_name: op, provider, output_type_shape: outputs } = args ?? {};
@@ -129,19 +128,21 @@ const DRIVERS: readonly (readonly [part: string, name: string, software: boolean
   ['vulkan_lvp', 'llvmpipe (Mesa)', true],
 ];
 
-/** The adapter that this process computes on, by the driver it has loaded; null where the system does not say. */
-function adapterOf(provider: Provider): Pick<PlacementReport, 'adapter' | 'software'> {
-  if (provider === 'cpu') return { adapter: null, software: false };
-  const model = nvidiaModel();
-  if (provider === 'cuda') return { adapter: model, software: false };
-  const loaded = textOf('/proc/self/maps');
-  const [driver] = DRIVERS.filter(([part]) => loaded.includes(part));
-  if (driver === undefined) return { adapter: null, software: false };
-  const [part, name, software] = driver;
-  return { adapter: part === 'nvidia' ? (model ?? name) : name, software };
+/** The adapter that this process computes on. */
+function adapterOf(provider: Provider): Adapter {
+  const folder = '/proc/driver/nvidia/gpus';
+  const [card = ''] = namesIn(folder);
+  return adapterFrom(provider, textOf('/proc/self/maps'), textOf(path.join(folder, card, 'information')));
 }
 
-function nvidiaModel(): string | null {
-  const folder = '/proc/driver/nvidia/gpus';
-  return /^Model:\s*(.+)$/m.exec(textOf(path.join(folder, namesIn(folder)[0] ?? '', 'information')))?.[1] ?? null;
+type Adapter = Pick<PlacementReport, 'adapter' | 'software'>;
+
+/** The adapter of a provider, by the libraries that a process has loaded and what NVIDIA's driver says of the card; null where they do not say. */
+export function adapterFrom(provider: Provider, loaded: string, information: string): Adapter {
+  const card = /^Model:\s*(.+)$/m.exec(information)?.[1] ?? null;
+  if (provider === 'cuda') return { adapter: card, software: false };
+  const [driver] = DRIVERS.filter(([part]) => provider === 'webgpu' && loaded.includes(part));
+  if (driver === undefined) return { adapter: null, software: false };
+  const [part, name, software] = driver;
+  return { adapter: part === 'nvidia' ? (card ?? name) : name, software };
 }

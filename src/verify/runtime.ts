@@ -39,12 +39,15 @@ async function runtime(): Promise<typeof import('onnxruntime-node')> {
   try {
     return await import('onnxruntime-node');
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    if (code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND') {
-      throw new GrowError('RUNTIME_MISSING', 'verify needs onnxruntime-node, which is not installed', { hint: INSTALL, cause });
-    }
-    throw cause;
+    throw importFailure(cause);
   }
+}
+
+/** What an import of the runtime fails with, said in our words where it is not installed. */
+export function importFailure(cause: unknown): unknown {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code !== 'MODULE_NOT_FOUND' && code !== 'ERR_MODULE_NOT_FOUND') return cause;
+  return new GrowError('RUNTIME_MISSING', 'verify needs onnxruntime-node, which is not installed', { hint: INSTALL, cause });
 }
 
 /**
@@ -62,7 +65,8 @@ export async function openSession(model: string | Uint8Array, options: SessionOp
     ...(options.mapped === true ? { extra: { session: { disable_prepacking: '1' } } } : {}),
     ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
   };
-  const session = typeof model === 'string' ? await InferenceSession.create(model, settings) : await InferenceSession.create(model, settings);
+  // one function takes both, but its types do not say so
+  const session = await InferenceSession.create(model as string, settings);
   return {
     async run(feeds) {
       const given: Record<string, InstanceType<typeof Tensor>> = {};
@@ -72,9 +76,7 @@ export async function openSession(model: string | Uint8Array, options: SessionOp
         Object.entries(results).map(([name, tensor]) => [name, { type: tensor.type as ElementType, dims: tensor.dims, data: tensor.data as Values['data'] }]),
       );
     },
-    release: async () => {
-      if (options.profile !== undefined) session.endProfiling();
-      await session.release();
-    },
+    // ends the profile too
+    release: () => session.release(),
   };
 }
