@@ -88,7 +88,7 @@ const ALL_LINES: readonly string[] = [
   ...['constant-rules.test.ts', 'large-constants.test.ts', 'corrected-constants.test.ts'],
   ...['judgements.test.ts', 'alive-rules.test.ts', 'joins-rules.test.ts', 'views-rules.test.ts', 'walk-rules.test.ts'],
   ...['kinds-rules.test.ts', 'cut-growth-rules.test.ts', 'choice-rules.test.ts', 'carried.test.ts'],
-  ...['realigned-rules.test.ts', 'block-rules.test.ts', 'placed-rules.test.ts', 'cache-role-rules.test.ts'],
+  ...['realigned-rules.test.ts', 'block-rules.test.ts', 'placed-rules.test.ts', 'cache-role-rules.test.ts', 'unknown-shape-rules.test.ts'],
   ...['definedness-rules.test.ts', 'attention-rules.test.ts', 'product-rules.test.ts', 'pointwise-rules.test.ts', 'rotation-rules.test.ts'],
   'small-judgements.test.ts',
   'parting-rules.test.ts',
