@@ -43,6 +43,27 @@ const PRODUCTS: readonly PlacedCase[] = [
   ['proved', `${H};Relu(h) -> c;${OUT}`, 'MatMul(x, A_1n20n) -> h;Relu(h) -> c;MatMul(c, B_1z20z) -> y'],
   ['differs', `${H};Relu(h) -> c;${OUT}`, 'MatMul(x, A_1n20n) -> h;Relu(h) -> c;MatMul(c, B_0z12z) -> y'],
   ['differs', `${H};Relu(h) -> c;${OUT}`, 'MatMul(x, A_012n) -> h;Relu(h) -> c;MatMul(c, B_012i) -> y'],
+  // sums of one operand, and of three
+  ['proved', `${H};Einsum(h) equation=ij->i -> y`, 'MatMul(x, A_012) -> h;Einsum(h) equation=ij->i -> y'],
+  ['differs', `${H};Einsum(h) equation=ij->i -> y`, 'MatMul(x, A_0n12n) -> h;Einsum(h) equation=ij->i -> y'],
+  ['unseen', `${H};Einsum(h) equation=ij->i -> y`, 'MatMul(x, A_0z12z) -> h;Einsum(h) equation=ij->i -> y'],
+  ...(
+    [
+      ['proved', '0z12z', '0n12n', '0n12n'],
+      ['proved', '0n12n', '0z12z', '0n12n'],
+      ['proved', '0n12z', '0z12n', '0n12n'],
+      ['unseen', '0n12n', '0n12n', '0z12z'],
+      ['differs', '0n12n', '0z12n', '0n12n'],
+      ['differs', '0z12z', '0n12n', '01n2n'],
+      ['differs', '0z12z', '0n12n', '0i12n'],
+    ] as const
+  ).map(
+    ([verdict, h, g, v]): PlacedCase => [
+      verdict,
+      `${H};MatMul(x, D_012) -> g;Einsum(h, g, V_012) equation=ij,ij,j->i -> y`,
+      `MatMul(x, A_${h}) -> h;MatMul(x, D_${g}) -> g;Einsum(h, g, V_${v}) equation=ij,ij,j->i -> y`,
+    ],
+  ),
 ];
 
 /** Three parts of three elements each that are cut out of one product; in the new graph of five. */
@@ -180,7 +201,25 @@ const MASKS: readonly PlacedCase[] = [
   ],
 ];
 
-const GROUPS = { products: PRODUCTS, cuts: CUTS, views: VIEWS, masks: MASKS };
+/** c of h and g, whose new elements are means, of k, whose are not, and of b, which is one element for all; and the sum over it. */
+const mean = (verdict: PlacedCase[0], line: string): PlacedCase => [
+  verdict,
+  `${H};MatMul(x, D_012) -> g;MatMul(x, C_012) -> k;${S};Exp(s) -> b;${line};ReduceSum(c, [1]) -> y`,
+  `MatMul(x, A_0m12m) -> h;MatMul(x, D_0m12m) -> g;MatMul(x, C_0n12n) -> k;${S};Exp(s) -> b;${line};ReduceSum(c, [1]) -> t;Mul(t, S_60) -> y`,
+];
+
+const MEANS: readonly PlacedCase[] = [
+  ...['Add(h, g)', 'Sub(h, g)', 'Add(h, b)', 'Add(b, h)', 'Sub(b, h)', 'Mul(h, b)', 'Mul(b, h)', 'Div(h, b)', 'Neg(h)', 'Sum(h, b, g)'].map((line) =>
+    mean('proved', `${line} -> c`),
+  ),
+  ...['Add(h, k)', 'Sub(k, h)', 'Mul(h, g)', 'Mul(h, h)', 'Max(h, g)', 'Relu(h)', 'Sum(h, b, k)', 'Mul(k, b)'].map((line) => mean('differs', `${line} -> c`)),
+  mean('differs', 'Exp(g) -> e;Div(h, e) -> c'),
+  mean('differs', 'Exp(g) -> e;Div(b, e) -> c'),
+  mean('differs', 'Mul(h, h) -> q;Add(q, h) -> c'),
+  mean('differs', 'Mul(h, h) -> q;Add(q, q) -> c'),
+];
+
+const GROUPS = { products: PRODUCTS, cuts: CUTS, views: VIEWS, masks: MASKS, means: MEANS };
 describe.each(Object.entries(GROUPS))('%s', (_, cases) => {
   test.each(cases.map((own) => [`${own[0]}: ${own[1]} => ${own[2]}`, own] as const))('%s', async (_text, own) => {
     expect(await placed(own)).toMatchSnapshot();
