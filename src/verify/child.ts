@@ -78,8 +78,8 @@ function tooSlow(seconds: number, stage: Stage | null): GrowError {
 
 /** The child's program: beside this file once compiled, else the compiled one, since a child process reads no TypeScript. */
 function workerPath(): string {
-  const own = fileURLToPath(import.meta.url);
-  const path = own.endsWith('.ts') ? own.replace(/src([\\/])verify([\\/])child\.ts$/, 'dist$1src$1verify$2worker.js') : own.replace(/child\.js$/, 'worker.js');
+  const own = import.meta.url;
+  const path = fileURLToPath(new URL(own.endsWith('.ts') ? '../../dist/src/verify/worker.js' : 'worker.js', own));
   assert(existsSync(path), `${path} is missing: npm run build makes it`);
   return path;
 }

@@ -1,0 +1,67 @@
+/** The process that compares: what it answers, and what ends it. */
+import { describe, expect, it } from 'vitest';
+import { judgeInChild } from '../../src/verify/child.ts';
+import type { Request } from '../../src/verify/conclude.ts';
+import { protoModel, saved } from '../support/proto-model.ts';
+import { temporaryFolder } from '../support/temp-folder.ts';
+
+const norm = (inputs: readonly string[]): Uint8Array =>
+  protoModel({
+    inputs: { x: { type: 'float', dims: ['n', 4] } },
+    outputs: { y: { type: 'float', dims: ['n', 4] } },
+    nodes: [{ op: 'LayerNormalization', inputs, outputs: ['y'] }],
+    floats: { g: [[4], [1, 2, 3, 4]] },
+  });
+
+function requestOf(more: Partial<Request> = {}): Request {
+  const path = saved(temporaryFolder(), 'model.onnx', norm(['x', 'g']));
+  return {
+    oldPath: path,
+    newPath: path,
+    seed: 0,
+    provider: 'cpu',
+    tolerance: null,
+    inputs: null,
+    level: 'all',
+    large: false,
+    noShadow: 'it is not wanted',
+    ...more,
+  };
+}
+const quiet = { seconds: 60, onStage: () => undefined, signal: undefined };
+
+describe('a child process', () => {
+  it('judges, and says what it does', async () => {
+    const stages: string[] = [];
+    const ending = await judgeInChild(requestOf(), { ...quiet, onStage: ({ model, level, what }) => stages.push(`${model} ${level}: ${what}`) });
+    expect(ending).toMatchObject({ kind: 'judgement', judgement: { verdict: 'bit-exact', levels: ['all', 'disabled'] } });
+    expect(stages[0]).toBe("original all: running the original model at optimisation level 'all'");
+    expect(stages.map((stage) => stage.slice(0, stage.indexOf(':')))).toEqual(['original all', 'new all', 'original disabled', 'new disabled']);
+  });
+
+  it('is ended when its time is over', async () => {
+    await expect(judgeInChild(requestOf(), { ...quiet, seconds: 0.001 })).rejects.toMatchObject({
+      code: 'RUNTIME_FAILED',
+      message: 'the comparison took more than 0.001 s (it was starting)',
+      hint: 'a longer time limit, or --no-verify',
+    });
+  });
+
+  it('is ended by a signal, before it starts or while it works', async () => {
+    const reason = new Error('enough');
+    await expect(judgeInChild(requestOf(), { ...quiet, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    const controller = new AbortController();
+    await expect(judgeInChild(requestOf(), { ...quiet, signal: controller.signal, onStage: () => controller.abort(reason) })).rejects.toBe(reason);
+  });
+
+  it('fails with what stands in the way', async () => {
+    const missing = `${temporaryFolder()}/none.onnx`;
+    await expect(judgeInChild(requestOf({ oldPath: missing }), quiet)).rejects.toMatchObject({ code: expect.stringMatching(/^[A-Z_]+$/), where: missing });
+  });
+
+  it('may crash while it does something', async () => {
+    const oldPath = saved(temporaryFolder(), 'crash.onnx', norm(['x', 'g', '']));
+    const ending = await judgeInChild(requestOf({ oldPath }), quiet);
+    expect(ending).toMatchObject({ kind: 'crash', stage: { model: 'original', level: 'all' }, how: expect.stringMatching(/^SIG[A-Z]+/) });
+  });
+});
