@@ -291,8 +291,7 @@ const CONV: Cases = {
     sizes: { m: 2 },
     grown: {
       'as it was': { places: {} },
-      // true, but unknown: which old bias this one is would follow from the data alone
-      'not with more channels': { places: { m: FRONT }, zeros: { wb: 'm' } },
+      'with more channels': { places: { m: FRONT }, zeros: { wb: 'm' } },
     },
     faults: { 'without a bias': ['(z, wa, wc)', '(z, wa)'] },
   },

@@ -35,8 +35,31 @@ export const product: Rule = (site) => {
   const found = multiplied(site);
   const [own] = found;
   const isOld = own?.kind === 'zero' || (own?.kind === 'related' && own.ref.base.old);
-  return isOld || !site.isNew ? found : [nothingAtOldPlaces(site) ?? own ?? free()];
+  return isOld || !site.isNew ? found : [ofConstants(site) ?? nothingAtOldPlaces(site) ?? own ?? free()];
 };
+
+/**
+ * A product of constants alone, such as a stored query that is repeated for every row, times its projection: where the old graph multiplies
+ * constants too, one of them that is an old one says where the old elements of the other stand. Null where no such product fits.
+ */
+function ofConstants(site: Site): Value | null {
+  const { ctx, relation, operands, node } = site;
+  const [sizes = null] = site.sizes;
+  const all = operands.flatMap((own) => (own?.kind === 'related' && isConstant(own) ? [own] : []));
+  if (relation.kind !== 'labels' || sizes === null || all.length !== 2 || operands.length !== 2) return null;
+  for (const term of ctx.terms.ofConstants(node.op)) {
+    for (const [i, own] of all.entries()) {
+      const old = term.operands[i]?.ref;
+      const none = own.dims.map(() => null);
+      const match = old?.base.constant == null ? null : relate(ctx, own.ref, old, none);
+      if (!isMatch(match) || !match.finite) continue;
+      const matched = matchWeights(site, relation, all.with(i, related(match.own, match.dims)), i);
+      const value = matched.kind === 'finding' ? null : contracted(site, relation, matched.operands, sizes);
+      if (value?.kind === 'related' && value.ref.base.old) return value;
+    }
+  }
+  return null;
+}
 
 /**
  * A product with a matrix whose columns are zero wherever a map that was seen before has old indices: whatever it is multiplied with, it
@@ -157,19 +180,19 @@ const dimOf = (relation: Labels, { dims }: Related, input: number, label: string
   dims.find((_, d) => labelOf(relation, input, d) === label) ?? null;
 
 /** Dimensions of a constant as operands that are none fix them: those with labels that they have too. */
-function fixedBy(relation: Labels, all: readonly (Related | null)[], input: number, { dims }: Related): readonly (Dim | null)[] {
+function fixedBy(relation: Labels, all: readonly (Related | null)[], data: readonly number[], input: number, { dims }: Related): readonly (Dim | null)[] {
   return dims.map((dim, d) => {
     if (dim.length === 0) return dim;
     const label = labelOf(relation, input, d);
-    const others = all.map((own, other) => (own === null || isConstant(own) ? null : dimOf(relation, own, other, label)));
+    const others = data.map((other) => dimOf(relation, all[other] as Related, other, label));
     return others.find((own) => own !== null) ?? null;
   });
 }
 
-/** Finds for each constant the old constant that stands at its place. */
-function matchWeights(site: Site, relation: Labels, all: readonly (Related | null)[]): Weights {
-  const constants = all.flatMap((own, i) => (own !== null && isConstant(own) ? [i] : []));
-  const data = all.flatMap((own, i) => (own !== null && !isConstant(own) ? [i] : []));
+/** Finds for each constant the old constant that stands at its place. A constant that is known to be an old one (`known`) is data. */
+function matchWeights(site: Site, relation: Labels, all: readonly (Related | null)[], known = -1): Weights {
+  const constants = all.flatMap((own, i) => (own !== null && i !== known && isConstant(own) ? [i] : []));
+  const data = all.flatMap((own, i) => (own !== null && !constants.includes(i) ? [i] : []));
   const operands = [...all];
   if (!site.isNew || constants.length === 0 || data.length === 0) return { kind: 'operands', operands };
   const [first = 0] = data;
@@ -178,7 +201,7 @@ function matchWeights(site: Site, relation: Labels, all: readonly (Related | nul
   const attributes = attributesFor(site, relation);
   for (const input of constants) {
     const own = all[input] as Related;
-    const fixed = fixedBy(relation, all, input, own);
+    const fixed = fixedBy(relation, all, data, input, own);
     if (own.ref.base.old && fixed.every((dim) => dim === null || isSame(dim)) && users.some((term) => term.operands[input]?.ref.key === own.ref.key)) continue;
     // where the data is zero a factor may be anything, what is added may not
     const ignored = fixed.map((dim) => (input < factorsOf(site, all.length) ? ignoredBy(dim) : null));
