@@ -4,6 +4,7 @@ import { type Facts, inferFacts } from '../analysis/shapes.ts';
 import { unpackConstants } from '../analysis/unpacked.ts';
 import { type FlatGraph, flatten } from '../onnx/graph.ts';
 import type { Model } from '../onnx/ir.ts';
+import { decideBranches } from './decided-branches.ts';
 import { desugar } from './desugar.ts';
 import { joinMeans } from './means-apart.ts';
 
@@ -17,7 +18,7 @@ export interface Side {
 
 /** Prepares a model. */
 export function prepare(model: Model): Side {
-  const before = unpackConstants(flatten(model));
+  const before = decideBranches(unpackConstants(flatten(model)));
   const spelled = desugar(before, inferFacts(before));
   const flat = joinMeans(spelled, inferFacts(spelled));
   const untyped = new Set(flat.nodes.flatMap((node) => (ruleOf(node.op) === undefined ? node.outputs : [])));
