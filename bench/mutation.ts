@@ -99,7 +99,6 @@ mkdirSync(HOME, { recursive: true });
 const listed = (text: string): readonly string[] => text.split(',').filter((own) => own !== '');
 if (values.record) record(judge, listed(values.by));
 const { mutants, sentences } = await instrument(judge);
-const units = unitTests(judge);
 let child = start(null);
 const baseline = await baselineOf();
 
@@ -125,6 +124,9 @@ for (const { name, mutants: ids } of baseline.pairs) {
   }
 }
 const isStatic = new Set(baseline.static);
+/** Unit tests of each file: those that judge no pair, for what others assert is asked of their pairs. */
+const judging = new Set(baseline.pairs.map((own) => own.file));
+const units = new Map([...unitTests(judge)].map(([file, tests]) => [file, tests.filter((own) => !judging.has(path.basename(own)))]));
 const kills = new Map<string, number>();
 const timeOf = (name: string): number => pairs.get(name)?.seconds ?? 0;
 console.error(`${mutants.length} mutants, ${pairs.size} pairs that take ${Math.round(baseline.pairs.reduce((sum, own) => sum + own.seconds, 0))} s`);
@@ -139,8 +141,9 @@ function draw(text: string): number {
  * Pairs that reach a mutant, as many as there is time for: of all tests in turn, those first that kill most for their time, for half of it; and
  * then the quickest ones, which are small graphs made for one rule each.
  */
-function pairsFor(id: string): readonly string[] {
-  const reached = isStatic.has(id) ? [...pairs.keys()] : (covering.get(id) ?? []);
+function pairsFor({ id, original }: Mutant): readonly string[] {
+  const always = isStatic.has(id);
+  const reached = always ? [...pairs.keys()] : (covering.get(id) ?? []);
   const groups = new Map<string, string[]>();
   for (const name of reached) {
     const { test = '', file = '' } = pairs.get(name) ?? {};
@@ -167,7 +170,14 @@ function pairsFor(id: string): readonly string[] {
   };
   const half = Number(values.seconds) / 2;
   const quick = [...reached].sort((x, y) => timeOf(x) - timeOf(y));
-  return [...new Set([...within(inTurn, half), ...within(quick, half)])];
+  const named = always ? namedIn(original, quick) : [];
+  return [...new Set([...within(named, half), ...within(inTurn, half), ...within(quick, half)])];
+}
+
+/** What is set when a module loads is reached by all pairs: of the names of operators those first whose models have one. */
+function namedIn(original: string, names: readonly string[]): readonly string[] {
+  const [, operator] = /^'(?:com\.microsoft\.)?(\w+)'$/.exec(original) ?? [];
+  return operator === undefined ? [] : names.filter((name) => readFileSync(path.join(pairsFolder(judge), `${name}-new.onnx`)).includes(operator));
 }
 
 interface Outcome {
@@ -176,8 +186,9 @@ interface Outcome {
   readonly noticed: readonly string[];
 }
 
-async function againstPairs(id: string): Promise<Outcome> {
-  const cases = pairsFor(id);
+async function againstPairs(mutant: Mutant): Promise<Outcome> {
+  const { id } = mutant;
+  const cases = pairsFor(mutant);
   if (cases.length === 0) return { fate: 'uncovered', by: null, noticed: [] };
   const always = isStatic.has(id);
   const limit = 120 + 20 * cases.reduce((sum, name) => sum + timeOf(name), 0);
@@ -203,7 +214,7 @@ async function againstTests({ id, file }: Mutant, before: Outcome): Promise<Outc
   // what runs in the parent of the process that compares is reached by no pair
   const outside = judge === 'verify' && before.fate === 'uncovered' ? ['test/verify/verify.test.ts'] : [];
   for (const [files, names] of [
-    [(units.get(file) ?? []).filter((own) => !LONG_TESTS.includes(path.basename(own))), []],
+    [units.get(file) ?? [], []],
     [[...new Set(tests.map((own) => `test/${judge}/${own.file}`))], tests.map((own) => own.test)],
     [outside, []],
   ] as const)
@@ -232,7 +243,7 @@ const chosen = mutants
 const started = performance.now();
 for (const mutant of chosen.filter((own) => !tried.has(own.id))) {
   if ((performance.now() - started) / 60000 > Number(values.minutes)) break;
-  const first = await againstPairs(mutant.id);
+  const first = await againstPairs(mutant);
   const { fate, by, noticed } = values.tests && isAlive(first) ? await againstTests(mutant, first) : first;
   fates.push({ ...mutant, fate });
   appendFileSync(log, `${JSON.stringify({ ...mutant, fate, by, noticed: noticed.slice(0, 8) })}\n`);

@@ -172,7 +172,7 @@ function broadcastIndices(own: readonly number[], out: readonly number[]): Float
     return size === 1 ? 0 : before;
   });
   const parts = out.map((size, d) => ({ size, step: steps[out.length - 1 - d] ?? 0 }));
-  return positions({ offset: 0, dims: [parts] }) as Float64Array;
+  return positions({ offset: 0, dims: [parts] });
 }
 
 function concatenated(args: readonly Numbers[], axis: number, dims: readonly number[]): Float64Array {

@@ -107,8 +107,9 @@ export const repeated = (view: View, dim: number, count: Size): View => ({
 });
 
 /** The positions of all elements of a view of static sizes, in row-major order. */
-export function positions(view: View): Int32Array | Float64Array {
+export function positions(view: View): Float64Array {
   const parts = view.dims.flat();
+  if (parts.some(({ size }) => size === 0)) return new Float64Array(0);
   let out = Float64Array.of(view.offset as number);
   for (const { size, step } of parts) {
     const [count, stride] = [size as number, step as number];

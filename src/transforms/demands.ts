@@ -155,14 +155,9 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
       case 'keeps':
       case 'first':
       case 'table': {
-        if (
-          relation.mixes?.some((label) => byLabel.has(label)) === true &&
-          !oldBlock.has(node) &&
-          node.op !== 'CumSum' &&
-          node.op !== 'LpNormalization' &&
-          !isRms(node)
-        )
-          return fail;
+        const mixes = relation.mixes?.some((label) => byLabel.has(label)) === true;
+        // what it divides by has old elements only along the dimension that grows; along others zeros are divided by zero
+        if (node.op === 'LpNormalization' ? !mixes : mixes && !oldBlock.has(node) && node.op !== 'CumSum' && !isRms(node)) return fail;
         return covered(0) ? visit(at(0), regionOf(0), mode) : fail;
       }
       case 'moved':

@@ -106,6 +106,12 @@ function copyPart(
   }
   for (const node of ordered) {
     if (node.op === 'Constant') continue;
+    const captured = node.branches === undefined ? node.inputs.slice(node.node.inputs.length).find((name) => copies.has(name)) : undefined;
+    if (captured !== undefined)
+      throw new GrowError('UNSUPPORTED_OP', `a layer cannot be inserted here exactly: the body of ${node.op} reads ${captured} of its layer`, {
+        where: nodeLabel(node),
+        hint: 'copy another layer, or export the model without the loop',
+      });
     const inputs = node.inputs.map((name, input) => {
       const other = taken.get(operandName({ node, input }));
       if (other !== undefined) return other;

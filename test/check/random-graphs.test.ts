@@ -73,9 +73,9 @@ function supposed(assumptions: readonly string[]): (rows: number, others: number
   };
 }
 
-/** Tests, and pairs in each of them. */
-const TESTS = Number(process.env.CASES ?? (LONG ? 100_000 : 1500)) / 50;
+/** Pairs in each test, and tests. */
 const PAIRS = 50;
+const TESTS = Math.ceil(Number(process.env.CASES ?? (LONG ? 100_000 : 1500)) / PAIRS);
 
 /** What is said of each pair: `=` of a model and itself, `P` for another model that is proved to be equal, `.` for one that is not. */
 async function verdicts(first: number): Promise<{ readonly text: string; readonly wrong: readonly string[] }> {
@@ -96,6 +96,6 @@ describe(`random graphs (seed ${SEED})`, () => {
     const { text, wrong } = await verdicts(first);
     expect(wrong).toEqual([]);
     // what is proved today stays proved
-    if (!LONG && process.env.SEED === undefined) expect(text).toMatchSnapshot();
+    if (!LONG && process.env.SEED === undefined && process.env.CASES === undefined) expect(text).toMatchSnapshot();
   });
 });

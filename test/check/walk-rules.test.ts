@@ -14,7 +14,7 @@ const HANDED_ON: readonly PairCase[] = [
   ['proved', 'Cast(p) to=7 -> a;Cast(a) to=1 -> y', 'Cast(p) to=7 -> a;Cast(a) to=7 -> b;Cast(b) to=1 -> y'],
   ['differs', 'Cast(p) to=7 -> a;Cast(a) to=1 -> y', 'Cast(p) to=9 -> a;Cast(a) to=1 -> y'],
   // the element type of an operator that nobody knows
-  ['unseen', 'com.microsoft.Inverse(s) -> a;Neg(a) -> y', 'com.microsoft.Inverse(s) -> b;Neg(b) -> y'],
+  ['proved', 'com.microsoft.Inverse(s) -> a;Neg(a) -> y', 'com.microsoft.Inverse(s) -> b;Neg(b) -> y'],
   ['unseen', 'com.microsoft.Inverse(s) -> y', 'com.microsoft.Inverse(s) -> a;Cast(a) to=1 -> y'],
   ['proved', 'com.microsoft.Inverse(s) -> y', 'Cast(s) to=1 -> a;com.microsoft.Inverse(a) -> y'],
   ['differs', 'com.microsoft.Inverse(s) -> y', 'Transpose(s) perm=[1,0] -> a;com.microsoft.Inverse(a) -> y'],

@@ -41,6 +41,9 @@ it.each([
   ['post_norm_without_epsilon', 'layers=+1@before:0', 'grown'],
   ['sizes_of_several_numbers', 'hidden=x1.5', 'UNSUPPORTED_OP'],
   ['weights_of_no_rows', 'qk=+2', 'UNSUPPORTED_AXIS'],
+  ['norm_of_new_zeros', 'hidden=+4', 'grown'],
+  ['stretched_to_billions_of_none', 'qk=+2', 'grown'],
+  ['loop_in_a_layer', 'layers=+1@before:0', 'UNSUPPORTED_OP'],
 ])('%s', (name, step, expected) => {
   expect(outcome(`fixtures/hostile/${name}.onnx`, step)).toBe(expected);
 });

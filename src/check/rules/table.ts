@@ -60,7 +60,13 @@ const OF_ELEMENTS = new Set(['Log', 'Reciprocal', 'And', 'Or', 'Xor', 'Equal', '
 
 /** True where the op table says that each element is a function of the one operand's element, with f(0) = 0; where it stands counts for some others. */
 const isFunction = ({ node, relation, operands, facts }: Site, zero: Zero | undefined): boolean =>
-  zero === 'keeps' && operands.length === 1 && !PICK.has(node.op) && relation.kind === 'labels' && relation.mixes?.length === 0 && !isRandom(node, facts);
+  zero === 'keeps' &&
+  operands.length === 1 &&
+  node.outputs.length === 1 &&
+  !PICK.has(node.op) &&
+  relation.kind === 'labels' &&
+  relation.mixes?.length === 0 &&
+  !isRandom(node, facts);
 
 /** The rule for a node. */
 export function ruleFor(site: Site): Rule {
