@@ -126,7 +126,8 @@ for (const { name, mutants: ids } of baseline.pairs) {
 const isStatic = new Set(baseline.static);
 /** Unit tests of each file: those that judge no pair, for what others assert is asked of their pairs. */
 const judging = new Set(baseline.pairs.map((own) => own.file));
-const units = new Map([...unitTests(judge)].map(([file, tests]) => [file, tests.filter((own) => !judging.has(path.basename(own)))]));
+const isUnit = (test: string): boolean => !judging.has(path.basename(test)) && (values.by === '' || listed(values.by).some((part) => test.includes(part)));
+const units = new Map([...unitTests(judge)].map(([file, tests]) => [file, tests.filter(isUnit)]));
 const kills = new Map<string, number>();
 const timeOf = (name: string): number => pairs.get(name)?.seconds ?? 0;
 console.error(`${mutants.length} mutants, ${pairs.size} pairs that take ${Math.round(baseline.pairs.reduce((sum, own) => sum + own.seconds, 0))} s`);

@@ -70,6 +70,18 @@ describe('which output stands for which', () => {
   });
 });
 
+it('layers of two digits keep their numbers whole', () => {
+  const names = (count: number): readonly string[] => Array.from({ length: count }, (_, layer) => `present.${layer}.key`);
+  const found = outputMaps(names(11), names(12)).map((map) => map.get('present.10.key'));
+  expect(found).toContain('present.11.key');
+  expect(found.every((name) => name === 'present.10.key' || name === 'present.11.key')).toBe(true);
+  const inputs = inputMaps(
+    Array.from({ length: 11 }, (_, i) => cache(i)),
+    Array.from({ length: 12 }, (_, i) => cache(i)),
+  );
+  expect(new Set(inputs.map((map) => map.get('past.11.key')))).toEqual(new Set([null, 'past.10.key']));
+});
+
 const values = (type: Exclude<ElementType, 'string'>, dims: readonly number[], start = 1): Values => makeValues(type, dims, (i) => start + i);
 
 describe('feeds of a new model', () => {
