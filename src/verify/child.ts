@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { assert, GrowError } from '../errors.ts';
 import type { Judgement, Request } from './conclude.ts';
 import type { Answer, Stage } from './messages.ts';
+import type { Provider } from './runtime.ts';
 
 /** How the child process ended: with a judgement, or without a word while doing `stage`. */
 type Ending = { readonly kind: 'judgement'; readonly judgement: Judgement } | { readonly kind: 'crash'; readonly stage: Stage | null; readonly how: string };
@@ -70,6 +71,11 @@ export function judgeInChild(request: Request, { seconds, onStage, signal }: Wat
     child.send(request);
   });
 }
+
+const GIGABYTE = 2 ** 30;
+
+/** Seconds that a comparison may take: two minutes on the CPU, ten elsewhere, and a minute more for each gigabyte of weights. */
+export const timeLimit = (provider: Provider, bytes: number): number => (provider === 'cpu' ? 120 : 600) + (60 * bytes) / GIGABYTE;
 
 function tooSlow(seconds: number, stage: Stage | null): GrowError {
   const doing = stage === null ? 'starting' : stage.what;

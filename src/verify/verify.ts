@@ -1,11 +1,10 @@
 import { GrowError } from '../errors.ts';
 import { readModel } from '../onnx/read.ts';
-import { judgeInChild } from './child.ts';
+import { judgeInChild, timeLimit } from './child.ts';
 import type { Request } from './conclude.ts';
 import type { VerifyOptions, VerifyResult } from './result.ts';
 import { type Level, weakerThan } from './runtime.ts';
 
-const GIGABYTE = 2 ** 30;
 /** From this size on (both models together) only what a verdict needs is run. */
 const LARGE = 400 * 2 ** 20;
 
@@ -20,7 +19,7 @@ export async function verifyModels(oldPath: string, newPath: string, options: Ve
   const started = performance.now();
   const provider = options.provider ?? 'cpu';
   const bytes = weightBytes(oldPath) + weightBytes(newPath);
-  const seconds = options.timeLimitSeconds ?? (provider === 'cpu' ? 120 : 600) + (60 * bytes) / GIGABYTE;
+  const seconds = options.timeLimitSeconds ?? timeLimit(provider, bytes);
   const base = {
     oldPath,
     newPath,

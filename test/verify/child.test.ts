@@ -1,6 +1,6 @@
 /** The process that compares: what it answers, and what ends it. */
 import { describe, expect, it } from 'vitest';
-import { judgeInChild } from '../../src/verify/child.ts';
+import { judgeInChild, timeLimit } from '../../src/verify/child.ts';
 import type { Request } from '../../src/verify/conclude.ts';
 import { protoModel, saved } from '../support/proto-model.ts';
 import { temporaryFolder } from '../support/temp-folder.ts';
@@ -64,4 +64,8 @@ describe('a child process', () => {
     const ending = await judgeInChild(requestOf({ oldPath }), quiet);
     expect(ending).toMatchObject({ kind: 'crash', stage: { model: 'original', level: 'all' }, how: expect.stringMatching(/^SIG[A-Z]+/) });
   });
+});
+
+it('has longer for larger models, and on a GPU', () => {
+  expect([timeLimit('cpu', 0), timeLimit('cpu', 2 ** 31), timeLimit('webgpu', 0), timeLimit('cuda', 2 ** 30)]).toEqual([120, 240, 600, 660]);
 });
