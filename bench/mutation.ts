@@ -192,7 +192,7 @@ async function againstPairs(mutant: Mutant): Promise<Outcome> {
   const cases = pairsFor(mutant);
   if (cases.length === 0) return { fate: 'uncovered', by: null, noticed: [] };
   const always = isStatic.has(id);
-  const limit = 120 + 20 * cases.reduce((sum, name) => sum + timeOf(name), 0);
+  const limit = 30 + 8 * cases.reduce((sum, name) => sum + timeOf(name), 0);
   const own = always ? start(id) : child;
   const answer = await ask(own, { kind: 'mutant', id, cases }, limit);
   if (always) own.kill('SIGKILL');
