@@ -6,6 +6,7 @@ import { elementCount } from '../onnx/data-types.ts';
 import type { FlatNode } from '../onnx/graph.ts';
 import { DataType } from '../onnx/ir.ts';
 import { SMALL, storedConstant } from './elements.ts';
+import { attributesText } from './node-text.ts';
 import { isFloatType } from './numbers.ts';
 import type { Side } from './prepare.ts';
 
@@ -38,6 +39,12 @@ interface Asked {
   number(operand: number): number | null;
   /** The node that computes an operand. */
   maker(operand: number): FlatNode | undefined;
+  /** The node that computes a value. */
+  makerOf(name: string): FlatNode | undefined;
+  /** The number that all elements of a stored value are. */
+  numberOf(name: string): number | null;
+  /** True for one value, or two stored ones of the same numbers. */
+  isSame(a: string, b: string): boolean;
 }
 
 /** Signs of a result; `operands` are those of the inputs, ANY for missing ones. */
@@ -65,6 +72,22 @@ const sums: Rule = ([a = ANY, b = ANY], _, { number, maker }) => {
     return node?.op === 'Elu' && attributesOf(node).int('alpha', 1) > 0 && (number(other) ?? 0) >= attributesOf(node).int('alpha', 1);
   };
   return isAbove(0, 1) || isAbove(1, 0) ? POSITIVE : plus(a, b);
+};
+
+/** The mean of squares is no smaller than the square of the mean over the same axes. */
+const differences: Rule = ([a = ANY, b = ANY], { inputs }, { makerOf, numberOf, isSame }) => {
+  const squared = (name: string): string | null => {
+    const { op = '', inputs: [x = '', y = ''] = [] } = makerOf(name) ?? {};
+    return (op === 'Mul' && x === y) || (op === 'Pow' && numberOf(y) === 2) ? x : null;
+  };
+  const [whole, mean] = [makerOf(inputs[0] ?? ''), makerOf(squared(inputs[1] ?? '') ?? '')];
+  const isVariance =
+    whole?.op === 'ReduceMean' &&
+    mean?.op === 'ReduceMean' &&
+    squared(whole.inputs[0] ?? '') === mean.inputs[0] &&
+    attributesText(whole) === attributesText(mean) &&
+    isSame(whole.inputs[1] ?? '', mean.inputs[1] ?? '');
+  return plus(a, flipped(b)) & (isVariance ? AT_LEAST_NULL : ANY);
 };
 
 /** Clip to at least a number. */
@@ -98,7 +121,7 @@ const TABLE: Readonly<Record<string, Rule>> = {
   Abs: ([x = ANY]) => square(x),
   Add: sums,
   Sum: (operands) => operands.reduce(plus),
-  Sub: ([a = ANY, b = ANY]) => plus(a, flipped(b)),
+  Sub: differences,
   // x · x is a square
   Mul: ([a = ANY, b = ANY], { inputs }) => (inputs[0] === inputs[1] ? square(a) : times(a, b)),
   Div: ([a = ANY, b = ANY]) => ((b & NULL) === 0 ? times(a, b) : ANY),
@@ -155,6 +178,12 @@ export function signsIn({ flat, facts }: Side): (name: string) => Signs {
   const askedOf = (node: FlatNode): Asked => ({
     number: (operand) => numberOf(node.inputs[operand] ?? ''),
     maker: (operand) => makers.get(node.inputs[operand] ?? ''),
+    makerOf: (name) => makers.get(name),
+    numberOf,
+    isSame: (a, b) => {
+      const [p, q] = [a, b].map((name) => flat.constants.get(name)).map((own) => own && storedConstant(own.tensor));
+      return a === b || (p != null && q != null && p.equals(q));
+    },
   });
   function stored(name: string): Signs | null {
     const own = flat.constants.get(name);

@@ -173,6 +173,26 @@ describe('signs', () => {
   const UNARY = new Set(['Neg', 'Abs', 'Sqrt', 'Exp', 'Sigmoid', 'Relu', 'Tanh', 'Erf', 'Softmax', 'Elu', 'ReduceMean']);
   const steps = fc.array(fc.record({ op: fc.constantFrom(...OPS), a: fc.nat(30), b: fc.nat(30) }), { minLength: 1, maxLength: 8 });
 
+  const rows: readonly Attribute[] = [{ name: 'axes', kind: 'ints', value: [0] }];
+  const columns: readonly Attribute[] = [{ name: 'axes', kind: 'ints', value: [1] }];
+  const mean = (x: string, out: string, attributes: readonly Attribute[] = rows): Node => node('ReduceMean', [x], [out], { attributes });
+  test.each<readonly [what: string, of: readonly Node[], expected: Signs]>([
+    ['products', [node('Mul', ['x', 'x'], ['squares']), mean('squares', 'a'), mean('x', 'mean'), node('Mul', ['mean', 'mean'], ['b'])], AT_LEAST_NULL],
+    ['powers', [node('Pow', ['x', 'two'], ['squares']), mean('squares', 'a'), mean('x', 'mean'), node('Pow', ['mean', 'two'], ['b'])], AT_LEAST_NULL],
+    ['of other axes', [node('Mul', ['x', 'x'], ['squares']), mean('squares', 'a'), mean('x', 'mean', columns), node('Mul', ['mean', 'mean'], ['b'])], ANY],
+    [
+      'of another value',
+      [node('Mul', ['x', 'x'], ['squares']), mean('squares', 'a'), node('Neg', ['p'], ['other']), mean('other', 'mean'), node('Mul', ['mean', 'mean'], ['b'])],
+      ANY,
+    ],
+    ['of sums', [node('Mul', ['x', 'x'], ['squares']), mean('squares', 'a'), node('ReduceSum', ['x'], ['mean']), node('Mul', ['mean', 'mean'], ['b'])], ANY],
+    ['of no squares', [node('Mul', ['x', 'p'], ['squares']), mean('squares', 'a'), mean('x', 'mean'), node('Mul', ['mean', 'mean'], ['b'])], ANY],
+    ['of cubes', [node('Pow', ['x', 'third'], ['squares']), mean('squares', 'a'), mean('x', 'mean'), node('Pow', ['mean', 'third'], ['b'])], ANY],
+  ])('of the mean of squares less the square of the mean: %s', (_, of, expected) => {
+    const signs = signsIn(prepare(model([...BEFORE, ...of, node('Sub', ['a', 'b'], ['y']), node('Sub', ['b', 'a'], ['z'])], ['y', 'z'])));
+    expect([signs('y'), signs('z')]).toEqual([expected, ANY]);
+  });
+
   test(`of what random graphs compute (seed ${SEED})`, async () => {
     let numbers = 0;
     await fc.assert(
