@@ -80,6 +80,7 @@ export const unary = (zero: Zero, fn?: Fn): OpRule => ({ relate: (site) => likeI
 export const pointwise = (zero: Zero, fn?: Fn, more: Partial<OpRule> = {}): OpRule => ({
   relate: (site) => broadcast(site, site.flat.inputs.length),
   zero,
+  ofOneType: 'all',
   ...(fn && { compute: elementwise(fn) }),
   ...more,
 });

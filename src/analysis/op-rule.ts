@@ -29,6 +29,13 @@ export interface OpRule {
   readonly compute?: (site: Site) => readonly Element[] | null;
   /** Element type of a result; default that of input 0. */
   readonly dtype?: (site: Site, output: number) => number;
+  /**
+   * Along an axis that it mixes the operator leaves zeros zero: it adds up what stands in front of each (`sum`), or divides by the norm of
+   * all (`norm`), which is zero along an axis that has zeros only.
+   */
+  readonly mixing?: 'sum' | 'norm';
+  /** Operands that must have one element type: all of them, or those listed. */
+  readonly ofOneType?: 'all' | readonly number[];
   /** Operands that multiply activations; their new elements default to the mean of the old ones. */
   readonly gains?: readonly number[];
   /** `product`: the operands that are multiplied; default 0 and 1. */

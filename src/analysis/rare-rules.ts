@@ -101,7 +101,7 @@ const blocked = (site: Site, grow: boolean): Size[][] => {
 export const RARE_RULES: Readonly<Record<string, OpRule>> = {
   DepthToSpace: mixing((site) => blocked(site, true)),
   SpaceToDepth: mixing((site) => blocked(site, false)),
-  ConvTranspose: { relate: convTranspose, zero: 'product' },
+  ConvTranspose: { relate: convTranspose, zero: 'product', ofOneType: 'all' },
   Col2Im: mixing((site) => [[site.dims(0)[0] ?? 1, site.fresh('channels', 3), ...sizesOf(site, 1)]]),
   CenterCropPad: mixing((site) => {
     const rank = site.dims(0).length;

@@ -9,6 +9,7 @@ import type { FlatNode } from '../onnx/graph.ts';
 import { type Axis, find, leavesOf, sameAxis } from './axis.ts';
 import type { Analysis } from './graph-analysis.ts';
 import type { Norm } from './norms.ts';
+import { ruleOf } from './op-rules.ts';
 import { isStatic } from './size.ts';
 import type { Stack } from './stacks.ts';
 
@@ -21,9 +22,6 @@ export interface Seam {
 /** Seams by node. */
 export type Seams = ReadonlyMap<FlatNode, Seam>;
 
-/** Mixing operators that grow with the stream: norms have forms of their own, these keep zero tails. */
-const GROWS_WITH_THE_STREAM = new Set(['CumSum', 'LpNormalization']);
-
 /** Finds the seams of all streams; empty for a graph whose operators all grow with their streams. */
 export function findSeams(analysis: Analysis, stacks: readonly Stack[], norms: readonly Norm[]): Seams {
   const { flat, facts, axes } = analysis;
@@ -35,7 +33,7 @@ export function findSeams(analysis: Analysis, stacks: readonly Stack[], norms: r
   const seams = new Map<FlatNode, Seam>();
   for (const node of flat.nodes) {
     const relation = facts.relations.get(node);
-    if (relation?.kind === 'labels' && (relation.mixes?.length ?? 0) > 0 && !statistics.has(node) && !GROWS_WITH_THE_STREAM.has(node.op)) {
+    if (relation?.kind === 'labels' && (relation.mixes?.length ?? 0) > 0 && !statistics.has(node) && ruleOf(node.op)?.mixing === undefined) {
       const mixes = (labels: readonly string[] | null | undefined, own: readonly Axis[] | undefined): boolean =>
         labels?.some((label, d) => relation.mixes?.includes(label) === true && own?.[d] !== undefined && isStream(own[d])) === true;
       const reads = relation.inputs.some((labels, i) => !flat.constants.has(node.inputs[i] ?? '') && mixes(labels, axes.ofInput(node, i)));

@@ -33,12 +33,8 @@ const square = (signs: Signs): Signs => union(each(signs).map((own) => (own === 
 /** Signs of sums of so many such elements as there are: of none, of one, of more. */
 const summed = (signs: Signs): Signs => plus(signs, signs);
 
-/** What rules ask of operands. */
+/** What rules ask of values, by their names. */
 interface Asked {
-  /** The number that all elements of a stored operand are. */
-  number(operand: number): number | null;
-  /** The node that computes an operand. */
-  maker(operand: number): FlatNode | undefined;
   /** The node that computes a value. */
   makerOf(name: string): FlatNode | undefined;
   /** The number that all elements of a stored value are. */
@@ -57,8 +53,8 @@ const positive: Rule = () => POSITIVE;
 const products: Rule = ([a = ANY, b = ANY]) => summed(times(a, b));
 
 /** What a power makes of the signs of its base. */
-const powers: Rule = ([base = ANY], _, { number }) => {
-  const exponent = number(1);
+const powers: Rule = ([base = ANY], { inputs }, { numberOf }) => {
+  const exponent = numberOf(inputs[1] ?? '');
   if (base === POSITIVE) return POSITIVE;
   if (exponent === null) return ANY;
   if (exponent % 2 === 0) return exponent > 0 ? square(base) : POSITIVE;
@@ -66,12 +62,12 @@ const powers: Rule = ([base = ANY], _, { number }) => {
 };
 
 /** Elu is above −α, so that elu(x) + 1, a feature map of linear attention, is positive. */
-const sums: Rule = ([a = ANY, b = ANY], _, { number, maker }) => {
-  const isAbove = (x: number, other: number): boolean => {
-    const node = maker(x);
-    return node?.op === 'Elu' && attributesOf(node).int('alpha', 1) > 0 && (number(other) ?? 0) >= attributesOf(node).int('alpha', 1);
+const sums: Rule = ([a = ANY, b = ANY], { inputs: [x = '', y = ''] }, { makerOf, numberOf }) => {
+  const isAbove = (elu: string, other: string): boolean => {
+    const node = makerOf(elu);
+    return node?.op === 'Elu' && attributesOf(node).int('alpha', 1) > 0 && (numberOf(other) ?? 0) >= attributesOf(node).int('alpha', 1);
   };
-  return isAbove(0, 1) || isAbove(1, 0) ? POSITIVE : plus(a, b);
+  return isAbove(x, y) || isAbove(y, x) ? POSITIVE : plus(a, b);
 };
 
 /** The mean of squares is no smaller than the square of the mean over the same axes. */
@@ -91,10 +87,11 @@ const differences: Rule = ([a = ANY, b = ANY], { inputs }, { makerOf, numberOf, 
 };
 
 /** Clip to at least a number. */
-const clipped: Rule = ([x = ANY, low = ANY], node, { number }) => {
+const clipped: Rule = ([x = ANY, low = ANY], node, { numberOf }) => {
   const { int } = attributesOf(node);
   const least = int('min', Number.NaN);
-  const most = (node.inputs[2] ?? '') === '' ? int('max', Infinity) : (number(2) ?? 0);
+  const [, , high = ''] = node.inputs;
+  const most = high === '' ? int('max', Infinity) : (numberOf(high) ?? 0);
   return most > 0 ? larger([x, Number.isNaN(least) ? low : signOf(least)]) : ANY;
 };
 
@@ -175,16 +172,14 @@ export function signsIn({ flat, facts }: Side): (name: string) => Signs {
     const own = flat.constants.get(name);
     return own === undefined ? null : (storedConstant(own.tensor)?.uniform ?? null);
   };
-  const askedOf = (node: FlatNode): Asked => ({
-    number: (operand) => numberOf(node.inputs[operand] ?? ''),
-    maker: (operand) => makers.get(node.inputs[operand] ?? ''),
+  const asked: Asked = {
     makerOf: (name) => makers.get(name),
     numberOf,
     isSame: (a, b) => {
       const [p, q] = [a, b].map((name) => flat.constants.get(name)).map((own) => own && storedConstant(own.tensor));
       return a === b || (p != null && q != null && p.equals(q));
     },
-  });
+  };
   function stored(name: string): Signs | null {
     const own = flat.constants.get(name);
     if (own === undefined) return null;
@@ -200,7 +195,7 @@ export function signsIn({ flat, facts }: Side): (name: string) => Signs {
     const node = makers.get(name);
     const rule = node && TABLE[node.op];
     if (node === undefined || rule === undefined) return ANY;
-    const own = rule(node.inputs.map(signs), node, askedOf(node));
+    const own = rule(node.inputs.map(signs), node, asked);
     return CUT.has(node.op) && !isFloatType(facts.values.get(name)?.dtype ?? DataType.UNDEFINED) ? own | NULL : own;
   }
   function signs(name: string): Signs {

@@ -156,8 +156,8 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
       case 'first':
       case 'table': {
         const mixes = relation.mixes?.some((label) => byLabel.has(label)) === true;
-        // what it divides by has old elements only along the dimension that grows; along others zeros are divided by zero
-        if (node.op === 'LpNormalization' ? !mixes : mixes && !oldBlock.has(node) && node.op !== 'CumSum' && !isRms(node)) return fail;
+        // a norm has old elements only along the dimension that grows; along others zeros are divided by zero
+        if (rule.mixing === 'norm' ? !mixes : mixes && !oldBlock.has(node) && rule.mixing === undefined && !isRms(node)) return fail;
         return covered(0) ? visit(at(0), regionOf(0), mode) : fail;
       }
       case 'moved':

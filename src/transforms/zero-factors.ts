@@ -131,13 +131,11 @@ function refuseUnknown({ axes }: Analysis, growth: AxisGrowth, node: FlatNode, r
   });
 }
 
-const KEEPS_ZERO_TAILS = new Set(['CumSum', 'LpNormalization']);
-
 function refuseMixing(analysis: Analysis, growth: AxisGrowth, node: FlatNode, relation: Labels, fusedOldBlock: ReadonlySet<FlatNode>): void {
   for (const label of relation.mixes ?? []) {
     const input = relation.inputs.findIndex((labels) => labels?.includes(label) === true);
     const axis = input < 0 ? undefined : axisOf(analysis, node, relation, input, label);
-    if (axis === undefined || !growth.grows(axis) || fusedOldBlock.has(node) || KEEPS_ZERO_TAILS.has(node.op)) continue;
+    if (axis === undefined || !growth.grows(axis) || fusedOldBlock.has(node) || ruleOf(node.op)?.mixing !== undefined) continue;
     throw new GrowError('UNSUPPORTED_OP', `${node.op} mixes elements along the growing axis`, {
       where: nodeLabel(node),
       hint: 'this axis cannot grow through it exactly',

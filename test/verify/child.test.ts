@@ -2,31 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import { judgeInChild, timeLimit } from '../../src/verify/child.ts';
 import type { Request } from '../../src/verify/conclude.ts';
-import { protoModel, saved } from '../support/proto-model.ts';
+import { REQUEST } from '../support/judge-request.ts';
+import { normModel } from '../support/norm-model.ts';
+import { saved } from '../support/proto-model.ts';
 import { temporaryFolder } from '../support/temp-folder.ts';
 
-const norm = (inputs: readonly string[]): Uint8Array =>
-  protoModel({
-    inputs: { x: { type: 'float', dims: ['n', 4] } },
-    outputs: { y: { type: 'float', dims: ['n', 4] } },
-    nodes: [{ op: 'LayerNormalization', inputs, outputs: ['y'] }],
-    floats: { g: [[4], [1, 2, 3, 4]] },
-  });
-
 function requestOf(more: Partial<Request> = {}): Request {
-  const path = saved(temporaryFolder(), 'model.onnx', norm(['x', 'g']));
-  return {
-    oldPath: path,
-    newPath: path,
-    seed: 0,
-    provider: 'cpu',
-    tolerance: null,
-    inputs: null,
-    level: 'all',
-    large: false,
-    noShadow: 'it is not wanted',
-    ...more,
-  };
+  const path = saved(temporaryFolder(), 'model.onnx', normModel(['x', 'g']));
+  return { ...REQUEST, oldPath: path, newPath: path, noShadow: 'it is not wanted', ...more };
 }
 const quiet = { seconds: 60, onStage: () => undefined, signal: undefined };
 
@@ -60,7 +43,7 @@ describe('a child process', () => {
   });
 
   it('may crash while it does something', async () => {
-    const oldPath = saved(temporaryFolder(), 'crash.onnx', norm(['x', 'g', '']));
+    const oldPath = saved(temporaryFolder(), 'crash.onnx', normModel(['x', 'g', '']));
     const ending = await judgeInChild(requestOf({ oldPath }), quiet);
     expect(ending).toMatchObject({ kind: 'crash', stage: { model: 'original', level: 'all' }, how: expect.stringMatching(/^SIG[A-Z]+/) });
   });

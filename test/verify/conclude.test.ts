@@ -1,25 +1,15 @@
 /** What runs of two models say together: the verdict and all that stands beside it, from comparisons, noise and what float64 says. */
 import { expect, it, describe as suite } from 'vitest';
-import { conclude, inconclusive, type Request, refused } from '../../src/verify/conclude.ts';
+import { conclude, inconclusive, refused } from '../../src/verify/conclude.ts';
 import type { Exploration } from '../../src/verify/explore.ts';
 import { notMade } from '../../src/verify/float64/shadow.ts';
 import { describe } from '../../src/verify/interface.ts';
 import type { ShadowReport } from '../../src/verify/result.ts';
 import { makeValues, type Values } from '../../src/verify/values.ts';
 import type { Comparison, Precision } from '../../src/verify/verdict.ts';
+import { REQUEST } from '../support/judge-request.ts';
 import { type Typed, typed } from '../support/typed-graph.ts';
 
-const REQUEST: Request = {
-  oldPath: 'old',
-  newPath: 'new',
-  seed: 0,
-  provider: 'cpu',
-  tolerance: null,
-  inputs: null,
-  level: 'all',
-  large: false,
-  noShadow: null,
-};
 const floats = (...numbers: number[]): Values => makeValues('float32', [numbers.length], (i) => numbers[i] ?? 0);
 
 interface Seen {

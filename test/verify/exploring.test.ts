@@ -92,6 +92,14 @@ const explored = (side: Side, { large = false, given, seed = 0, noisy = false }:
 
 const ids: Side = { inputs: { i: ['n', 't'] }, lines: ['Gather(e, i) -> y'], stored: { e: counting(5, 3) } };
 /** The rows of a table, and the sum of those of the past. */
+/** A step that reads a cache and hands on none of it. */
+const EMPTYING: readonly string[] = [
+  'Gather(e, i) -> g',
+  'Concat(past.0, g) axis=1 -> a',
+  'Slice(a, [0], [0], [1]) -> b',
+  'Cast(b) to=1 -> present.0',
+  'ReduceSum(a, [1]) keepdims=0 -> y',
+];
 const cache: Side = {
   inputs: { i: ['n', 't'], 'past.0': ['n', 'p', 3] },
   lines: ['Gather(e, i) -> g', 'Concat(past.0, g) axis=1 -> present.0', 'ReduceSum(present.0, [1]) keepdims=0 -> y'],
@@ -164,26 +172,14 @@ const CASES: Readonly<Record<string, readonly [side: Side, options?: Options]>> 
   'a cache that an empty output leaves': [
     {
       ...cache,
-      lines: [
-        'Gather(e, i) -> g',
-        'Concat(past.0, g) axis=1 -> a',
-        'Slice(a, [0], [0], [1]) -> b',
-        'Cast(b) to=1 -> present.0',
-        'ReduceSum(a, [1]) keepdims=0 -> y',
-      ],
+      lines: EMPTYING,
     },
   ],
   'a cache of fixed length that an empty output leaves': [
     {
       ...cache,
       inputs: { i: ['n', 't'], 'past.0': ['n', 4, 3] },
-      lines: [
-        'Gather(e, i) -> g',
-        'Concat(past.0, g) axis=1 -> a',
-        'Slice(a, [0], [0], [1]) -> b',
-        'Cast(b) to=1 -> present.0',
-        'ReduceSum(a, [1]) keepdims=0 -> y',
-      ],
+      lines: EMPTYING,
     },
   ],
   'a cache beside one that does not grow': [both],

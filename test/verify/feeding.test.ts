@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { readModel } from '../../src/onnx/read.ts';
 import { writeModel } from '../../src/onnx/write.ts';
 import { verifyModels } from '../../src/verify/verify.ts';
+import { normModel } from '../support/norm-model.ts';
 import type { ModelSpec } from '../support/proto-model.ts';
 import { edited, protoModel, saved } from '../support/proto-model.ts';
 import { temporaryFolder } from '../support/temp-folder.ts';
@@ -104,16 +105,9 @@ describe('files', () => {
   });
 
   it('that crash the runtime where the original does not are the new model’s fault', async () => {
-    const norm = (inputs: readonly string[]): Uint8Array =>
-      protoModel({
-        inputs: { x: { type: 'float', dims: ['n', 4] } },
-        outputs: { y: { type: 'float', dims: ['n', 4] } },
-        nodes: [{ op: 'LayerNormalization', inputs, outputs: ['y'] }],
-        floats: { g: [[4], [1, 2, 3, 4]] },
-      });
     const folder = temporaryFolder();
-    const now = saved(folder, 'new.onnx', norm(['x', 'g', '']));
-    await expect(verifyModels(saved(folder, 'old.onnx', norm(['x', 'g'])), now)).rejects.toMatchObject({ code: 'RUNTIME_FAILED', where: now });
+    const now = saved(folder, 'new.onnx', normModel(['x', 'g', '']));
+    await expect(verifyModels(saved(folder, 'old.onnx', normModel(['x', 'g'])), now)).rejects.toMatchObject({ code: 'RUNTIME_FAILED', where: now });
   });
 });
 
