@@ -12,6 +12,9 @@ export interface Mutant {
   readonly id: string;
   readonly file: string;
   readonly line: number;
+  /** Where its text starts and ends in the file. */
+  readonly start: number;
+  readonly end: number;
   readonly kind: string;
   readonly original: string;
   readonly replacement: string;
@@ -95,10 +98,14 @@ export default { plugins: [mutants], test: { include: ['test/**/*.test.ts'], tes
   );
   const all = mutants.map((own) => {
     const file = path.relative(process.cwd(), path.resolve(own.fileName));
-    const lines = readFileSync(file, 'utf8').split('\n');
-    const { start, end } = own.location;
-    const original = start.line === end.line ? (lines[start.line]?.slice(start.column, end.column) ?? '') : `${lines[start.line]?.slice(start.column) ?? ''} …`;
-    return { id: own.id, file, line: start.line + 1, kind: own.mutatorName, original, replacement: own.replacement };
+    const text = readFileSync(file, 'utf8');
+    const lines = text.split('\n');
+    const at = ({ line, column }: { readonly line: number; readonly column: number }): number =>
+      lines.slice(0, line).reduce((sum, own) => sum + own.length + 1, 0) + column;
+    const [start, end] = [at(own.location.start), at(own.location.end)];
+    const [first = '', ...others] = text.slice(start, end).split('\n');
+    const original = others.length === 0 ? first : `${first} …`;
+    return { id: own.id, file, line: own.location.start.line + 1, start, end, kind: own.mutatorName, original, replacement: own.replacement };
   });
   const kept = all.filter((own) => !isSentence(own));
   const made: Instrumented = { mutants: kept, sentences: all.length - kept.length };

@@ -13,10 +13,11 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { compiledFolder, contentKey, HOME, instrument, type JudgeName, type Mutant, pairsFolder, record, testConfig, unitTests } from './mutation-build.ts';
+import { compiler } from './mutation-types.ts';
 import type { Answer, Baseline, Question } from './mutation-worker.ts';
 
-/** What became of a mutant. `uncovered`: no test reaches it. */
-type Fate = 'killed' | 'timeout' | 'survived' | 'uncovered';
+/** What became of a mutant. `uncovered`: no test reaches it. `refused`: the compiler does not take it. */
+type Fate = 'killed' | 'timeout' | 'survived' | 'uncovered' | 'refused';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -223,6 +224,12 @@ async function againstTests({ id, file }: Mutant, before: Outcome): Promise<Outc
   return before;
 }
 
+const REFUSED: Outcome = { fate: 'refused', by: null, noticed: [] };
+async function againstAll(mutant: Mutant): Promise<Outcome> {
+  const first = await againstPairs(mutant);
+  return values.tests && isAlive(first) ? againstTests(mutant, first) : first;
+}
+
 const log = path.join(HOME, `${judge}.jsonl`);
 type Tried = Mutant & { readonly fate: Fate };
 const isAlive = ({ fate }: { readonly fate: Fate }): boolean => fate === 'survived' || fate === 'uncovered';
@@ -241,11 +248,11 @@ const parts = listed(values.of);
 const chosen = mutants
   .filter((own) => draw(own.id) < Number(values.share) && (parts.length === 0 || parts.some((part) => own.file.includes(part))))
   .sort((a, b) => draw(a.id) - draw(b.id));
+const compiles = compiler();
 const started = performance.now();
 for (const mutant of chosen.filter((own) => !tried.has(own.id))) {
   if ((performance.now() - started) / 60000 > Number(values.minutes)) break;
-  const first = await againstPairs(mutant);
-  const { fate, by, noticed } = values.tests && isAlive(first) ? await againstTests(mutant, first) : first;
+  const { fate, by, noticed } = compiles(mutant) ? await againstAll(mutant) : REFUSED;
   fates.push({ ...mutant, fate });
   appendFileSync(log, `${JSON.stringify({ ...mutant, fate, by, noticed: noticed.slice(0, 8) })}\n`);
   if (fates.length % 20 === 0)
@@ -254,11 +261,13 @@ for (const mutant of chosen.filter((own) => !tried.has(own.id))) {
 child.kill('SIGKILL');
 
 const count = (list: readonly { readonly fate: Fate }[], ...wanted: readonly Fate[]): number => list.filter((own) => wanted.includes(own.fate)).length;
+const SHOWN = ['killed', 'timeout', 'survived', 'uncovered'] as const;
 const row = (name: string, list: readonly { readonly fate: Fate }[]): string => {
-  const alive = count(list, 'survived', 'uncovered');
-  return `| ${[name, list.length, count(list, 'killed'), count(list, 'timeout'), count(list, 'survived'), count(list, 'uncovered'), `${((100 * alive) / Math.max(1, list.length)).toFixed(1)} %`].join(' | ')} |`;
+  const judged = list.filter((own) => own.fate !== 'refused');
+  const alive = `${((100 * count(judged, 'survived', 'uncovered')) / Math.max(1, judged.length)).toFixed(1)} %`;
+  return `| ${[name, judged.length, ...SHOWN.map((fate) => count(judged, fate)), alive, list.length - judged.length].join(' | ')} |`;
 };
-console.log('| file | mutants | killed | does not end | survived | not reached | alive |\n| --- | --- | --- | --- | --- | --- | --- |');
+console.log('| file | mutants | killed | does not end | survived | not reached | alive | do not compile |\n| --- | --- | --- | --- | --- | --- | --- | --- |');
 for (const file of [...new Set(fates.map((own) => own.file))].sort())
   console.log(
     row(
@@ -268,5 +277,5 @@ for (const file of [...new Set(fates.map((own) => own.file))].sort())
   );
 console.log(row('all', fates));
 console.log(
-  `\n${mutants.length} mutants without ${sentences} of sentences, ${fates.length} of them run (share ${values.share}, seed ${values.seed}), ${pairs.size} pairs.`,
+  `\n${mutants.length} mutants without ${sentences} of sentences, ${fates.length} of them drawn (share ${values.share}, seed ${values.seed}), ${pairs.size} pairs.`,
 );
