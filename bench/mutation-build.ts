@@ -55,7 +55,7 @@ interface Instrumented {
 
 function hashOf(files: readonly string[]): string {
   const hash = createHash('sha256');
-  for (const file of files) hash.update(file).update(readFileSync(file));
+  for (const file of files) hash.update(path.relative('.', file)).update(readFileSync(file));
   return hash.digest('hex');
 }
 
