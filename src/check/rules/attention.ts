@@ -20,8 +20,8 @@ interface Place {
   readonly own: Dim;
 }
 
-/** Attribute names that hold sizes or the score scale; they are compared by what they mean. */
-const MEASURED = new Set(['num_heads', 'kv_num_heads', 'q_num_heads', 'qkv_hidden_sizes', 'scale']);
+/** Attribute names that hold sizes; they are compared by what they mean, as are those whose default depends on a size. */
+const SIZES = ['num_heads', 'kv_num_heads', 'q_num_heads', 'qkv_hidden_sizes'];
 
 export const attention: Rule = (site) => {
   const { operands, relation, ctx } = site;
@@ -50,13 +50,17 @@ function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | F
   const stop = (message: string): Finding => unproved(site.where, `${site.node.op}: ${message}`);
   const before = old.facts.relations.get(old.node);
   if (before?.kind !== 'labels') return stop('the old block is not understood');
-  if (attributesText(site.node, MEASURED) !== attributesText(old.node, MEASURED)) return stop('its attributes changed');
+  const kept = before.keeps ?? new Map<string, number>();
+  const measured = new Set([...SIZES, ...kept.keys()]);
+  if (attributesText(site.node, measured) !== attributesText(old.node, measured)) return stop('its attributes changed');
   // attributes are float32 numbers
-  for (const [name, value] of before.keeps ?? [])
+  for (const [name, value] of kept)
     if (Math.fround(relation.keeps?.get(name) ?? NaN) !== Math.fround(value))
       return refuted(site.where, `${site.node.op}: its ${name} changed from ${value} to ${relation.keeps?.get(name)}`);
-  const sizes = { now: labelSizes(site.facts, site.node, relation), old: labelSizes(old.facts, old.node, before) };
+  const sizes = { now: labelSizes(relation), old: labelSizes(before) };
   const places = new Map<string, Place[]>();
+  /** A cache is what it is supposed to be, or what it must be for this block to be the old one. */
+  const isCache = (i: number): boolean => old.operands[i]?.ref.base.op === 'input' && site.inputBehind(i) !== null;
   /** Why an operand is not that of the old block; notes where its old elements stand. */
   const noted = (value: Related, wanted: Scaled, i: number): string | null => {
     if (value.ref.key !== wanted.ref.key || value.scale.key !== wanted.scale.key) return `operand ${i} is not that of the old block`;
@@ -74,7 +78,7 @@ function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | F
       if (own === null && wanted === null) continue;
       if (own === null || wanted === null) return stop(`operand ${i} is there on one side only`);
       const labels = relation.inputs[i];
-      if (wanted.ref.base.op === 'input' && site.inputBehind(i) !== null) continue;
+      if (isCache(i)) continue;
       if (own.kind !== 'related') return stop(`operand ${i} is new`);
       if ((isConstant(own) && labels != null) !== (pass === 'constants')) continue;
       let value: Related = own;
@@ -103,8 +107,7 @@ function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | F
   }
   for (const [i, own] of site.operands.entries()) {
     const wanted = old.operands[i];
-    if (own === null || wanted == null || wanted.ref.base.op !== 'input' || site.inputBehind(i) === null) continue;
-    // a cache is what it is supposed to be, or what it must be for this block to be the old one
+    if (own === null || wanted == null || !isCache(i)) continue;
     const value = supposedCache(site, i, [wanted], (d) => joined.get(relation.inputs[i]?.[d] ?? '') ?? null) ?? own;
     const problem = value.kind === 'related' ? noted(value, wanted, i) : `operand ${i} is new`;
     if (problem !== null) return stop(problem);
@@ -123,16 +126,10 @@ function asOld(site: Site, relation: Labels, old: OldNode): readonly Value[] | F
 
 type LabelSizes = (spec: string | Composite) => Size | undefined;
 
-function labelSizes(facts: Site['facts'], node: Site['node'], relation: Labels): LabelSizes {
-  const sizes = new Map<string, Size>(relation.sizes ?? []);
-  for (const [i, labels] of relation.inputs.entries()) {
-    for (const [d, label] of labels?.entries() ?? []) {
-      const size = facts.values.get(node.inputs[i] ?? '')?.dims?.[d];
-      if (label !== '' && size !== undefined && !sizes.has(label)) sizes.set(label, size);
-    }
-  }
+/** Sizes of the parts that labels are made of; undefined for others. */
+function labelSizes({ sizes }: Labels): LabelSizes {
   const of: LabelSizes = (spec) => {
-    if (typeof spec === 'string') return sizes.get(spec);
+    if (typeof spec === 'string') return sizes?.get(spec);
     const parts = spec.of.map(of);
     if (parts.some((part) => part === undefined)) return undefined;
     return (parts as Size[]).reduce((a, b) => (spec.form === 'product' ? multiply(a, b) : hint(a) + hint(b)));
@@ -213,7 +210,7 @@ function roleOf(site: Site, own: FusedAttention, place: Place): Role {
   if (cache !== undefined) return cache;
   const packed = own.keys.find((key) => key.input === place.input && key.dim === place.dim);
   if (packed !== undefined) return place.start < packed.start ? 'query' : place.start < packed.end ? 'key' : 'value';
-  return place.input === own.query ? 'query' : 'value';
+  return place.input === own.query ? 'query' : place.input === own.key ? 'key' : 'value';
 }
 
 /**
@@ -221,17 +218,29 @@ function roleOf(site: Site, own: FusedAttention, place: Place): Role {
  * pair are.
  */
 function closedUnderRotation(relation: Labels, sizes: LabelSizes, label: string, places: readonly Place[]): Place[] {
-  const [first, second] = relation.composites?.get(label)?.of ?? [];
-  const c = sizes('c');
-  const interleaved = typeof first === 'object' && first.form === 'product' && first.of[0] === 'c';
-  if (!(interleaved || (first === 'c' && second === 'c'))) return [...places];
-  const count = Number(c);
-  const partner = (i: number): number => (i >= 2 * count ? i : interleaved ? (i % 2 === 0 ? i + 1 : i - 1) : i < count ? i + count : i - count);
+  const partner = partnerIn(relation, sizes, label);
+  if (partner === null) return [...places];
   return places.map((place) => {
     const atom = flat(place.own);
-    const kindAt = (i: number): number => atom?.kinds?.[i] ?? Kind.ANY;
-    return atom?.map == null ? place : { ...place, own: [withKinds(atom, (kind, i) => (partner(i) === i ? kind : zeroKinds(kind, kindAt(partner(i)))))] };
+    if (atom?.map == null) return place;
+    return { ...place, own: [withKinds(atom, (kind, i) => (partner(i) === i ? kind : zeroKinds(kind, Number(atom.kinds[partner(i)]))))] };
   });
+}
+
+/** The index that each index of a label is rotated with, itself where it is not rotated; null for labels that no rotated width is part of. */
+function partnerIn(relation: Labels, sizes: LabelSizes, label: string): ((i: number) => number) | null {
+  const { form = 'sum', of = [] } = relation.composites?.get(label) ?? {};
+  const [first, last] = [of[0], of.at(-1)];
+  if (form === 'product') {
+    // heads of rotated widths, one behind the other
+    const within = typeof last === 'string' ? partnerIn(relation, sizes, last) : null;
+    const width = Number(sizes(last ?? ''));
+    return within === null ? null : (i) => i - (i % width) + within(i % width);
+  }
+  const isPairs = typeof first === 'object' && first.of[0] === 'c';
+  const count = Number(sizes('c'));
+  if (!isPairs && first !== 'c') return null;
+  return (i) => (i >= 2 * count ? i : isPairs ? i ^ 1 : (i + count) % (2 * count));
 }
 
 const openKinds = (places: readonly Place[]): Uint8Array[] =>
@@ -257,11 +266,10 @@ function outputDim(
 ): Dim {
   const composite = relation.composites?.get(label);
   const own = joined.get(label);
-  const keeps = relation.attention === undefined || output > 0;
   if (own !== undefined) {
     if (isSame(own)) return sameDim(size);
-    const kinds = keeps ? meetOf(handedOn(site, relation, places.get(label) ?? [], output)) : null;
-    return kinds ?? mapKinds(own, () => Kind.ANY);
+    const handed = handedOn(site, relation, places.get(label) ?? [], output);
+    return (handed.length === 0 ? null : meetOf(handed)) ?? mapKinds(own, () => Kind.ANY);
   }
   if (composite?.form === 'product')
     return composite.of
@@ -270,11 +278,17 @@ function outputDim(
   return sameDim(size);
 }
 
-/** The places that an output hands on: keys, then values, but for the operator that stacks both. */
+/** Roles that a result hands on: of products and scores nothing is known where heads or widths are new. */
+const HANDED_ON: readonly (readonly Role[])[] = [[], ['key'], ['value'], []];
+
+/** The places that a result hands on: all that is rotated, keys, then values, or both in one. */
 function handedOn(site: Site, { attention: own }: Labels, places: readonly Place[], output: number): readonly Place[] {
-  const role = own === undefined || site.node.op === 'com.microsoft.Attention' ? undefined : ([undefined, 'key', 'value'] as const)[output];
-  const kept = own === undefined || role === undefined ? places : places.filter((place) => roleOf(site, own, place) === role);
-  return kept.length === 0 ? places : kept;
+  if (own === undefined) return places;
+  const isStacked = site.node.op === 'com.microsoft.Attention' && output === 1;
+  return places.filter((place) => {
+    const role = roleOf(site, own, place);
+    return isStacked ? role !== 'query' : HANDED_ON[output]?.includes(role);
+  });
 }
 
 const meetOf = (places: readonly Place[]): Dim | null =>
