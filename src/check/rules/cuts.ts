@@ -1,14 +1,14 @@
 /** Operators that take some indices of a dimension: Slice, Split, Gather of constant indices. */
 import type { View } from '../../analysis/relation.ts';
-import { equal, isStatic, type Size } from '../../analysis/size.ts';
+import { add, equal, isStatic, type Size } from '../../analysis/size.ts';
 import { plain } from '../algebra.ts';
 import type { Rule, Site } from '../context.ts';
 import { selected, uncut } from '../cut-parts.ts';
 import { type Dim, dimText, flat, indexMap, isSame, Kind, MOST_MAPPED, mappedDim, newSize, oldSize, sameDim, withoutMeans } from '../dim.ts';
 import { tableOf } from '../operand.ts';
 import { times } from '../scale.ts';
-import { isWhole, refOf, scaled, viewed } from '../term.ts';
-import { exactly, free, isExact, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
+import { isWhole, type Ref, refOf, type Scaled, scaled, viewed } from '../term.ts';
+import { free, isExact, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
 import { permuted, ranged, viewSizes } from '../view.ts';
 import { missing, moving } from './views.ts';
 
@@ -21,18 +21,15 @@ export function picked(site: Site, x: Related, dim: number, indices: readonly nu
   const isWholeLine = equal(new Set(olds.filter((old) => old >= 0)).size, atom.old);
   const kindAt = (i: number): number => (isWholeLine ? (atom.kinds?.[i] ?? Kind.ANY) : withoutMeans(atom.kinds?.[i] ?? Kind.ANY));
   const kinds = Uint8Array.from(indices, (i) => (atom.map === null ? Kind.OLD : kindAt(i)));
-  if (olds.every((old) => old < 0)) {
-    const sizes = x.dims.map((own, d) => (d === dim ? indices.length : newSize(own)));
-    return kinds.every((kind) => kind === Kind.ZERO) ? zeros(sizes) : free();
-  }
+  // they get the sizes of the result, see `moving`
+  if (olds.every((old) => old < 0)) return kinds.every((kind) => kind === Kind.ZERO) ? zeros([]) : free();
   const kept = site.isNew ? keptOf(site, x, dim, olds) : olds;
   const whole = kept.filter((old) => old >= 0);
   const [first = 0, second = first + 1] = whole;
-  const part = partOfConcat(x, dim, kept);
-  if (part !== null) return part;
   const step = second - first;
   const regular = step > 0 && whole.every((old, i) => old === first + i * step);
   const view = regular ? ranged(x.ref.view, dim, first, whole.length, step) : null;
+  const part = regular && step === 1 ? joinedPart(x.ref, dim, first, whole.length) : null;
   let at = 0;
   const map = indexMap(
     Int32Array.from(kept, (old) => (old < 0 ? -1 : at++)),
@@ -48,13 +45,14 @@ export function picked(site: Site, x: Related, dim: number, indices: readonly nu
         )
       : own,
   );
+  if (part !== null) return related(scaled(part.ref, times(part.scale, x.scale)), dims);
   const ref = view !== null ? viewed(x.ref, view) : refOf(site.ctx.terms.make('Pick', `${dim}:${whole.join(',')}`, [scaled(x.ref)], dims.map(oldSize)));
   return related(scaled(ref, x.scale), dims);
 }
 
 /**
  * Old elements that are taken more than once: any of the copies may count as new elements, of which nothing is said. As many are old ones
- * as the old graph takes of the same value: a list of its that comes in this order, else each element once.
+ * as the old graph takes of the same value: the longest list of its that comes in this order, else each element once.
  */
 function keptOf(site: Site, x: Related, dim: number, olds: readonly number[]): readonly number[] {
   if (new Set(olds).size === olds.length) return olds;
@@ -62,7 +60,7 @@ function keptOf(site: Site, x: Related, dim: number, olds: readonly number[]): r
     const [axis = '', list = ''] = attributes.split(':');
     return axis === String(dim) ? [list.split(',').map(Number)] : [];
   });
-  for (const list of lists) {
+  for (const list of lists.toSorted((a, b) => b.length - a.length)) {
     let at = 0;
     const kept = olds.map((old) => (old === list[at] ? (list[at++] ?? -1) : -1));
     if (at === list.length) return kept;
@@ -70,16 +68,14 @@ function keptOf(site: Site, x: Related, dim: number, olds: readonly number[]): r
   return olds.map((old, i) => (olds.indexOf(old) === i ? old : -1));
 }
 
-/** A cut of joined values that is just one of them. */
-function partOfConcat(x: Related, dim: number, indices: readonly number[]): Value | null {
-  if (!isWhole(x.ref, 'Concat') || x.ref.base.attributes !== String(dim) || !isExact(x)) return null;
-  let start = 0;
-  for (const operand of x.ref.base.operands) {
+/** The one of joined values that a cut of them is, if it is just one. */
+function joinedPart(ref: Ref, dim: number, first: number, count: number): Scaled | null {
+  if (!isWhole(ref, 'Concat') || ref.base.attributes !== String(dim)) return null;
+  let start: Size = 0;
+  for (const operand of ref.base.operands) {
     const size = viewSizes(operand.ref.view)[dim] ?? 0;
-    if (!isStatic(size)) return null;
-    const from = start;
-    if (size === indices.length && indices.every((index, i) => index === from + i)) return exactly(scaled(operand.ref, times(operand.scale, x.scale)));
-    start += size;
+    if (equal(start, first) && equal(size, count)) return operand;
+    start = add(start, size);
   }
   return null;
 }
@@ -105,7 +101,7 @@ export const slice: Rule = moving((site, x, [sizes = []]) => {
   const cuts = cutsOf(x, relation.ranges ?? []);
   if (cuts.includes('open')) return [sameBounds(site, x, sizes, cuts)];
   const value = cuts.reduce<Value>((cut, indices, d) => (cut.kind === 'related' && typeof indices !== 'string' ? picked(site, cut, d, indices) : cut), x);
-  return [value.kind === 'zero' ? zeros(sizes) : value];
+  return [value];
 });
 
 /**
@@ -138,10 +134,10 @@ export const split: Rule = moving((site, x, sizes) => {
   const parts = relation.kind === 'split' ? (relation.parts ?? []) : [];
   if (axis >= 0 && parts.every((part) => isStatic(part) && part <= MOST_MAPPED) && isStatic(flat(x.dims[axis] ?? [])?.size ?? NaN)) {
     let start = 0;
-    return parts.map((part, i) => {
+    return parts.map((part) => {
       const value = picked(site, x, axis, span(start, part as number));
       start += part as number;
-      return value.kind === 'zero' ? zeros(sizes[i] ?? []) : value;
+      return value;
     });
   }
   const rest = site.operands.slice(1).flatMap((own) => (own === null ? [] : [own]));
@@ -169,8 +165,7 @@ export const pick: Rule = moving((site, x) => {
   const fixed = isStatic(flat(dim)?.size ?? NaN);
   // an index of a dimension that depends on the input
   const value = fixed ? picked(site, x, axis, indices) : pickedOfSame(site, x, axis, indices);
-  if (relation.scalar !== true || value.kind === 'free') return [value];
-  if (value.kind === 'zero') return [zeros(site.sizes[0] ?? [])];
+  if (relation.scalar !== true || value.kind !== 'related') return [value];
   const order = value.dims.map((_, d) => d).filter((d) => d !== axis);
   return [
     related(

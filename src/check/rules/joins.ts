@@ -1,7 +1,7 @@
 /** Operators that put values beside each other, or choose between them: Concat, Pad, Gather from tables, If. */
 
 import { attributesOf } from '../../analysis/relation.ts';
-import { add, equal, isStatic, type Size } from '../../analysis/size.ts';
+import { add, equal, isStatic, keyOf, multiply, type Size } from '../../analysis/size.ts';
 import { plain } from '../algebra.ts';
 import { supposedCache } from '../cache-wish.ts';
 import { restricted } from '../constants.ts';
@@ -22,16 +22,15 @@ import {
   sameDim,
   withoutMeans,
 } from '../dim.ts';
-import { refuted, unproved } from '../findings.ts';
+import { refuted } from '../findings.ts';
 import { joinParts } from '../join.ts';
 import { tableOf } from '../operand.ts';
 import { ONE, over, scaleFrom } from '../scale.ts';
-import { type Scaled, scaled, viewed } from '../term.ts';
+import { isWhole, type Scaled, scaled, viewed } from '../term.ts';
 import { exactly, free, isConstant, isExact, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
-import type { View } from '../view.ts';
+import { type View, viewKey } from '../view.ts';
 import { general } from './general.ts';
-
-const missing = (site: Site, what: string): Value => free(unproved(site.where, `${site.node.op}: ${what}`));
+import { missing } from './views.ts';
 
 /** Zeros as a value of a shape of their own, for operators that say more of them than that they are zero. */
 const zeroTerm = (site: Site, sizes: readonly Size[]): Scaled => plain(site.ctx.terms, '0', '', [], sizes);
@@ -42,13 +41,8 @@ export const concat: Rule = (site) => {
   const [sizes = null] = site.sizes;
   if (relation.kind !== 'concat' || sizes === null) return [missing(site, 'its shape is not known')];
   const axis = relation.axis ?? 0;
-  const values = site.isNew
-    ? withCaches(
-        site,
-        operands.flatMap((own) => (own === null ? [] : [own])),
-        axis,
-      )
-    : operands.flatMap((own) => (own === null ? [] : [own]));
+  const given = operands.flatMap((own) => (own === null ? [] : [own]));
+  const values = site.isNew ? withCaches(site, given, axis) : given;
   if (values.every((own) => own.kind === 'zero')) return [zeros(sizes)];
   const terms = values.map((own) => (own.kind === 'zero' ? exactly(zeroTerm(site, own.sizes)) : own));
   const exact = terms.every((own): own is Related => own.kind === 'related' && isExact(own));
@@ -95,13 +89,11 @@ function grownConcat(site: Site, values: readonly Value[], axis: number, sizes: 
   for (const own of values) {
     if (own.kind !== 'related' || !isConstant(own)) parts.push(own);
     else {
-      const found = site.isNew
-        ? restricted(
-            site.ctx,
-            own.ref,
-            own.dims.map((dim, d) => (d === axis ? dim : (others[d] ?? dim))),
-          )
-        : null;
+      const found = restricted(
+        site.ctx,
+        own.ref,
+        own.dims.map((dim, d) => (d === axis ? dim : (others[d] ?? dim))),
+      );
       if (found?.finite === false) return free(refuted(site.where, 'Concat: a new element of a constant is not finite'));
       parts.push(found === null ? own : related(found.own, found.dims));
     }
@@ -154,17 +146,16 @@ function axisOf(site: Site, parts: readonly Value[], values: readonly Value[], a
   return related(own, whole);
 }
 
-/** A mean over the joined dimension of another operand. */
+/**
+ * The means over the joined dimension of another operand, each beside its line. Where they are moved, they may stand beside other lines, and
+ * where another dimension grew, anything may stand beside its new lines.
+ */
 function isMeanOf(value: Value, data: readonly Related[], axis: number): boolean {
-  if (value.kind !== 'related') return false;
+  if (value.kind !== 'related' || !isExact(value) || !isWhole(value.ref, 'ReduceSum') || value.ref.base.attributes !== String(axis)) return false;
   const [from] = value.ref.base.operands;
-  if (value.ref.base.op !== 'ReduceSum' || from === undefined || value.ref.base.attributes !== String(axis)) return false;
-  // of several joined values the mean of one is not that of all
-  const others = data.filter((own) => own.ref.base.op !== 'ReduceSum' || own.ref.base.operands[0]?.ref.key !== from.ref.key);
-  if (others.length !== 1) return false;
-  return others.some((own) => {
+  return data.some((own) => {
     const count = oldSize(own.dims[axis] ?? []);
-    return own.ref.key === from.ref.key && isStatic(count) && over(own.scale, scaleFrom(count)).key === value.scale.key;
+    return own.ref.key === from?.ref.key && isStatic(count) && over(own.scale, scaleFrom(count)).key === value.scale.key;
   });
 }
 
@@ -194,9 +185,10 @@ function axisDim(parts: readonly Value[], values: readonly Value[], axis: number
     }
     const count = site.facts.values.get(site.node.inputs[i] ?? '')?.dims?.[axis];
     if (count === undefined || !isStatic(count) || count > MOST_MAPPED) return null;
+    const kind = mean && isOneLine ? Kind.MEAN : isZero(values[i]) ? Kind.ZERO : Kind.ANY;
     for (let j = 0; j < count; j++) {
       at.push(-1);
-      kinds.push(mean && isOneLine ? Kind.MEAN : mean ? Kind.ANY : isZero(values[i]) ? Kind.ZERO : Kind.ANY);
+      kinds.push(kind);
     }
   }
   return mappedDim(indexMap(Int32Array.from(at), start), Uint8Array.from(kinds));
@@ -230,17 +222,11 @@ function merged(parts: readonly Scaled[], axis: number): readonly Scaled[] {
 }
 
 function consecutive(a: View, b: View, axis: number): View | null {
-  const [x, y] = [a.dims[axis] ?? [], b.dims[axis] ?? []];
-  const [p, q] = [x[0], y[0]];
-  if (p === undefined || q === undefined || x.length !== 1 || y.length !== 1 || !equal(p.step, q.step)) return null;
-  if (!isStatic(p.size) || !isStatic(p.step) || !equal(add(a.offset, p.size * p.step), b.offset)) return null;
-  const same = a.dims.every(
-    (parts, d) =>
-      d === axis ||
-      (parts.length === b.dims[d]?.length &&
-        parts.every((part, i) => equal(part.size, b.dims[d]?.[i]?.size ?? 0) && equal(part.step, b.dims[d]?.[i]?.step ?? 0))),
-  );
-  return same ? { offset: a.offset, dims: a.dims.map((parts, d) => (d === axis ? [{ size: add(p.size, q.size), step: p.step }] : parts)) } : null;
+  const [[p, ...more], [q, ...others]] = [a.dims[axis] ?? [], b.dims[axis] ?? []];
+  if (p === undefined || q === undefined || more.length > 0 || others.length > 0 || !equal(p.step, q.step)) return null;
+  const beside = (view: View): string => viewKey({ offset: 0, dims: view.dims.map((parts, d) => (d === axis ? [] : parts)) });
+  if (beside(a) !== beside(b) || !equal(add(a.offset, multiply(p.size, p.step)), b.offset)) return null;
+  return { offset: a.offset, dims: a.dims.map((parts, d) => (d === axis ? [{ size: add(p.size, q.size), step: p.step }] : parts)) };
 }
 
 /** Pad: what the old graph pads alike is the same; else zeros behind a value are new elements. */
@@ -252,7 +238,7 @@ export const pad: Rule = (site) => {
   if (x.kind !== 'related') return [x.kind === 'zero' && padsZero(site) ? zeros(sizes) : free()];
   const pads = relation.pads ?? [];
   if (!site.isCertain(1) || !site.isCertain(3)) return isExact(x) ? general(site) : [missing(site, 'pads as many as the input says')];
-  const text = `${pads.map(([before, after]) => `${keyed(before)}+${keyed(after)}`).join(',')}:${site.attributes}`;
+  const text = `${pads.map(([before, after]) => `${keyOf(before)}+${keyOf(after)}`).join(',')}:${site.attributes}`;
   const value = operands[2];
   const rest = value == null ? [] : [value];
   if (!rest.every((own): own is Related => own.kind === 'related' && isExact(own))) return [free()];
@@ -284,8 +270,6 @@ export const pad: Rule = (site) => {
   if (site.isNew) for (const dim of dims as readonly Dim[]) site.ctx.hint(dim);
   return [related(scaledOf(x), dims as readonly Dim[])];
 };
-
-const keyed = (size: Size): string | number => (isStatic(size) ? size : size.key);
 
 function padsZero(site: Site): boolean {
   const value = site.operands[2];

@@ -1,4 +1,4 @@
-import { equal, isStatic, product, type Size } from '../../analysis/size.ts';
+import { equal, isStatic, keyOf, product, type Size } from '../../analysis/size.ts';
 import { plain } from '../algebra.ts';
 import type { Context, Rule, Site } from '../context.ts';
 import { type Atom, type Dim, isSame, newSize, oldSize, sameDim, take, tidy } from '../dim.ts';
@@ -18,11 +18,12 @@ export const moving =
   (move: Move): Rule =>
   (site) => {
     const [x] = site.operands;
+    // a result of Split that nobody reads has no shape
+    if (x == null || site.sizes.every((own) => own === null)) return site.sizes.map(() => missing(site, 'its shape is not known'));
     const sizes = site.sizes.map((own) => own ?? []);
-    if (x == null || site.sizes.some((own) => own === null)) return site.sizes.map(() => free(unproved(site.where, `${site.node.op}: its shape is not known`)));
     if (x.kind === 'free') return sizes.map(() => free());
     if (x.kind === 'zero') return sizes.map(zeros);
-    const moved = move(site, x, sizes);
+    const moved = move(site, x, sizes).map((own, o) => (own.kind === 'zero' ? zeros(sizes[o] ?? []) : own));
     if (moved.every((own) => own.kind !== 'free') || !site.operands.every((own) => own === null || (own.kind === 'related' && isExact(own)))) return moved;
     const same = general(site);
     return same.every((own) => !site.isNew || (own.kind === 'related' && own.ref.base.old)) ? same : moved;
@@ -35,15 +36,13 @@ export const reorder: Rule = moving((site, x) => {
   const { relation } = site;
   const [labels, output] = relation.kind === 'labels' ? [relation.inputs[0], relation.outputs[0]] : [];
   if (labels == null || output === undefined) return [missing(site, 'its dimensions are not known')];
-  const order = output.map((label) => {
-    const at = labels.indexOf(label);
-    return at < 0 ? null : at;
-  });
+  // −1 for a new dimension of size 1
+  const order = output.map((label) => labels.indexOf(label));
   const own = scaled(viewed(x.ref, permuted(x.ref.view, order)), x.scale);
   return [
     related(
       own,
-      order.map((d) => (d === null ? [] : (x.dims[d] ?? []))),
+      order.map((d) => x.dims[d] ?? []),
     ),
   ];
 });
@@ -62,51 +61,41 @@ function stretchesOnlyOnes(site: Site, x: Related, sizes: readonly Size[]): bool
     wanted?.every((size, i) => {
       const d = i - wanted.length + sizes.length;
       const own = d - sizes.length + x.dims.length;
-      return own < 0 || (x.dims[own] ?? []).length === 0 || size === 1 || (size !== null && equal(size, sizes[d] ?? 0));
+      return (x.dims[own] ?? []).length === 0 || size === 1 || (size !== null && equal(size, sizes[d] ?? 0));
     }) === true
   );
 }
 
-/** Sizes that the old graph gave a value, or how often it repeated it, remembered for values that grew. */
-function remember({ ctx, isNew }: Site, key: string, sizes: readonly Size[]): void {
-  if (isNew) return;
+/**
+ * What an old value was stretched to, or how often it was repeated: the same as now if that is among it, else the first with as many
+ * dimensions. What the old graph does is remembered.
+ */
+function oldSizesOf({ ctx, node, isNew }: Site, { ref }: Related, sizes: readonly Size[]): readonly Size[] {
+  const key = `${node.op} ${ref.key} ${sizes.length}`;
   const list = ctx.shapes.get(key) ?? [];
+  if (isNew) return list.find((own) => own.every((size, d) => equal(size, sizes[d] ?? 0))) ?? list[0] ?? [];
   ctx.shapes.set(key, [...list, sizes]);
-}
-
-/** What was remembered for a value: the same sizes if they are among it, else the first of that rank. */
-function remembered({ ctx }: Site, key: string, sizes: readonly Size[]): readonly Size[] | undefined {
-  const list = (ctx.shapes.get(key) ?? []).filter((own) => own.length === sizes.length);
-  return list.find((own) => own.every((size, d) => equal(size, sizes[d] ?? 0))) ?? list[0];
+  return sizes;
 }
 
 /** Reshape and Flatten. */
 export const reshape: Rule = moving((site, x, [sizes = []]) => {
   if (!isKnownShape(site)) return [missing(site, 'its shape depends on the input in a way that the old one does not')];
-  remember(site, x.ref.key, sizes);
-  const exact = isExact(x);
-  const wishes: (readonly Size[] | null)[] = exact ? [sizes] : [...(site.ctx.shapes.get(x.ref.key) ?? []).filter((own) => own.length === sizes.length), null];
-  for (const wish of wishes) {
-    const dims = repartitioned(x.dims, sizes, wish);
-    if (dims === null) continue;
-    const old = dims.map(oldSize);
-    const view = reshaped(x.ref.view, old);
-    const ref =
-      view === null
-        ? plain(site.ctx.terms, 'Reshape', old.map((size) => (isStatic(size) ? size : size.key)).join(','), [scaled(x.ref)], old).ref
-        : viewed(x.ref, view);
-    return [related(scaled(ref, x.scale), dims)];
-  }
-  return [missing(site, 'the old elements do not stand where a reshape could keep them together')];
+  const dims = repartitioned(x.dims, sizes);
+  if (dims === null) return [missing(site, 'the old elements do not stand where a reshape could keep them together')];
+  const old = dims.map(oldSize);
+  const view = reshaped(x.ref.view, old);
+  const ref = view === null ? plain(site.ctx.terms, 'Reshape', old.map(keyOf).join(','), [scaled(x.ref)], old).ref : viewed(x.ref, view);
+  return [related(scaled(ref, x.scale), dims)];
 });
 
-function repartitioned(dims: readonly Dim[], sizes: readonly Size[], old: readonly Size[] | null): readonly Dim[] | null {
+/** Dimensions of other sizes over the same elements: which of their indices are old ones follows from where those stand. */
+function repartitioned(dims: readonly Dim[], sizes: readonly Size[]): readonly Dim[] | null {
   let rest: readonly Atom[] = dims.flat();
   const out: Dim[] = [];
-  for (const [d, size] of sizes.entries()) {
-    const next = take(rest, size, old === null ? null : (old[d] ?? 1));
-    if (next === null)
-      return isSame(rest) && (old === null || sizes.slice(d).every((own, i) => equal(own, old[d + i] ?? 1))) ? withBlock(out, rest, sizes) : null;
+  for (const size of sizes) {
+    const next = take(rest, size, null);
+    if (next === null) return isSame(rest) ? withBlock(out, rest, sizes) : null;
     out.push(next.taken);
     rest = next.rest;
   }
@@ -123,14 +112,13 @@ function withBlock(front: readonly Dim[], block: Dim, sizes: readonly Size[]): r
 export const expand: Rule = moving((site, x, [sizes = []]) => {
   if (!isKnownShape(site) || !stretchesOnlyOnes(site, x, sizes)) return [missing(site, 'its shape depends on the input in a way that the old one does not')];
   if (isConstant(x) && x.ref.base.constant?.uniform === 0) return [zeros(sizes)];
-  remember(site, x.ref.key, sizes);
+  const old = oldSizesOf(site, x, sizes);
   const missingRank = sizes.length - x.dims.length;
-  const wish = remembered(site, x.ref.key, sizes);
   let view: View = { offset: x.ref.view.offset, dims: [...sizes.slice(0, missingRank).map(() => []), ...x.ref.view.dims] };
   const dims = sizes.map((size, d): Dim => {
     const own = d < missingRank ? [] : (x.dims[d - missingRank] ?? []);
     if (own.length > 0 || size === 1) return own;
-    const dim = grownTo(site.ctx, site.isNew ? wish?.[d] : size, size);
+    const dim = grownTo(site.ctx, old[d], size);
     view = stretched(view, d, oldSize(dim));
     return dim;
   });
@@ -144,14 +132,12 @@ export const expand: Rule = moving((site, x, [sizes = []]) => {
 export const tile: Rule = moving((site, x) => {
   const repeats = site.relation.kind === 'tile' ? (site.relation.repeats ?? []) : [];
   if (!isKnownShape(site) || repeats.length !== x.dims.length) return [missing(site, 'its counts depend on the input')];
-  const key = `Tile ${x.ref.key}`;
-  remember(site, key, repeats);
-  const wish = remembered(site, key, repeats);
+  const old = oldSizesOf(site, x, repeats);
   let { view } = x.ref;
   const dims = x.dims.map((own, d): Dim => {
     const count = repeats[d] ?? 1;
     if (count === 1) return own;
-    const copies = grownTo(site.ctx, site.isNew ? wish?.[d] : count, count);
+    const copies = grownTo(site.ctx, old[d], count);
     view = repeated(view, d, oldSize(copies));
     return tidy([...copies, ...own]);
   });
