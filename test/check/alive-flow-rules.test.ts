@@ -1,0 +1,154 @@
+/** Zeros and gradients through single operators: what passes them, what does not, and what is not known. */
+import { describe, test } from 'vitest';
+import { type Case, column, D, element, expectDead, INPUTS, MET, row, rows, U, wu, zero } from '../support/dead-weights.ts';
+import { node } from '../support/small-graph.ts';
+
+/** A block with an activation that is widened: new columns 3 and 4 of its first factor are zero, new rows 2, 3 and 5 of its second. */
+const widened = (op: string): Omit<Case, 'dead'> => {
+  const lines = `MatMul(x, wa) -> h;${op} -> g;MatMul(g, wb) -> y`;
+  return { old: lines, oldWeights: { wa: [[4, 2]], wb: [[2, 4]] }, now: lines, weights: { wa: [[4, 6], column(3, 4)], wb: [[6, 4], row(2, 3, 5)] } };
+};
+
+/** A block with `h`, of which columns 1 and 4 are zero, and `k` without zeros, in front of zeros. */
+const block = (lines: string, dead: readonly string[], more: Partial<Case> = {}): Case => ({
+  now: `${U};MatMul(x, wv) -> k;${lines} -> g;${D}`,
+  dead,
+  ...more,
+  weights: { wu, wv: [[4, 6]], wd: rows(6), ...more.weights },
+});
+
+/** Attention with keys and values that a caller gives: what is made in the block is zero in places, what is given is not. */
+const given = (op: string, q: number, k: number, isPacked: boolean): Case => ({
+  now: isPacked
+    ? `MatMul(p, wp) -> a;${op} -> g;MatMul(g, wd) -> e;Add(p, e) -> y`
+    : `MatMul(p, wq) -> a;MatMul(p, wk) -> b;MatMul(p, wv) -> c;${op} -> g;MatMul(g, wd) -> e;Add(p, e) -> y`,
+  old: 'Identity(p) -> y',
+  inputs: { ...INPUTS, il: ['b'], it: [1], pk: ['b', k / 2, 't', 2], pv: ['b', k / 2, 't', 2] },
+  weights: {
+    wq: [[4, q], column(1)],
+    wk: [[4, k], column(1)],
+    wv: [[4, k], column(0, 1)],
+    wp: [[4, q + 2 * k], column(1, q + 1, q + k, q + k + 1)],
+    wd: rows(q),
+  },
+  dead: [],
+  opset: op.startsWith('Attention') ? 23 : 17,
+  unlikeDifferences: 'lengths are of another type there',
+});
+
+const OPERATORS: Readonly<Record<string, Case>> = {
+  // at zero
+  'a number above one divides': { ...widened('Cast([3]) to=1 -> three;Div(h, three)'), dead: ['wa column 3 (4)', 'wb row 3 (4)'] },
+  'a slope above one': { ...widened('Cast([3]) to=1 -> three;PRelu(h, three)'), dead: ['wa column 3 (4)', 'wb row 3 (4)'] },
+  'cubes are flat at zero': {
+    ...widened('Pow(h, [3])'),
+    dead: ['wa columns 3..4 (8)', 'wb rows 3..4 (8)'],
+    unlikeDifferences: 'differences of cubes are cubes of the step',
+  },
+  // what zeros are divided by, and what stands beside them
+  'zeros are divided by what has a gradient elsewhere': block('Exp(k) -> r;Div(h, r)', ['wu columns 1, 4 (8)', 'wv columns 1, 4 (8)', 'wd rows 1, 4 (8)']),
+  'remainders of zeros': block('Exp(k) -> r;Mod(h, r) fmod=1', ['wu columns 1, 4 (8)', 'wv columns 1, 4 (8)', 'wd rows 1, 4 (8)'], {
+    unlikeDifferences: 'a number below the divisor is its own remainder',
+  }),
+  'slopes at zero': block('PRelu(h, ws)', ['wu columns 1, 4 (8)', 'wd rows 1, 4 (8)', 'ws elements 1, 4 (2)'], {
+    now: `${U};PRelu(h, ws) -> g;${D}`,
+    weights: { ws: [[6]] },
+  }),
+  'a bound that is computed': block('ReduceSum(k) keepdims=0 -> low;Clip(h, low)', [], { unlikeDifferences: 'a bound may be beyond all numbers' }),
+  'what one factor is, the other gets': block('Mul(k, h)', ['wu columns 1, 4 (8)', 'wv columns 1, 4 (8)', 'wd rows 1, 4 (8)']),
+  // zeros that only some operands have
+  ...Object.fromEntries(
+    ['Add(h, k)', 'Sub(k, h)', 'Sum(k, h)', 'Mean(h, k)', 'Max(h, k)', 'Min(k, h)'].map((op): [string, Case] => [`${op} of one that is zero`, block(op, [])]),
+  ),
+  'a choice of one that is zero': block('Greater(h, k) -> c;Where(c, k, h)', []),
+  'Gemm with a bias that is left out': {
+    now: `Gemm(x, wt, '') transB=1 -> g;${D}`,
+    weights: { wt: [[6, 4], row(1, 4)], wd: rows(6) },
+    dead: ['wt rows 1, 4 (8)', 'wd rows 1, 4 (8)'],
+  },
+  'Gemm that adds zeros': {
+    now: `Gemm(x, wt, wb) transB=1 -> g;${D}`,
+    weights: { wt: [[6, 4]], wb: [[6], zero], wd: rows(6) },
+    dead: [],
+  },
+  'Gemm that adds to zeros': {
+    now: `Gemm(x, wt, wb) transB=1 -> g;${D}`,
+    weights: { wt: [[6, 4], zero], wb: [[6]], wd: rows(6) },
+    dead: [],
+  },
+  'Einsum of three': {
+    now: 'Einsum(x, wu, wv) equation=ij,jk,k->ik -> g;MatMul(g, wd) -> e;Add(x, e) -> y',
+    weights: { wu: [[4, 6]], wv: [[6], element(5)], wd: rows(6) },
+    dead: ['wu column 5 (4)', 'wv element 5 (1)', 'wd row 5 (4)'],
+  },
+  'numbers that are never zero': { now: `${U};Exp(h) -> g;${D}`, weights: { wu, wd: rows(6) }, dead: [] },
+  'a fill beside zeros': { now: `${U};Cast([1]) to=1 -> t;Squeeze(t) -> s;Pad(h, [0,1,0,0], s) -> g;${D}`, weights: { wu, wd: rows(7) }, dead: [] },
+  // padding on one side
+  'padding in front': block('Pad(h, [0,2,0,0])', ['wu columns 1, 4 (8)', 'wd rows 0..1, 3, 6 (16)'], {
+    now: `${U};Pad(h, [0,2,0,0]) -> g;${D}`,
+    weights: { wd: rows(8) },
+  }),
+  'padding behind': block('Pad(h, [0,0,0,2])', ['wu columns 1, 4 (8)', 'wd rows 1, 4, 6..7 (16)'], {
+    now: `${U};Pad(h, [0,0,0,2]) -> g;${D}`,
+    weights: { wd: rows(8) },
+  }),
+  'padding that cuts behind': {
+    now: `${U};Pad(h, [0,0,0,-2]) -> g;${D}`,
+    weights: { wu, wd: rows(4) },
+    dead: ['wu column 1 (4)', 'wu columns 4..5 (8) unread', 'wd row 1 (4)'],
+  },
+  // one index of a dimension
+  'the last of a gathered dimension': {
+    now: `${U};Reshape(h, [-1,3,2]) -> r;Cast([2]) to=7 -> i2;Squeeze(i2) -> i0;Gather(r, i0) axis=1 -> g;${D}`,
+    weights: { wu, wd: rows(2) },
+    dead: ['wu column 4 (4)', 'wu columns 0..3 (16) unread', 'wd row 0 (4)'],
+  },
+  'the first of a gathered dimension that is the last': {
+    now: `${U};Reshape(h, [-1,3,2]) -> r;Squeeze([1]) -> i0;Gather(r, i0) axis=2 -> g;${D}`,
+    weights: { wu: [[4, 6], column(1, 4)], wd: rows(3) },
+    dead: ['wu column 1 (4)', 'wu columns 0, 2, 4 (12) unread', 'wd row 0 (4)'],
+  },
+  // what no output reads
+  'what is not followed and nothing reads': {
+    now: `Det(wv) -> k;${U};Identity(h) -> g;${D}`,
+    weights: { wu, wv: [[4, 4]], wd: rows(6) },
+    dead: [MET[0] ?? '', 'wv all (16) unread', MET[1] ?? ''],
+  },
+  'what is not followed and something reads': {
+    now: 'Det(wv) -> k;Mul(x, k) -> e;Mul(e, wd) -> f;Add(x, f) -> y',
+    weights: { wv: [[4, 4]], wd: [[4], zero] },
+    dead: [],
+  },
+  'a result of branches that nothing reads': {
+    now: `${U};MatMul(x, wv) -> k;ReduceSum(x) keepdims=0 -> sum;Cast(sum) to=9 -> cond;If(cond) -> g t;${D}`,
+    branches: [
+      [node('Neg', ['h'], ['s1']), node('Neg', ['k'], ['t1'])],
+      [node('Tanh', ['h'], ['s2']), node('Tanh', ['k'], ['t2'])],
+    ],
+    weights: { wu, wv: [[4, 6]], wd: rows(6) },
+    dead: [MET[0] ?? '', 'wv all (24) unread', MET[1] ?? ''],
+    unlikeDifferences: 'one branch runs',
+  },
+  'a part that has no name': {
+    now: `${U};Split(h, [2,1,3]) axis=1 -> a '' c;Concat(c, a) axis=1 -> g;${D}`,
+    weights: { wu, wd: rows(5) },
+    dead: ['wu columns 1, 4 (8)', 'wu column 2 (4) unread', 'wd rows 1, 4 (8)'],
+    unlikeDifferences: 'the runtime ends the process',
+  },
+  'results of a norm that have no names': {
+    now: `${U};LayerNormalization(h, wg, wb) axis=1 -> g '' s;${D}`,
+    weights: { wu, wg: [[6], element(0, 2)], wb: [[6], element(2, 4)], wd: rows(6) },
+    dead: ['wg element 2 (1)', 'wb element 2 (1)', 'wd row 2 (4)'],
+  },
+  // attention
+  'queries that meet given keys': given('com.microsoft.GroupQueryAttention(a, b, c, pk, pv, il, it) num_heads=4 kv_num_heads=2', 8, 4, false),
+  'packed queries that meet given keys': given("com.microsoft.GroupQueryAttention(a, '', '', pk, pv, il, it) num_heads=4 kv_num_heads=2", 8, 4, true),
+  'as many queries that meet given keys': given("com.microsoft.MultiHeadAttention(a, b, c, '', '', '', pk, pv) num_heads=2", 4, 4, false),
+  'ai.onnx queries that meet given keys': given("Attention(a, b, c, '', pk, pv) q_num_heads=4 kv_num_heads=2", 8, 4, false),
+};
+
+describe('zeros and gradients', () => {
+  test.each(Object.entries(OPERATORS))('%s', async (_, own) => {
+    await expectDead(own);
+  });
+});
