@@ -95,6 +95,7 @@ const ALL_LINES: readonly string[] = [
   ...['centred-rules.test.ts', 'limits-rules.test.ts', 'cache-forms-rules.test.ts', 'computed-rules.test.ts', 'defined-alike-rules.test.ts'],
   ...['chained-rules.test.ts', 'stretched-rules.test.ts', 'run-sizes-rules.test.ts', 'handed-on-rules.test.ts', 'rotated-rules.test.ts'],
   ...['views-forms-rules.test.ts', 'carried-forms-rules.test.ts', 'quantise-rules.test.ts'],
+  ...['alive-flow-rules.test.ts'],
 ];
 const BRIEF_LINES: readonly string[] = [
   ...['exports.test.ts', 'operator-rules.test.ts', 'desugar-rules.test.ts', 'algebra-rules.test.ts', 'resize-rules.test.ts'],

@@ -1,7 +1,10 @@
 /** Zeros and gradients through single operators: what passes them, what does not, and what is not known. */
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { DataType } from '../../src/onnx/ir.ts';
 import { type Case, column, D, element, expectDead, INPUTS, MET, row, rows, U, wu, zero } from '../support/dead-weights.ts';
 import { node } from '../support/small-graph.ts';
+import { said } from '../support/told.ts';
+import { numbers, type Stored } from '../support/typed-graph.ts';
 
 /** A block with an activation that is widened: new columns 3 and 4 of its first factor are zero, new rows 2, 3 and 5 of its second. */
 const widened = (op: string): Omit<Case, 'dead'> => {
@@ -147,8 +150,129 @@ const OPERATORS: Readonly<Record<string, Case>> = {
   'ai.onnx queries that meet given keys': given("Attention(a, b, c, '', pk, pv) q_num_heads=4 kv_num_heads=2", 8, 4, false),
 };
 
+/** Rows of `h` as two rows each, so that a dimension of unknown size tells elements apart. */
+const halves = (lines: string, width: number, dead: readonly string[]): Case => ({
+  now: `${U};Reshape(h, [-1,3]) -> r;${lines} -> t;Reshape(t, [-1,${width}]) -> g;${D}`,
+  weights: { wu: [[4, 6], column(1)], wd: rows(width) },
+  dead,
+});
+
+const DIMENSIONS: Readonly<Record<string, Case>> = {
+  'tiles beside a dimension of unknown size': halves('Tile(r, [1,2])', 12, ['wu column 1 (4)', 'wd rows 1, 4 (8)']),
+  'padding beside a dimension of unknown size': halves('Pad(r, [0,1,0,0])', 8, ['wu column 1 (4)', 'wd rows 0, 2, 4 (12)']),
+  'slices beside a dimension of unknown size': halves('Slice(r, [1], [3], [1])', 4, ['wu column 1 (4)', 'wu columns 0, 3 (8) unread', 'wd row 0 (4)']),
+  'gathered beside a dimension of unknown size': halves('Gather(r, [2,1]) axis=1', 4, ['wu column 1 (4)', 'wu columns 0, 3 (8) unread', 'wd row 1 (4)']),
+  'one index beside a dimension of unknown size': halves('Gather(r, one) axis=1', 2, ['wu column 1 (4)', 'wu columns 0, 2..3, 5 (16) unread', 'wd row 0 (4)']),
+  'parts beside a dimension of unknown size': halves('Split(r, [2,1]) axis=1 -> a b;Identity(a)', 4, [
+    'wu column 1 (4)',
+    'wu columns 2, 5 (8) unread',
+    'wd row 1 (4)',
+  ]),
+  'values side by side beside a dimension of unknown size': halves('Concat(r, r) axis=1', 12, ['wu column 1 (4)', 'wd rows 1, 4 (8)']),
+  'some rows that are zero below each other': {
+    now: `${U};Reshape(h, [-1,3]) -> r;Concat(r, r) axis=0 -> g;MatMul(g, wd) -> e;ReduceSum(e, [0]) keepdims=1 -> s;Add(x, s) -> y`,
+    weights: { wu: [[4, 6], column(0, 1, 2)], wd: rows(3) },
+    dead: [],
+  },
+  'some rows that get a gradient below each other': {
+    now: `${U};Reshape(h, [-1,3]) -> r;Concat(r, r) axis=0 -> c;Reshape(c, [-1,6]) -> t;Mul(t, wm) -> g;MatMul(g, wd) -> e;ReduceSum(e, [0]) keepdims=1 -> s;Add(x, s) -> y`,
+    weights: { wu: [[4, 6]], wm: [[6], element(0, 1, 2)], wd: rows(6) },
+    dead: ['wm elements 0..2 (3)', 'wd rows 0..2 (12)'],
+    unlikeDifferences: 'which rows come first is not followed',
+  },
+  'a cut whose length the input says, of zeros': {
+    now: `${U};Shape(x) -> n;Slice(n, [0], [1], [0]) -> end;Slice(h, [0], end, [1]) -> c;ReduceSum(c, [1]) keepdims=1 -> g;${D}`,
+    weights: { wu: [[4, 6], zero], wd: rows(1) },
+    dead: ['wu all (24)', 'wd all (4)'],
+  },
+  'a cut whose length the input says, of zeros in part': {
+    now: `${U};Shape(x) -> n;Slice(n, [0], [1], [0]) -> end;Slice(h, [0], end, [1]) -> c;ReduceSum(c, [1]) keepdims=1 -> g;${D}`,
+    weights: { wu, wd: rows(1) },
+    dead: [],
+  },
+  'branches with three results': {
+    now: `${U};MatMul(x, wv) -> k;ReduceSum(x) keepdims=0 -> sum;Cast(sum) to=9 -> cond;If(cond) -> g t v;${D}`,
+    branches: [
+      [node('Neg', ['h'], ['s1']), node('Neg', ['k'], ['t1']), node('Abs', ['k'], ['u1'])],
+      [node('Tanh', ['h'], ['s2']), node('Tanh', ['k'], ['t2']), node('Tanh', ['k'], ['u2'])],
+    ],
+    weights: { wu, wv: [[4, 6]], wd: rows(6) },
+    dead: [MET[0] ?? '', 'wv all (24) unread', MET[1] ?? ''],
+    unlikeDifferences: 'one branch runs',
+  },
+};
+
+const KINDS: Readonly<Record<string, Case>> = {
+  'a fill of ones': {
+    now: `${U};Shape(h) -> s;ConstantOfShape(s) value=tensor1.0 -> o;Mul(o, wg) -> g;${D}`,
+    weights: { wu, wg: [[6]], wd: rows(6) },
+    dead: ['wu all (24) unread'],
+  },
+  'a fill of zeros': {
+    now: `${U};Shape(h) -> s;ConstantOfShape(s) value=tensor0.0 -> o;Mul(o, wg) -> g;${D}`,
+    weights: { wu, wg: [[6]], wd: rows(6) },
+    dead: ['wu all (24) unread', 'wg all (6)', 'wd all (24)'],
+  },
+  'a bound above zero': {
+    now: `Cast([1]) to=1 -> t;Squeeze(t) -> low;${U};Clip(h, low) -> g;${D}`,
+    weights: { wu, wd: rows(6) },
+    dead: [],
+    unlikeDifferences: 'below the bound nothing changes',
+  },
+  'a bound below zero': { now: `Cast([-1]) to=1 -> t;Squeeze(t) -> low;${U};Clip(h, low) -> g;${D}`, weights: { wu, wd: rows(6) }, dead: MET },
+  'powers that are one': { now: `${U};Pow(h, [0]) -> g;${D}`, weights: { wu, wd: rows(6) }, dead: [], unlikeDifferences: 'whatever the base is' },
+  'indices in front of what nothing reads': {
+    now: `${U};MatMul(x, wv) -> k;Gather(k, [0,2]) axis=1 -> u;Identity(h) -> g;${D}`,
+    weights: { wu, wv: [[4, 6]], wd: rows(6) },
+    dead: [MET[0] ?? '', 'wv all (24) unread', MET[1] ?? ''],
+  },
+  'numbers of elements in a model that gives integers, too': {
+    old: 'Identity(x) -> y;ArgMax(y) axis=1 -> m',
+    now: `${U};Size(h) -> s;Cast(s) to=1 -> c;Mul(wg, c) -> g;${D};ArgMax(y) axis=1 -> m`,
+    outputs: ['y', 'm'],
+    weights: { wu, wg: [[6]], wd: rows(6) },
+    dead: ['wu all (24) unread'],
+    unlikeDifferences: 'integers have no derivative',
+  },
+  'old zeros of a weight that is turned': {
+    old: 'Transpose(wt) perm=[1,0] -> t;MatMul(x, t) -> h;MatMul(h, wb) -> y',
+    oldWeights: { wt: [[3, 4]], wb: [[3, 4]] },
+    now: 'Transpose(wt) perm=[1,0] -> t;MatMul(x, t) -> h;MatMul(h, wb) -> y',
+    weights: { wt: [[5, 4], row(1, 3, 4)], wb: [[5, 4], row(1, 3, 4)] },
+    dead: ['wt rows 3..4 (8)', 'wb rows 3..4 (8)'],
+  },
+  'a bias of scores': {
+    now: "MatMul(p, wq) -> a;MatMul(p, wk) -> b;MatMul(p, wv) -> c;com.microsoft.MultiHeadAttention(a, b, c, '', '', ws) num_heads=2 -> g;MatMul(g, wd) -> e;Add(p, e) -> y",
+    old: 'Identity(p) -> y',
+    inputs: { ...INPUTS, p: ['b', 3, 4] },
+    weights: { wq: [[4, 4]], wk: [[4, 4]], wv: [[4, 4], column(1)], ws: [[1, 2, 3, 3]], wd: rows(4) },
+    dead: ['wv column 1 (4)', 'wd row 1 (4)'],
+  },
+};
+
+/** What is said of a graph that gains nodes which no output reads. */
+const unread = (lines: readonly string[], stored: Readonly<Record<string, Stored>>): readonly string[] =>
+  said({ inputs: { x: ['n', 4] }, lines: ['Identity(x) -> y'] }, { inputs: { x: ['n', 4] }, lines: [...lines, 'Identity(x) -> y'], stored });
+
+test('integers count where they stand for floats', () => {
+  const whole: Stored = [[4, 6], numbers(24, (i) => i - 9), DataType.INT8];
+  const scale: Stored = [[], [0.5]];
+  expect(unread(['DequantizeLinear(q, s) -> w', 'MatMul(x, w) -> k'], { q: whole, s: scale })).toEqual(['proved', 'dead q all (24): no output depends on it']);
+  expect(unread(['Cast(q) to=1 -> w', 'MatMul(x, w) -> k'], { q: whole })).toEqual(['proved']);
+  expect(unread(['Gather(x, i) axis=1 -> k'], { i: [[2], [0, 1], DataType.INT64] })).toEqual(['proved']);
+  expect(
+    unread(['MatMul(x, w) -> k'], {
+      w: [
+        [4, 1],
+        [1, 2, 3, 4],
+      ],
+    }),
+  ).toEqual(['proved', 'dead w all (4): no output depends on it']);
+  expect(unread(['Mul(x, w) -> k'], { w: [[1], [3]] })).toEqual(['proved']);
+});
+
 describe('zeros and gradients', () => {
-  test.each(Object.entries(OPERATORS))('%s', async (_, own) => {
+  test.each(Object.entries({ ...OPERATORS, ...DIMENSIONS, ...KINDS }))('%s', async (_, own) => {
     await expectDead(own);
   });
 });

@@ -51,8 +51,9 @@ export const at =
   (dim: number, ...indices: readonly number[]): IsZero =>
   (...index) =>
     indices.includes(index[dim] ?? -1);
+/** Zero elements of a vector, rows and columns of a matrix. */
 export const element = (...indices: readonly number[]): IsZero => at(0, ...indices);
-export const row = element;
+export const row = (...indices: readonly number[]): IsZero => at(0, ...indices);
 export const column = (...indices: readonly number[]): IsZero => at(1, ...indices);
 
 const count = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);

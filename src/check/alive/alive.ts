@@ -132,7 +132,7 @@ function freshElements(flow: Flow, values: Values): ReadonlyMap<string, Mask> {
 
 /** Elements of a value that the old graph has. */
 function oldElements(value: Value | undefined, sizes: readonly Size[]): Mask {
-  if (value?.kind !== 'related' || !value.ref.base.old || value.dims.length !== sizes.length) return uniform(sizes, 0);
+  if (value?.kind !== 'related' || !value.ref.base.old) return uniform(sizes, 0);
   const dims = value.dims.map((dim) =>
     dim
       .filter((atom) => atom.size !== 1)
@@ -199,7 +199,7 @@ function ofPast(present: Mask, sizes: readonly Size[]): Mask {
 
 function isZeroFilled(node: FlatNode): boolean {
   if (node.op !== 'ConstantOfShape') return false;
-  const value = node.node.attributes.find((own) => own.name === 'value');
+  const [value] = node.node.attributes;
   return value === undefined || (value.kind === 'tensor' && readNumbers(value.value)[0] === 0);
 }
 
@@ -211,9 +211,9 @@ function backward(flow: Flow, zeros: Named, outputs: readonly string[]): Named {
     if (flow.hasGradient(name)) gradients.set(name, sizes === null ? null : uniform(sizes, 1));
   }
   for (const step of [...flow.steps].reverse()) {
-    const made = step.outputs.map((sizes, o): Mask | null => {
-      const known = gradients.get(step.node.outputs[o] ?? '');
-      return known === undefined ? uniform(sizes ?? [], 0) : known;
+    const made = step.node.outputs.map((name, o): Mask | null => {
+      const known = gradients.get(name);
+      return known === undefined ? uniform(step.outputs[o] ?? [], 0) : known;
     });
     const through = gradientsThrough(
       step,

@@ -2,6 +2,8 @@
 import { keyOf, type Size } from '../../analysis/size.ts';
 import { type Axis, anyBit, axisBy, cellsOf, everyBit, MAX_CELLS, type Mask, offsetsOf, type Stepped, steppedOf, sumsOf, tidied, uniform } from './mask.ts';
 
+export const isKnown = <T>(list: readonly (T | null)[]): list is readonly T[] => !list.includes(null);
+
 /** A mask with a label for each dimension, no label twice; `''` is a dimension of size 1 that is stretched. */
 export interface Labelled {
   readonly mask: Mask;

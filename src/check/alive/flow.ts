@@ -10,9 +10,9 @@ import { attributesOf, type Labels, type Relation, type View } from '../../analy
 import { add, isStatic, type Size } from '../../analysis/size.ts';
 import type { FlatNode } from '../../onnx/graph.ts';
 import { MOST_MAPPED } from '../dim.ts';
-import { anyOf, combined, everyOf, type Labelled, passed } from './combine.ts';
+import { anyOf, combined, everyOf, isKnown, type Labelled, passed } from './combine.ts';
 import { attentionGradient, attentionZeros, blockOf } from './fused.ts';
-import { anyBit, blurred, everyBit, isNone, type Mask, picked, reshaped, spread, uniform } from './mask.ts';
+import { blurred, everyBit, isNone, type Mask, picked, reshaped, spread, uniform } from './mask.ts';
 
 /** A node with the sizes of what it reads and makes (null where not even the rank is known). */
 export interface Step {
@@ -29,7 +29,7 @@ export type Masks = readonly (Mask | null)[];
 
 /** Operators of which labels say all. */
 const isFollowed = (relation: Relation): relation is Labels | View =>
-  relation.kind === 'labels' ? relation.composites === undefined && relation.derived === undefined : relation.kind !== 'unknown';
+  relation.kind === 'labels' ? relation.composites === undefined : relation.kind !== 'unknown';
 
 /** Which elements of each result are zero, from those of the operands. */
 export function zerosThrough(step: Step, zeros: Masks): Masks {
@@ -50,8 +50,6 @@ export function zerosThrough(step: Step, zeros: Masks): Masks {
 /** What the branches of an If give as one of its results: its condition stands in front of all results of each. */
 const branchesOf = (masks: Masks, node: FlatNode, o: number): Masks => masks.slice(1).filter((_, i) => i % node.outputs.length === o);
 
-const isKnown = <T>(list: readonly (T | null)[]): list is readonly T[] => !list.includes(null);
-
 const inAll = (masks: Masks, sizes: readonly Size[]): Mask | null => (isKnown(masks) ? everyOf(masks, sizes) : null);
 
 /** Labels of a result with those that it mixes told apart from the operands': each of its elements sees all of theirs. */
@@ -71,16 +69,13 @@ function labelZeros(step: Step, relation: Labels, zeros: Masks, o: number, sizes
   const { node } = step;
   const wanted = DECIDING[zero] ?? namedInputs(node);
   const parts = wanted.map((input) => labelled(relation, zeros, input));
-  const known = parts.filter((own) => own !== null);
-  // a factor without labels is a number
-  if (known.length < parts.length && zero !== 'any') return null;
+  if (!isKnown(parts)) return null;
   const factors = factorsOf(node);
   const isFactor = wanted.map((input) => factors.includes(input));
-  return combined(known, mixedApart(relation, o), sizes, 'every', (bits) => {
-    if (zero === 'any') return anyBit(bits);
+  return combined(parts, mixedApart(relation, o), sizes, 'every', (bits) => {
+    if (zero !== 'any' && zero !== 'product') return everyBit(bits);
     // a bias is added
-    if (zero === 'product') return bits.some((bit, i) => bit === 1 && isFactor[i]) && bits.every((bit, i) => bit === 1 || isFactor[i]) ? 1 : 0;
-    return everyBit(bits);
+    return bits.some((bit, i) => bit === 1 && isFactor[i]) && bits.every((bit, i) => bit === 1 || isFactor[i]) ? 1 : 0;
   });
 }
 
@@ -97,10 +92,9 @@ export function gradientsThrough(step: Step, zeros: Masks, gradients: Masks): Ma
   const { node, relation } = step;
   const attention = blockOf(step);
   const live = gradients.some((mask) => mask === null || !isNone(mask));
-  return node.inputs.map((name, i) => {
-    const sizes = step.inputs[i] ?? null;
-    if (name === '' || sizes === null) return null;
-    if (!live || node.op === 'Shape' || node.op === 'Size') return uniform(sizes, 0);
+  return step.inputs.map((sizes, i) => {
+    if (sizes === null) return null;
+    if (!live) return uniform(sizes, 0);
     const all = uniform(sizes, 1);
     if (node.op === 'If') return i === 0 ? all : (gradients[(i - 1) % node.outputs.length] ?? all);
     if (attention !== null) return attentionGradient(attention, zeros, gradients, i, sizes) ?? all;
@@ -121,9 +115,7 @@ function labelGradient(step: Step, relation: Labels, zeros: Masks, gradient: Mas
   const labels = mixedApart(relation, o);
   if (own === null || gradient.dims.length !== labels.length) return null;
   const blocking = blockedBy(step, input).flatMap((other) => labelled(relation, zeros, other) ?? []);
-  // a stretched dimension of the operand sees all of the result
-  const kept = own.map((label, d) => (label === '' ? `stretched ${d}` : label));
-  return passed({ mask: gradient, labels }, blocking, kept, sizes);
+  return passed({ mask: gradient, labels }, blocking, own, sizes);
 }
 
 /** Operands whose zeros keep a gradient from reaching an operand: the other factors, and itself where the derivative at zero is zero. */
@@ -132,7 +124,6 @@ function blockedBy(step: Step, input: number): readonly number[] {
   const factors = factorsOf(node);
   switch (ruleOf(node.op)?.zero) {
     case 'any':
-      return namedInputs(node).filter((i) => i !== input);
     case 'product':
       return factors.includes(input) ? factors.filter((i) => i !== input) : [];
     case 'first':
@@ -143,9 +134,12 @@ function blockedBy(step: Step, input: number): readonly number[] {
   }
 }
 
-/** For each element of a result's dimension the operand's element that it is, or −1; null where nothing moves along the dimension. */
+/** What stands for each dimension of a result, with `one` for a dimension of which one index was gathered. */
+const unsqueezed = <T>({ axis = 0, scalar = false }: View, dims: readonly T[], one: T): readonly T[] => (scalar ? dims.toSpliced(axis, 0, one) : dims);
+
+/** For each element of a result's dimension the operand's element that it is, negative where it is none; null where nothing moves along the dimension. */
 function sources(step: Step, view: View, input: number, o: number, dim: number): Int32Array | 'unknown' | null {
-  const [from = 0, to = 0] = [step.inputs[input]?.[dim], step.outputs[o]?.[dim]];
+  const [from = 0, to = 0] = [step.inputs[input]?.[dim], unsqueezed(view, step.outputs[o] ?? [], 1)[dim]];
   const at = sourceAt(step, view, input, o, dim, from);
   if (at === null) return null;
   if (at === 'unknown' || !isStatic(from) || !isStatic(to) || Math.max(from, to) > MOST_MAPPED) return 'unknown';
@@ -157,7 +151,7 @@ type SourceAt = (index: number) => number;
 function sourceAt(step: Step, view: View, input: number, o: number, dim: number, from: Size): SourceAt | 'unknown' | null {
   /** The operand's elements stand in one run, from `start` on. */
   const run = (start: Size | null): SourceAt | 'unknown' =>
-    start !== null && isStatic(start) && isStatic(from) ? (i) => (i >= start && i < start + from ? i - start : -1) : 'unknown';
+    start !== null && isStatic(start) && isStatic(from) ? (i) => (i < start + from ? i - start : -1) : 'unknown';
   const { axis, parts = [], ranges = [], indices = [], repeats = [], pads = [] } = view;
   switch (view.kind) {
     case 'concat': {
@@ -193,17 +187,14 @@ function viewZeros(step: Step, view: View, zeros: Masks, o: number, sizes: reado
   const [mask = null] = zeros;
   if (mask === null) return null;
   if (view.kind === 'reshape') return reshaped(mask, sizes);
-  const { axis = 0, indices = [], scalar = false } = view;
-  if (scalar) {
-    const one = picked(mask, axis, Int32Array.from(indices), 1);
-    return one === null ? null : { dims: one.dims.toSpliced(axis, 1), bits: one.bits };
-  }
-  return sizes.reduce<Mask | null>((out, size, d) => {
+  const whole = unsqueezed(view, sizes, 1).reduce<Mask | null>((out, size, d) => {
     const from = sources(step, view, 0, o, d);
     if (out === null || from === null) return out;
     // elements that are put in have the property
     return from === 'unknown' ? blurred(out, d, size, true) : picked(out, d, from, 1);
   }, mask);
+  const { axis = 0, scalar = false } = view;
+  return whole === null || !scalar ? whole : { dims: whole.dims.toSpliced(axis, 1), bits: whole.bits };
 }
 
 /** Operands side by side: where an operand has no elements it does not count. */
@@ -220,15 +211,10 @@ function joinedZeros(step: Step, view: View, zeros: Masks, sizes: readonly Size[
 function viewGradient(step: Step, view: View, gradient: Mask, o: number, input: number, sizes: readonly Size[]): Mask | null {
   if (input > 0 && view.kind !== 'concat') return null;
   if (view.kind === 'reshape') return reshaped(gradient, sizes);
-  const { axis = 0, indices = [], scalar = false } = view;
-  if (scalar) {
-    const whole: Mask = { dims: gradient.dims.toSpliced(axis, 0, []), bits: gradient.bits };
-    const size = sizes[axis] ?? 1;
-    return isStatic(size) && size <= MOST_MAPPED ? spread(whole, axis, Int32Array.from(indices), size) : blurred(whole, axis, size, false);
-  }
+  const whole: Mask = { dims: unsqueezed(view, gradient.dims, []), bits: gradient.bits };
   return sizes.reduce<Mask | null>((out, size, d) => {
     const from = sources(step, view, input, o, d);
     if (out === null || from === null) return out;
     return from === 'unknown' ? blurred(out, d, size, false) : spread(out, d, from, size as number);
-  }, gradient);
+  }, whole);
 }

@@ -1,7 +1,7 @@
 /** Zeros and gradients through operators that are a whole attention block, by head and channel of queries, keys and values. */
 import type { FusedAttention, Labels } from '../../analysis/relation.ts';
 import { hint, type Size } from '../../analysis/size.ts';
-import { anyOf, combined, type Labelled, passed } from './combine.ts';
+import { anyOf, combined, isKnown, type Labelled, passed } from './combine.ts';
 import type { Masks, Step } from './flow.ts';
 import { everyBit, isNone, type Mask, picked, reshaped, spread } from './mask.ts';
 
@@ -94,14 +94,12 @@ function zeroAt(block: Block, role: Role, zeros: Masks): readonly Labelled[] {
     const mask = own === null ? null : reshaped(own, form.sizes);
     return mask === null ? null : { mask, labels: form.labels };
   });
-  const known = parts.filter((own) => own !== null);
-  if (known.length === 0 || known.length < parts.length) return [];
   const heads = role === 'query' ? attention.heads : attention.kvHeads;
   const channel = role === 'value' ? attention.v : attention.qk;
   // a rotation mixes the channels of a head
   const labels = attention.rope && role !== 'value' ? heads : [...heads, channel];
   const sizes = labels.map((label) => sizeOf(block, label));
-  const mask = combined(known, labels, sizes, 'every', everyBit);
+  const mask = isKnown(parts) ? combined(parts, labels, sizes, 'every', everyBit) : null;
   return mask === null ? [] : [{ mask, labels }];
 }
 
@@ -126,8 +124,7 @@ export function attentionGradient(block: Block, zeros: Masks, gradients: Masks, 
       .filter((place) => place.input === input)
       .map((place) => gradientAt(block, role, place, { mask, labels: form.labels }, zeros, sizes)),
   );
-  const known = found.filter((own) => own !== null);
-  return known.length === 0 || known.length < found.length ? null : anyOf(known, sizes);
+  return found.length > 0 && isKnown(found) ? anyOf(found, sizes) : null;
 }
 
 function gradientAt(block: Block, role: Role, { packed, form, sizes }: Place, result: Labelled, zeros: Masks, whole: readonly Size[]): Mask | null {
