@@ -77,7 +77,7 @@ class Restart extends Error {}
 
 /**
  * Infers every value's shape. Never throws for a graph it does not understand: such values have `dims: null`. Where
- * `exact`, sizes hold for all inputs: nothing is decided by small values.
+ * `exact`, sizes hold for all inputs: nothing is decided by small values. Nor are element types guessed then.
  */
 export function inferFacts(flat: FlatGraph, known?: Pick<Facts, 'bindings'>, exact = false): Facts {
   const bindings = new Map<string, Size>(known?.bindings ?? []);
@@ -186,7 +186,9 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
     }
     const unsound = whyUnsound(node, relation, (input) => values.get(node.inputs[input] ?? '')?.dims ?? null);
     if (unsound !== null) relation = unknown(unsound);
-    const dtype = (output: number): number => dtypeOf(() => rule?.dtype?.(site, output) ?? site.dtype(0));
+    // of what, is not known of an operator without a rule: most keep the type of their operand
+    const otherwise = (): number => (exact && rule === undefined ? DataType.UNDEFINED : site.dtype(0));
+    const dtype = (output: number): number => dtypeOf(() => rule?.dtype?.(site, output) ?? otherwise());
     const dims = outputDims(node, relation);
     const elements = dims[0] == null || unsound !== null ? null : computed(rule?.compute, site, dims[0]);
     relations.set(node, relation);

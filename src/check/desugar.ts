@@ -36,8 +36,10 @@ export interface Writer {
   /** The node again, of other operands or as another operator. */
   copy(node: FlatNode, inputs: readonly string[], options?: { readonly op?: string; readonly output?: string }): string;
   hold(tensor: Tensor): string;
+  /** A float of a type, of FLOAT where it is not known. */
   float(value: number, dtype: number): string;
   ints(values: readonly number[], scalar?: boolean): string;
+  /** UNDEFINED where it is not known. */
   dtype(input: 0 | 1): number;
   rank(input: 0 | 1): number;
 }
@@ -90,9 +92,9 @@ export function desugar(flat: FlatGraph, facts: Facts): FlatGraph {
         return output;
       },
       hold,
-      float: (value, dtype) => hold(tensorFromNumbers('', dtype, [], [value])),
+      float: (value, dtype) => hold(tensorFromNumbers('', dtype === DataType.UNDEFINED ? DataType.FLOAT : dtype, [], [value])),
       ints: (values, scalar = false) => hold(tensorFromNumbers('', DataType.INT64, scalar ? [] : [values.length], values)),
-      dtype: (input) => facts.values.get(inputs[input])?.dtype ?? DataType.FLOAT,
+      dtype: (input) => facts.values.get(inputs[input])?.dtype ?? DataType.UNDEFINED,
       rank: (input) => facts.values.get(inputs[input])?.dims?.length ?? 0,
     });
     return done ? made : [node];
@@ -109,10 +111,9 @@ function norm(
   x: string,
   { centre, gain, bias, epsilon, axes }: { centre: boolean; gain: string; bias: string; epsilon: number; axes: readonly number[] },
 ): { readonly mean: string | null; readonly root: string } {
-  const reduce = { axes, keepdims: 1 };
-  const mean = centre ? w.put('ReduceMean', [x], reduce) : null;
+  const mean = centre ? w.put('ReduceMean', [x], { axes }) : null;
   const centred = mean === null ? x : w.put('Sub', [x, mean]);
-  const variance = w.put('ReduceMean', [w.put('Mul', [centred, centred])], reduce);
+  const variance = w.put('ReduceMean', [w.put('Mul', [centred, centred])], { axes });
   // the attribute is a float32, whatever the operands are
   const root = w.put('Sqrt', [w.put('Add', [variance, w.float(epsilon, DataType.FLOAT)])]);
   w.finish([
@@ -152,11 +153,11 @@ function skipNorm(w: Writer, centre: boolean): boolean {
 function embedNorm(w: Writer): boolean {
   const [ids, segments, word, position, segment, gain, bias, mask, positionIds] = w.inputs;
   const [, counts, stream] = w.outputs;
-  const words = w.put('Gather', [word, ids], { axis: 0 });
-  const length = (): string => w.put('Gather', [w.put('Shape', [ids]), w.ints([1])], { axis: 0 });
-  const rows = positionIds === '' ? w.put('Slice', [position, w.ints([0]), length(), w.ints([0])]) : w.put('Gather', [position, positionIds], { axis: 0 });
+  const words = w.put('Gather', [word, ids]);
+  const length = (): string => w.put('Gather', [w.put('Shape', [ids]), w.ints([1])]);
+  const rows = positionIds === '' ? w.put('Slice', [position, w.ints([0]), length(), w.ints([0])]) : w.put('Gather', [position, positionIds]);
   let sum = w.put('Add', [words, rows]);
-  if (segments !== '') sum = w.put('Add', [sum, w.put('Gather', [segment, segments], { axis: 0 })]);
+  if (segments !== '') sum = w.put('Add', [sum, w.put('Gather', [segment, segments])]);
   if (stream !== '') w.put('Identity', [sum], {}, stream);
   norm(w, sum, { centre: true, gain, bias, epsilon: attributesOf(w.node).int('epsilon', 1e-12), axes: [-1] });
   // without a mask the counts are zeros
@@ -164,11 +165,12 @@ function embedNorm(w: Writer): boolean {
   return true;
 }
 
-/** y = alpha · A B + beta · C, each matrix transposed or not. */
+/** y = alpha · A B + beta · C, each matrix transposed or not; of stacks of matrices there is no such product. */
 function gemm(w: Writer): boolean {
+  if (w.rank(0) !== 2 || w.rank(1) !== 2) return false;
   const { int } = attributesOf(w.node);
   const [a, b, c] = w.inputs;
-  const side = (name: string, turned: number): string => (turned === 0 ? name : w.put('Transpose', [name], { perm: [1, 0] }));
+  const side = (name: string, turned: number): string => (turned === 0 ? name : w.put('Transpose', [name]));
   const beta = int('beta', 1);
   const bias = c === '' || beta === 1 ? c : beta === 0 ? '' : w.put('Mul', [c, w.float(beta, w.dtype(0))]);
   w.finish([
@@ -184,7 +186,7 @@ const factor = (w: Writer, by: number): string => (by === 1 ? '' : w.float(by, w
 
 function fusedMatMul(w: Writer): boolean {
   const { int } = attributesOf(w.node);
-  if (int('transBatchA', 0) !== 0 || int('transBatchB', 0) !== 0) return false;
+  if (w.rank(0) < 2 || w.rank(1) < 2 || int('transBatchA', 0) !== 0 || int('transBatchB', 0) !== 0) return false;
   const side = (input: 0 | 1, turned: number): string => {
     const rank = w.rank(input);
     const order = Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
@@ -227,14 +229,15 @@ function batchNorm(w: Writer): boolean {
 function globalMean(w: Writer): boolean {
   const rank = w.rank(0);
   if (rank < 3) return false;
-  w.put('ReduceMean', [w.inputs[0]], { axes: Array.from({ length: rank - 2 }, (_, i) => i + 2), keepdims: 1 }, w.outputs[0]);
+  w.put('ReduceMean', [w.inputs[0]], { axes: Array.from({ length: rank - 2 }, (_, i) => i + 2) }, w.outputs[0]);
   return true;
 }
 
 /** A cast to the type of another operand. */
 function castLike(w: Writer): boolean {
-  w.put('Cast', [w.inputs[0]], { to: w.dtype(1) }, w.outputs[0]);
-  return true;
+  const to = w.dtype(1);
+  if (to !== DataType.UNDEFINED) w.put('Cast', [w.inputs[0]], { to }, w.outputs[0]);
+  return to !== DataType.UNDEFINED;
 }
 
 const RULES: ReadonlyMap<string, (w: Writer) => boolean> = new Map([

@@ -10,10 +10,10 @@ export function typeFindings(before: Side, after: Side): readonly Finding[] {
   return findings.length === 0 || mixed(before).length > 0 ? [] : findings;
 }
 
-const mixed = ({ flat, facts, isTyped }: Side): readonly Finding[] =>
+const mixed = ({ flat, facts }: Side): readonly Finding[] =>
   flat.nodes.flatMap((node): readonly Finding[] => {
     const places = ruleOf(node.op)?.ofOneType ?? [];
     const operands = places === 'all' ? node.inputs : places.map((i) => node.inputs[i] ?? '');
-    const types = new Set(operands.filter(isTyped).flatMap((name) => facts.values.get(name)?.dtype || []));
+    const types = new Set(operands.flatMap((name) => facts.values.get(name)?.dtype || []));
     return types.size < 2 ? [] : [refuted(nodeLabel(node), `${node.op}: its operands have different element types`)];
   });

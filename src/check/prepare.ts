@@ -1,5 +1,4 @@
 /** One side of a proof: the graph with fused operators spelled out, and its sizes for all inputs. */
-import { ruleOf } from '../analysis/op-rules.ts';
 import { type Facts, inferFacts } from '../analysis/shapes.ts';
 import { unpackConstants } from '../analysis/unpacked.ts';
 import { type FlatGraph, flatten } from '../onnx/graph.ts';
@@ -12,15 +11,15 @@ import { joinMeans } from './means-apart.ts';
 export interface Side {
   readonly flat: FlatGraph;
   readonly facts: Facts;
-  /** True for a value whose element type is certain: not the result of an operator that nobody knows. */
-  isTyped(value: string): boolean;
 }
+
+/** What holds for all inputs. Element types are those that are certain: what an operator makes that nobody knows has none. */
+const factsOf = (flat: FlatGraph): Facts => inferFacts(flat, undefined, true);
 
 /** Prepares a model. */
 export function prepare(model: Model): Side {
   const before = decideBranches(unpackConstants(flatten(model)));
-  const spelled = desugar(before, inferFacts(before));
-  const flat = joinMeans(spelled, inferFacts(spelled));
-  const untyped = new Set(flat.nodes.flatMap((node) => (ruleOf(node.op) === undefined ? node.outputs : [])));
-  return { flat, facts: inferFacts(flat, undefined, true), isTyped: (value) => !untyped.has(value) };
+  const spelled = desugar(before, factsOf(before));
+  const flat = joinMeans(spelled, factsOf(spelled));
+  return { flat, facts: factsOf(flat) };
 }

@@ -104,13 +104,7 @@ function evaluate(
   if (numbers.every((own) => own !== null)) return numbers as Value[];
   const [x] = operands;
   if (isAlias(node, facts) && x != null && node.outputs.slice(1).every((name) => name === '')) return [x];
-  if (
-    node.op === 'Cast' &&
-    x != null &&
-    side.isTyped(node.inputs[0] ?? '') &&
-    facts.values.get(node.inputs[0] ?? '')?.dtype === facts.values.get(node.outputs[0] ?? '')?.dtype
-  )
-    return [x];
+  if (node.op === 'Cast' && x != null && facts.values.get(node.inputs[0] ?? '')?.dtype === facts.values.get(node.outputs[0] ?? '')?.dtype) return [x];
   const folded = foldedValue(ctx, side, node, operands);
   if (folded !== null) return [folded];
   const site: Site = {

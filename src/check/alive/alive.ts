@@ -17,6 +17,7 @@ import { unknown } from '../../analysis/relation.ts';
 import type { Size } from '../../analysis/size.ts';
 import { elementCount } from '../../onnx/data-types.ts';
 import type { FlatNode } from '../../onnx/graph.ts';
+import { DataType } from '../../onnx/ir.ts';
 import { readNumbers } from '../../onnx/tensor.ts';
 import { cachePairs } from '../caches.ts';
 import { storedConstant } from '../elements.ts';
@@ -70,7 +71,11 @@ export function deadParameters(now: Side, values: Values, outputs: readonly stri
 function flowOf(side: Side, values: Values, outputs: readonly string[]): Flow {
   const { flat, facts } = side;
   const sizesOf = (name: string): readonly Size[] | null => facts.values.get(name)?.dims ?? null;
-  const isFloatValue = (name: string): boolean => isFloat(facts.values.get(name)?.dtype ?? 0);
+  const isFloatValue = (name: string): boolean => {
+    const dtype = facts.values.get(name)?.dtype ?? DataType.UNDEFINED;
+    // what has no known type may be of floats
+    return dtype === DataType.UNDEFINED || isFloat(dtype);
+  };
   const integersPass = !outputs.some(isFloatValue);
   // integers that stand for floats, and what is computed of them
   const quantised = new Set(
