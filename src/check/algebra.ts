@@ -9,15 +9,18 @@ import { viewSizes } from './view.ts';
 
 type Dims = readonly Size[];
 
-/** The number 1, as a term without dimensions. */
-export const unit = (terms: Terms): Ref => refOf(terms.make('1', '', [], []));
-
-/** The number 0, as a term without dimensions: of values that are zero at all old places. */
-export const nothing = (terms: Terms): Scaled => scaled(refOf(terms.make('0', '', [], [])));
-
 /** A term of an operator without a normal form of its own. */
 export const plain = (terms: Terms, op: string, attributes: string, operands: readonly Scaled[], dims: Dims): Scaled =>
   scaled(refOf(terms.make(op, attributes, operands, dims)));
+
+/** A term of an operator without attributes. */
+const made = (terms: Terms, op: string, operands: readonly Scaled[], dims: Dims): Scaled => plain(terms, op, '', operands, dims);
+
+/** The number 1, as a term without dimensions. */
+export const unit = (terms: Terms): Ref => made(terms, '1', [], []).ref;
+
+/** The number 0, as a term without dimensions: of values that are zero at all old places. */
+export const nothing = (terms: Terms): Scaled => made(terms, '0', [], []);
 
 const sorted = (list: readonly Scaled[]): Scaled[] => list.toSorted((a, b) => (scaledKey(a) < scaledKey(b) ? -1 : 1));
 
@@ -85,7 +88,7 @@ export function sum(terms: Terms, operands: readonly Scaled[], dims: Dims): Scal
   if (first === undefined) return null;
   if (whole.length === 1) return first;
   const inside = whole.map((part) => scaled(part.ref, over(part.scale, first.scale)));
-  return scaled(refOf(terms.make('Sum', '', inside, dims)), first.scale);
+  return scaled(made(terms, 'Sum', inside, dims).ref, first.scale);
 }
 
 /** What is multiplied less its mean multiplied alike is what is centred, multiplied: x·f − (Σx/n)·f = (x − Σx/n)·f. */
@@ -94,7 +97,7 @@ function withCentred(terms: Terms, parts: readonly Scaled[], dims: Dims): readon
     const own = factors(less);
     for (const total of own.above) {
       const [x] = isWhole(total.ref, 'ReduceSum') ? total.ref.base.operands : [];
-      if (x === undefined || own.above.length + own.below.length < 2) continue;
+      if (x === undefined) continue;
       const axes = total.ref.base.attributes.split(',').map(Number);
       const sizes = viewSizes(x.ref.view);
       const count = axes.reduce<Size>((product, axis) => multiplySizes(product, sizes[axis] ?? 1), 1);
@@ -157,7 +160,7 @@ export function factors({ ref, scale }: Scaled): { above: Scaled[]; below: Scale
 function productOf(terms: Terms, parts: readonly Scaled[], dims: Dims): Scaled {
   const [first] = parts;
   if (first === undefined) return scaled(unit(terms));
-  return parts.length === 1 ? first : scaled(refOf(terms.make('Product', '', sorted(parts), dims)));
+  return parts.length === 1 ? first : made(terms, 'Product', sorted(parts), dims);
 }
 
 /** Products and sums of more parts are not made flat: those of models have a handful. */
@@ -189,13 +192,13 @@ export function divide(terms: Terms, dividend: Scaled, divisor: Scaled, dims: Di
   if (below.ref.base.op === '1') return scaled(above.ref, scale);
   const normed = asNorm(terms, scaled(above.ref), below.ref, dims);
   if (normed !== null) return scaled(normed.ref, times(normed.scale, scale));
-  return scaled(refOf(terms.make('Quotient', '', [scaled(above.ref), scaled(below.ref)], dims)), scale);
+  return scaled(made(terms, 'Quotient', [scaled(above.ref), scaled(below.ref)], dims).ref, scale);
 }
 
 /** A square root; of a product of squares, nothing is known of the sign, so it stays. A negative factor stays inside. */
 export function squareRoot(terms: Terms, { ref, scale }: Scaled, dims: Dims): Scaled {
   const sign = isNegative(scale) ? scaleFrom(-1) : ONE;
-  return scaled(refOf(terms.make('Sqrt', '', [scaled(ref, sign)], dims)), power(times(scale, sign), 0.5));
+  return scaled(made(terms, 'Sqrt', [scaled(ref, sign)], dims).ref, power(times(scale, sign), 0.5));
 }
 
 /** The sum over dimensions, which stay with size 1; null when it is zero: the mean of what is centred. */
@@ -297,14 +300,10 @@ export const ROUNDED = '≈';
 const geometricSum = (t: number, q: number): number => Array.from({ length: q + 1 }, (_, i) => t ** i).reduce((a, b) => a + b, 0);
 
 /** The t above 0 with t^(q+1) = ε·(1 + t + … + t^q), by bisection; the left side grows faster. */
-function chainEpsilon(epsilon: number, q: number): number {
-  let [low, high] = [0, 1 + epsilon];
-  for (let i = 0; i < 200; i++) {
-    const t = (low + high) / 2;
-    if (t ** (q + 1) > epsilon * geometricSum(t, q)) high = t;
-    else low = t;
-  }
-  return (low + high) / 2;
+function chainEpsilon(epsilon: number, q: number, low = 0, high = 1 + epsilon): number {
+  const t = (low + high) / 2;
+  if (!(low < t && t < high)) return t;
+  return t ** (q + 1) > epsilon * geometricSum(t, q) ? chainEpsilon(epsilon, q, low, t) : chainEpsilon(epsilon, q, t, high);
 }
 
 /** A value that is homogeneous of degree 1: a positive factor goes through. */

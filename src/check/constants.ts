@@ -51,14 +51,15 @@ const classified = (dims: readonly Dim[], kinds: readonly (Uint8Array | null)[])
  */
 function storedAs(now: Ref, old: Ref, scale: Scale, steps: readonly Scale[]): { readonly now: Ref; readonly old: Ref; readonly stored: Stored } {
   if (isOne(scale)) return { now, old, stored: AS_IS };
-  const chained = [...scale.powers.keys()].filter((base) => base.startsWith(ROUNDED));
   // float64 numbers are made in a few roundings; every norm of a chain rounds once more
+  const chained = [...scale.powers.keys()].filter((base) => base.startsWith(ROUNDED));
   const links = chained.reduce((count, base) => count + base.split('+').length - 1, 0);
-  const ulps = now.base.constant?.dtype === DataType.DOUBLE ? 4 + links : Math.max(chained.length, links);
+  const ulps = now.base.constant?.dtype === DataType.DOUBLE ? 4 + links : links;
+  const factors = steps.map(numberOf);
   const [shift, oldShift] = [now.base.constant?.shifted, old.base.constant?.shifted];
-  if (shift != null && oldShift != null && shift.by === oldShift.by)
-    return { now: like(now, shift.from), old: like(old, oldShift.from), stored: { factors: steps.map(numberOf), shift: shift.by, ulps } };
-  return { now, old, stored: { factors: steps.map(numberOf), shift: 0, ulps } };
+  return shift != null && shift.by === oldShift?.by
+    ? { now: like(now, shift.from), old: like(old, oldShift.from), stored: { factors, shift: shift.by, ulps } }
+    : { now, old, stored: { factors, shift: 0, ulps } };
 }
 
 const like = (ref: Ref, constant: NonNullable<Ref['base']['constant']>): Ref => ({ ...ref, base: { ...ref.base, constant } });
@@ -70,12 +71,11 @@ function stepsOf(scale: Scale): readonly (readonly Scale[])[] {
 }
 
 /** Compares a new constant with an old one where all dimensions are known. */
-function compare(ctx: Context, now: Ref, old: Ref, dims: readonly Dim[], scale: Scale, ignored: readonly (Uint8Array | null)[] = []): Match | NearMiss | null {
+function compare(ctx: Context, now: Ref, old: Ref, dims: readonly Dim[], scale: Scale, ignored: readonly (Uint8Array | null)[]): Match | NearMiss | null {
   const attempt = (steps: readonly Scale[]): Match | NearMiss | null => compareIn(ctx, now, old, dims, scale, steps, ignored);
   let miss: Match | NearMiss | null = null;
   for (const steps of stepsOf(scale)) {
     const found = attempt(steps);
-    if (found === null) return found;
     if (isMatch(found)) {
       noteCorrection(ctx, dims, scale, attempt, true);
       return found;

@@ -39,7 +39,7 @@ export function decideBranches(flat: FlatGraph): FlatGraph {
     }
   }
   const isLeft = (scope: string): boolean =>
-    [...taken].some(([{ branches = [] }, branch]) => branches.some((own, i) => i !== branch && (scope === own || scope.startsWith(`${own}/`))));
+    [...taken].some(([{ branches = [] }, branch]) => branches.some((own, i) => i !== branch && `${scope}/`.startsWith(`${own}/`)));
   return decided({ ...flat, nodes: flat.nodes.filter(({ scope }) => !isLeft(scope)) }, taken);
 }
 

@@ -279,7 +279,7 @@ export function quantisedRules(flat: FlatGraph, facts: Facts): ReadonlyMap<strin
     const rounded =
       int('accuracy_level', 0) === 4 ? w.put('Cast', [w.put('DynamicQuantizeLinear', [x], { [BLOCK]: int('block_size', 32) })], { to: w.dtype(0) }) : x;
     w.finish([
-      ['MatMul', [rounded, w.put('Transpose', [weights], { perm: [1, 0] })]],
+      ['MatMul', [rounded, w.put('Transpose', [weights])]],
       ['Add', [bias]],
     ]);
     return true;
@@ -289,7 +289,7 @@ export function quantisedRules(flat: FlatGraph, facts: Facts): ReadonlyMap<strin
     const [numbers, indices, scale, point] = w.inputs;
     const table = blocks(w, [numbers, scale, point], w.rank(0) - 1);
     if (table === null) return false;
-    w.put('Gather', [table, indices], { axis: 0 }, w.outputs[0]);
+    w.put('Gather', [table, indices], {}, w.outputs[0]);
     return true;
   };
 

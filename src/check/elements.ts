@@ -14,7 +14,7 @@ export interface Constant {
   readonly key: string;
   /** Whether a constant of the same key has the same content. */
   equals(other: Constant): boolean;
-  /** Elements from a flat position; finite where the file's are. */
+  /** Elements from a flat position, those that there are; finite where the file's are. */
   read(start: number, count: number): Float64Array;
   /** Bytes of a stored tensor. */
   readonly stored: Tensor | null;
@@ -118,13 +118,13 @@ export function numbersConstant(dims: readonly number[], dtype: number, numbers:
 
 /** Whether something holds for every element; they are read block by block. */
 function every(read: Constant['read'], count: number, holds: (x: number) => boolean): boolean {
-  for (let at = 0; at < count; at += BLOCK) if (!read(at, Math.min(BLOCK, count - at)).every(holds)) return false;
+  for (let at = 0; at < count; at += BLOCK) if (!read(at, BLOCK).every(holds)) return false;
   return true;
 }
 
 /** The number that all elements are; null when they differ, and where there is none. The first block settles most matrices. */
 function uniformIn(read: Constant['read'], count: number): number | null {
-  const [first = null] = read(0, Math.min(1, count));
+  const [first = null] = read(0, 1);
   return every(read, count, (x) => x === first) ? first : null;
 }
 

@@ -28,8 +28,8 @@ const MOST_FACTORS = 8;
 export function joinMeans(flat: FlatGraph, facts: Facts): FlatGraph {
   const producers = new Map(flat.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   const nodes = flat.nodes.flatMap((node) => {
-    const [output = ''] = node.outputs;
-    const found = isSum(node) && isFloatType(facts.values.get(output)?.dtype ?? 0) ? centredIn(node, producers) : null;
+    const isFloat = node.outputs.some((name) => isFloatType(facts.values.get(name)?.dtype ?? 0));
+    const found = isSum(node) && isFloat ? centredIn(node, producers) : null;
     return found === null ? [node] : written(node, found);
   });
   return { ...flat, nodes };
@@ -95,16 +95,15 @@ function factorsOf(name: string, producers: Producers, whole: string | null): Fa
 
 /** (x − mean)·f ± the rest, in the place of the sum. */
 function written(node: FlatNode, { x, mean, factors, isLess, rest }: Found): readonly FlatNode[] {
-  const [output = ''] = node.outputs;
   const steps = [
     ...factors.above.map((name) => ({ op: 'Mul', name })),
     ...factors.below.map((name) => ({ op: 'Div', name })),
     ...rest.map((own) => ({ op: own.isLess ? 'Sub' : 'Add', name: own.name })),
   ];
-  const made = (op: string, inputs: readonly string[], name: string): FlatNode => {
-    const outputs = [name];
+  const nameAt = (step: number): string => `${node.outputs[0]}\u001e${step}`;
+  const made = (op: string, inputs: readonly string[], step: number): FlatNode => {
+    const outputs = step === steps.length ? node.outputs : [nameAt(step)];
     return { op, scope: node.scope, inputs, outputs, node: { ...node.node, opType: op, domain: '', inputs, outputs, attributes: [] } };
   };
-  const nameAt = (step: number): string => (step === steps.length ? output : `${output}\u001e${step}`);
-  return [made('Sub', isLess ? [mean, x] : [x, mean], nameAt(0)), ...steps.map(({ op, name }, i) => made(op, [nameAt(i), name], nameAt(i + 1)))];
+  return [made('Sub', isLess ? [mean, x] : [x, mean], 0), ...steps.map(({ op, name }, i) => made(op, [nameAt(i), name], i + 1))];
 }

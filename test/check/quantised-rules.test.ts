@@ -1,7 +1,10 @@
 /** Quantised numbers in small graphs: what they stand for is computed, and every number, scale and zero point counts. */
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { DataType } from '../../src/onnx/ir.ts';
-import { numberChanges, numbers, type Stored, type Typed, verdict } from '../support/typed-graph.ts';
+import { allSaid, verdict } from '../support/told.ts';
+import { numberChanges, numbers, type Stored, type Typed } from '../support/typed-graph.ts';
+
+afterEach(() => expect(allSaid()).toMatchSnapshot());
 
 const { FLOAT, FLOAT16, INT4, UINT4, INT8, UINT8, INT16, UINT16 } = DataType;
 

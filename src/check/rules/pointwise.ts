@@ -27,9 +27,18 @@ interface Pointwise {
   readonly unary: (kind: number) => number;
   /** What a constant operand is to the others. */
   readonly family: 'Sum' | 'Product' | 'Quotient' | '';
-  /** Zero operands that make the whole result zero: any, the first, or only all of them. */
-  readonly zero: 'any' | 'first' | 'all' | 'never';
+  /** Zero operands that make the whole result zero: any, the first, only all of them, or both values of a choice. */
+  readonly zero: keyof typeof IS_ZERO;
 }
+
+/** Whether a result is zero, from whether its operands are. */
+const IS_ZERO = {
+  any: (zero: readonly boolean[]): boolean => zero.includes(true),
+  first: ([x]: readonly boolean[]): boolean => x === true,
+  all: (zero: readonly boolean[]): boolean => !zero.includes(false),
+  branches: ([, a, b]: readonly boolean[]): boolean => a === true && b === true,
+  never: (): boolean => false,
+} as const;
 
 const negative = ({ ref, scale }: Scaled): Scaled => scaled(ref, times(scale, scaleFrom(-1)));
 
@@ -140,7 +149,7 @@ const TABLE: Readonly<Record<string, Pointwise>> = {
   Max: { ...OF_ALL, make: ordered },
   Min: { ...OF_ALL, make: ordered },
   QuantizeLinear: { ...OF_FIRST, make: steps },
-  Where: OF_NONE,
+  Where: { ...OF_NONE, zero: 'branches' },
 };
 
 /** What an operator without a line of its own does to zeros, as the op table says. */
@@ -170,11 +179,7 @@ export const pointwise: Rule = (site) => {
   const isOther = site.relation.kind === 'labels' && site.relation.neverZero === true;
   const rule = isWholeQuotient ? OF_FIRST : { ...(TABLE[site.node.op] ?? byTable(ruleOf(site.node.op)?.zero)), ...(isOther && NEVER_ZERO) };
   const isZero = (operand: Value): boolean => numberOf(operand) === 0;
-  if (rule.zero === 'any' && operands.some(isZero)) return [zeros(sizes)];
-  if (rule.zero === 'first' && operands[0] !== undefined && isZero(operands[0])) return [zeros(sizes)];
-  // Where chooses between zeros
-  if (site.node.op === 'Where' && operands.length === 3 && operands.slice(1).every(isZero)) return [zeros(sizes)];
-  if (rule.zero === 'all' && operands.length > 0 && operands.every(isZero)) return [zeros(sizes)];
+  if (IS_ZERO[rule.zero](operands.map(isZero))) return [zeros(sizes)];
   const found = operands.some((operand) => operand.kind === 'free') ? free() : combined(site, rule, operands as readonly Known[], sizes, isZero);
   const isKnown = !site.isNew || found.kind === 'zero' || (found.kind === 'related' && (found.ref.base.old || found.ref.base.op === '0'));
   return [(isKnown || site.node.op !== 'Mul' ? null : nothingAtOldPlaces(site, sizes)) ?? found];
@@ -270,7 +275,7 @@ function nothingAtOldPlaces(site: Site, sizes: readonly Size[]): Value | null {
   const long = own?.dims.flatMap((dim, d) => (dim.length > 0 ? [d] : [])) ?? [];
   const [at = 0] = long;
   const size = newSize(own?.dims[at] ?? []);
-  if (!site.isNew || own === undefined || long.length !== 1 || !isStatic(size)) return null;
+  if (own === undefined || long.length !== 1 || !isStatic(size)) return null;
   for (const dim of site.ctx.hintsTo(size)) {
     const zero = restricted(
       site.ctx,

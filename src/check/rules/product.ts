@@ -132,7 +132,7 @@ const multiplied: Rule = (site) => {
 function withJoinedSums({ isNew }: Site, relation: Labels, all: readonly (Related | null)[]): readonly (Related | null)[] | null {
   const [outputs = []] = relation.outputs;
   const joined = all.map((own, i): Related | null => {
-    if (own === null || own.ref.base.constant !== null) return own;
+    if (own === null) return own;
     const dims = own.dims.map((dim, d): Dim => {
       const atom = dim.length < 2 || outputs.includes(labelOf(relation, i, d)) ? null : flat(dim);
       return atom === null ? dim : [atom];
@@ -194,7 +194,7 @@ function matchWeights(site: Site, relation: Labels, all: readonly (Related | nul
   const constants = all.flatMap((own, i) => (own !== null && i !== known && isConstant(own) ? [i] : []));
   const data = all.flatMap((own, i) => (own !== null && !constants.includes(i) ? [i] : []));
   const operands = [...all];
-  if (!site.isNew || constants.length === 0 || data.length === 0) return { kind: 'operands', operands };
+  if (!site.isNew || data.length === 0) return { kind: 'operands', operands };
   const [first = 0] = data;
   const anchor = all[first] as Related;
   const users = site.ctx.terms.users(site.node.op, anchor.ref);
@@ -300,10 +300,10 @@ function contracted(site: Site, relation: Labels, all: readonly (Related | null)
   // a sum that counts on zeros beside old elements says nothing of new ones
   const whole = (dims as readonly Dim[]).map((dim) => (weak > 0 ? mapKinds(dim, (kind) => (kind === Kind.WEAK ? Kind.ANY : kind)) : dim));
   const sizes: readonly Size[] = whole.map(oldSize);
-  const scale = used.slice(0, factors).reduce((total, own) => times(total, own.scale), ONE);
   const attributes = attributesFor(site, relation);
   // what has a bias keeps its factors inside
   if (count > factors) return related(plain(site.ctx.terms, site.node.op, attributes, used.map(scaledOf), sizes), whole);
+  const scale = used.reduce((total, own) => times(total, own.scale), ONE);
   const unscaled = used.map((own) => scaled(own.ref));
   return related(scaled(plain(site.ctx.terms, site.node.op, attributes, unscaled, sizes).ref, scale), whole);
 }
