@@ -96,7 +96,6 @@ const ALL_LINES: readonly string[] = [
   ...['chained-rules.test.ts', 'stretched-rules.test.ts', 'run-sizes-rules.test.ts', 'handed-on-rules.test.ts', 'rotated-rules.test.ts'],
   ...['views-forms-rules.test.ts', 'carried-forms-rules.test.ts', 'quantise-rules.test.ts'],
   ...['alive-flow-rules.test.ts'],
-  ...['chained-rules.test.ts', 'stretched-rules.test.ts', 'run-sizes-rules.test.ts'],
   ...['factor-rules.test.ts', 'stored-forms-rules.test.ts', 'quantised-rules.test.ts'],
 ];
 const BRIEF_LINES: readonly string[] = [

@@ -1,5 +1,4 @@
 /** Graphs of a few lines of text whose constants are given, in any type. */
-import { checkModels } from '../../src/check/check.ts';
 import { DataType, type Model, type Tensor } from '../../src/onnx/ir.ts';
 import { readNumbers, tensorFromNumbers } from '../../src/onnx/tensor.ts';
 import { modelOf } from './small-model.ts';
@@ -26,12 +25,6 @@ export function typed({ inputs = { x: ['n', 'm'] }, lines, stored = {}, opset = 
     irVersion: 10,
     graph: { ...made.graph, initializers: [...made.graph.initializers, ...tensors] },
   };
-}
-
-/** What check says of a growth: `proved`, or the kind of its first finding. */
-export function verdict(old: Typed, now: Typed): string {
-  const { proved, findings } = checkModels(typed(old), typed(now));
-  return proved ? 'proved' : (findings[0]?.kind ?? 'unproved');
 }
 
 /** The graph with one stored number changed: the first, a middle or the last one of each constant; `except` are constants or places that are left out. */
