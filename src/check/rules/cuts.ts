@@ -4,7 +4,7 @@ import { add, equal, isStatic, type Size } from '../../analysis/size.ts';
 import { plain } from '../algebra.ts';
 import type { Rule, Site } from '../context.ts';
 import { selected, uncut } from '../cut-parts.ts';
-import { type Dim, dimText, flat, indexMap, isSame, Kind, MOST_MAPPED, mappedDim, newSize, oldSize, sameDim, withoutMeans } from '../dim.ts';
+import { type Dim, dimText, flat, indexMap, isSame, Kind, kindAt, MOST_MAPPED, mappedDim, newSize, oldAt, oldSize, sameDim, withoutMeans } from '../dim.ts';
 import { tableOf } from '../operand.ts';
 import { times } from '../scale.ts';
 import { isWhole, type Ref, refOf, type Scaled, scaled, viewed } from '../term.ts';
@@ -16,15 +16,17 @@ import { missing, moving } from './views.ts';
 export function picked(site: Site, x: Related, dim: number, indices: readonly number[]): Value {
   const atom = flat(x.dims[dim] ?? []);
   if (atom === null || !isStatic(atom.size)) return missing(site, 'cuts a dimension whose size depends on the input');
-  const olds = indices.map((i) => (atom.map === null ? i : (atom.map.at[i] ?? -1)));
+  const olds = indices.map((i) => oldAt(atom, i));
+  const isOld = (old: number): boolean => old >= 0;
   // a mean of a line is none of a part of the line
-  const isWholeLine = equal(new Set(olds.filter((old) => old >= 0)).size, atom.old);
-  const kindAt = (i: number): number => (isWholeLine ? (atom.kinds?.[i] ?? Kind.ANY) : withoutMeans(atom.kinds?.[i] ?? Kind.ANY));
-  const kinds = Uint8Array.from(indices, (i) => (atom.map === null ? Kind.OLD : kindAt(i)));
-  // they get the sizes of the result, see `moving`
-  if (olds.every((old) => old < 0)) return kinds.every((kind) => kind === Kind.ZERO) ? zeros([]) : free();
+  const isWholeLine = equal(new Set(olds.filter(isOld)).size, atom.old);
+  const kindOf = (kind: number): number => (isWholeLine ? kind : withoutMeans(kind));
+  // an old element that is taken once more is a new one
+  const kinds = Uint8Array.from(indices, (i, k) => (isOld(olds[k] ?? 0) ? Kind.ANY : kindOf(kindAt(atom, i))));
+  // zeros get the sizes of the result, see `moving`
+  if (!olds.some(isOld)) return kinds.every((kind) => kind === Kind.ZERO) ? zeros([]) : free();
   const kept = site.isNew ? keptOf(site, x, dim, olds) : olds;
-  const whole = kept.filter((old) => old >= 0);
+  const whole = kept.filter(isOld);
   const [first = 0, second = first + 1] = whole;
   const step = second - first;
   const regular = step > 0 && whole.every((old, i) => old === first + i * step);
@@ -32,19 +34,12 @@ export function picked(site: Site, x: Related, dim: number, indices: readonly nu
   const part = regular && step === 1 ? joinedPart(x.ref, dim, first, whole.length) : null;
   let at = 0;
   const map = indexMap(
-    Int32Array.from(kept, (old) => (old < 0 ? -1 : at++)),
+    Int32Array.from(kept, (old) => (isOld(old) ? at++ : -1)),
     whole.length,
   );
-  const [only] = indices;
-  const others = indices.length === 1 && only !== undefined ? selected(x.dims, dim, only) : x.dims.map(uncut);
-  const dims = others.map((own, d) =>
-    d === dim
-      ? mappedDim(
-          map,
-          kinds.map((kind, i) => (kind === Kind.OLD && (kept[i] ?? 0) < 0 ? Kind.ANY : kind)),
-        )
-      : own,
-  );
+  const [only = 0, ...more] = indices;
+  const others = more.length === 0 ? selected(x.dims, dim, only) : x.dims.map(uncut);
+  const dims = others.map((own, d) => (d === dim ? mappedDim(map, kinds) : own));
   if (part !== null) return related(scaled(part.ref, times(part.scale, x.scale)), dims);
   const ref = view !== null ? viewed(x.ref, view) : refOf(site.ctx.terms.make('Pick', `${dim}:${whole.join(',')}`, [scaled(x.ref)], dims.map(oldSize)));
   return related(scaled(ref, x.scale), dims);

@@ -14,10 +14,12 @@ import {
   isSame,
   isZeroBesideOld,
   Kind,
+  kindAt,
   MOST_MAPPED,
   mapKinds,
   mappedDim,
   meet,
+  oldAt,
   oldSize,
   sameDim,
   withoutMeans,
@@ -104,26 +106,16 @@ function grownConcat(site: Site, values: readonly Value[], axis: number, sizes: 
     const dims = own.sizes.map((size, d): Dim => (d === axis ? sameDim(size) : mapKinds(others[d] ?? [], () => Kind.ZERO)));
     return related(zeroTerm(site, dims.map(oldSize)), dims);
   });
-  const padded = parts.some((own) => own.kind === 'zero') ? axisOf(site, withZeros, values, axis, sizes, data) : null;
-  if (padded?.kind === 'related' && padded.ref.base.old) return padded;
-  const whole = axisOf(site, parts, values, axis, sizes, data);
-  // what the old graph does not compute are new elements, unless it all is one old value
-  const isOld = (own: Value): boolean => own.kind !== 'related' || own.ref.base.old;
-  const isFixed = (own: Value): boolean => own.kind === 'related' && (own.ref.base.constant !== null || own.ref.base.op === '1');
-  if (whole.kind !== 'related' || whole.ref.base.old || !parts.some((own) => own.kind === 'related' && own.ref.base.old)) return whole;
-  const dropped = (drops: (own: Value) => boolean): Value =>
-    axisOf(
-      site,
-      parts.map((own) => (drops(own) ? free() : own)),
-      values,
-      axis,
-      sizes,
-      data,
-    );
-  if (!parts.every(isOld)) return dropped((own) => !isOld(own));
-  // numbers are the same wherever they stand: beside one old value they are new elements of it
-  const left = parts.some(isFixed) ? dropped(isFixed) : null;
-  return left?.kind === 'related' && left.ref.base.old ? left : whole;
+  const whole = (own: readonly Value[]): Value => axisOf(site, own, values, axis, sizes, data);
+  const without = (drops: (own: Related) => boolean): Value => whole(parts.map((own) => (own.kind === 'related' && drops(own) ? free() : own)));
+  const isOld = (own: Related): boolean => own.ref.base.old;
+  const isNumber = ({ ref }: Related): boolean => ref.base.constant !== null || ref.base.op === '1';
+  // what the old graph does not compute are new elements; numbers are the same wherever they stand: beside one old value they are new ones, too
+  const all = whole(parts);
+  const ofOld = without((own) => !isOld(own));
+  const found = [whole(withZeros), all, ofOld, without((own) => !isOld(own) || isNumber(own))].find((own) => own.kind === 'related' && isOld(own));
+  const known = parts.filter((own) => own.kind === 'related');
+  return found ?? (known.some(isOld) && !known.every(isOld) ? ofOld : all);
 }
 
 function axisOf(site: Site, parts: readonly Value[], values: readonly Value[], axis: number, sizes: readonly Size[], data: readonly Related[]): Value {
@@ -175,10 +167,9 @@ function axisDim(parts: readonly Value[], values: readonly Value[], axis: number
       const atom = flat(own.dims[axis] ?? []);
       if (atom === null || !isStatic(atom.size) || !isStatic(atom.old) || atom.size > MOST_MAPPED) return null;
       for (let j = 0; j < atom.size; j++) {
-        const old = atom.map === null ? j : (atom.map.at[j] ?? -1);
+        const old = oldAt(atom, j);
         at.push(old < 0 ? -1 : start + old);
-        const kind = atom.kinds?.[j] ?? Kind.ANY;
-        kinds.push(old >= 0 ? Kind.OLD : isOneLine ? kind : withoutMeans(kind));
+        kinds.push(isOneLine ? kindAt(atom, j) : withoutMeans(kindAt(atom, j)));
       }
       start += atom.old;
       continue;
@@ -258,10 +249,19 @@ export const pad: Rule = (site) => {
     if (atom === null || !isStatic(atom.size) || !isStatic(atom.old) || !isStatic(before) || !isStatic(after)) return null;
     // a negative pad cuts
     if (before < 0 || after < 0 || before + after + atom.size > MOST_MAPPED) return null;
-    const added = (count: number): number[] => new Array<number>(count).fill(-1);
-    const at = [...added(before), ...(atom.map === null ? Array.from({ length: atom.size }, (_, i) => i) : atom.map.at), ...added(after)];
-    const kinds = at.map((old, i) =>
-      old >= 0 ? Kind.OLD : i < before || i >= before + Number(atom.size) ? Kind.ZERO : (atom.kinds?.[i - before] ?? Kind.ANY),
+    const own = [...new Array(atom.size).keys()];
+    const padded = (inside: readonly number[], edge: number): number[] => [
+      ...new Array<number>(before).fill(edge),
+      ...inside,
+      ...new Array<number>(after).fill(edge),
+    ];
+    const at = padded(
+      own.map((i) => oldAt(atom, i)),
+      -1,
+    );
+    const kinds = padded(
+      own.map((i) => kindAt(atom, i)),
+      Kind.ZERO,
     );
     return mappedDim(indexMap(Int32Array.from(at), atom.old), Uint8Array.from(kinds));
   });

@@ -145,4 +145,4 @@ export const tile: Rule = moving((site, x) => {
 });
 
 const grownTo = (ctx: Context, old: Size | undefined, size: Size): Dim =>
-  old === undefined || equal(old, size) || !isStatic(old) || !isStatic(size) || old > size ? sameDim(size) : (ctx.hints(old, size)[0] ?? sameDim(size));
+  old === undefined || !isStatic(old) || !isStatic(size) || old >= size ? sameDim(size) : (ctx.hints(old, size)[0] ?? sameDim(size));
