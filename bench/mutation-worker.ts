@@ -97,7 +97,7 @@ const ALL_LINES: readonly string[] = [
   ...['views-forms-rules.test.ts', 'carried-forms-rules.test.ts', 'quantise-rules.test.ts'],
   ...['alive-flow-rules.test.ts'],
   ...['factor-rules.test.ts', 'stored-forms-rules.test.ts', 'quantised-rules.test.ts'],
-  ...['operand-forms-rules.test.ts', 'interface-forms-rules.test.ts'],
+  ...['operand-forms-rules.test.ts', 'interface-forms-rules.test.ts', 'block-guards-rules.test.ts'],
 ];
 const BRIEF_LINES: readonly string[] = [
   ...['exports.test.ts', 'operator-rules.test.ts', 'desugar-rules.test.ts', 'algebra-rules.test.ts', 'resize-rules.test.ts'],

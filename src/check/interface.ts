@@ -55,9 +55,9 @@ export function supposeInputs(old: Side, now: Side): { readonly supposed: Map<st
 /** Dimensions of a new input in terms of an old one; null when they are no wider form of each other. */
 export function widerDims(old: Side, now: Side, oldName: string, name: string): readonly Dim[] | null {
   const [before, after] = [old.facts.values.get(oldName)?.dims ?? null, now.facts.values.get(name)?.dims ?? null];
-  if (before === null || after === null) return before === after ? [] : null;
-  const dims = after.map((size, d) => widerDim(before[d] ?? 1, size, oldName, name));
-  return before.length !== after.length || dims.includes(null) ? null : (dims as readonly Dim[]);
+  if (before?.length !== after?.length) return null;
+  const dims = (after ?? []).map((size, d) => widerDim(before?.[d] ?? 1, size, oldName, name));
+  return dims.includes(null) ? null : (dims as readonly Dim[]);
 }
 
 function widerDim(old: Size, size: Size, oldName: string, name: string): Dim | null {
@@ -125,7 +125,7 @@ function typeFindings(what: string, others: readonly ValueInfo[], { name, type }
 export function corrected(supposed: ReadonlyMap<string, Supposed>, wishes: ReadonlyMap<string, Wish>, found: ReadonlySet<string>): Map<string, Supposed> {
   const claimed = new Set([...wishes].flatMap(([name, wish]) => (supposed.get(name)?.old === wish.old ? [] : [wish.old])));
   // an input that has the old name, but whose old elements another one holds, belongs to a new layer
-  const kept = [...supposed].filter(([name, own]) => wishes.has(name) || found.has(name) || !claimed.has(own.old));
+  const kept = [...supposed].filter(([name, own]) => found.has(name) || !claimed.has(own.old));
   return new Map([...kept, ...wishes]);
 }
 
@@ -157,8 +157,8 @@ export function pairOutputs(old: Side, now: Side, supposed: ReadonlyMap<string, 
   const rest = old.flat.outputs.map((output) => output.name).filter((name) => !caches.some((pair) => pair.old === name));
   const names = now.flat.outputs.map((output) => output.name);
   const matched = names.length > old.flat.outputs.length ? renumberedOutputs(rest, names, isEqual) : rest.map((name) => [name, name] as const);
-  const moved = matched.find(([from, to]) => from !== to);
-  if (moved !== undefined && !inOrder(matched)) findings.push(unproved(`output ${moved[1]}`, `holds what output ${moved[0]} held`));
+  const moved = inOrder(matched) ? undefined : matched.find(([from, to]) => from !== to);
+  if (moved !== undefined) findings.push(unproved(`output ${moved[1]}`, `holds what output ${moved[0]} held`));
   const others = matched.map(([from, to]) => ({ old: from, now: to, cache: null }));
   return { pairs: [...caches, ...others], findings };
 }

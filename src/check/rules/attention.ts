@@ -30,8 +30,9 @@ export const attention: Rule = (site) => {
   const olds = ctx.fused.get(slot) ?? [];
   if (!site.isNew) {
     const outputs = general(site);
-    const own = operands.map((operand) => (operand?.kind === 'related' ? scaledOf(operand) : null));
-    ctx.fused.set(slot, [...olds, { node: site.node, facts: site.facts, operands: own, outputs }]);
+    // a block with an operand of zeros is none without that operand
+    if (operands.every((own): own is Related | null => own === null || own.kind === 'related'))
+      ctx.fused.set(slot, [...olds, { node: site.node, facts: site.facts, operands: operands.map((own) => own && scaledOf(own)), outputs }]);
     return outputs;
   }
   const plainCase = operands.every((own) => own === null || (own.kind === 'related' && isExact(own) && (own.ref.base.old || !isConstant(own))));
