@@ -1,10 +1,10 @@
 /** Zeros and gradients through single operators: what passes them, what does not, and what is not known. */
 import { describe, expect, test } from 'vitest';
-import { DataType } from '../../src/onnx/ir.ts';
+import { DataType, type Model } from '../../src/onnx/ir.ts';
 import { type Case, column, D, element, expectDead, INPUTS, MET, row, rows, U, wu, zero } from '../support/dead-weights.ts';
 import { node } from '../support/small-graph.ts';
-import { said } from '../support/told.ts';
-import { numbers, type Stored } from '../support/typed-graph.ts';
+import { said, saidOf } from '../support/told.ts';
+import { numbers, type Stored, typed } from '../support/typed-graph.ts';
 
 /** A block with an activation that is widened: new columns 3 and 4 of its first factor are zero, new rows 2, 3 and 5 of its second. */
 const widened = (op: string): Omit<Case, 'dead'> => {
@@ -190,6 +190,11 @@ const DIMENSIONS: Readonly<Record<string, Case>> = {
     weights: { wu, wd: rows(1) },
     dead: [],
   },
+  'rows in two orders': {
+    now: `${U};Reshape(h, [-1,2,3]) -> r;Reshape(r, [-1,3]) -> a;Transpose(r) perm=[1,0,2] -> t;Reshape(t, [-1,3]) -> b;Add(a, b) -> g;MatMul(g, wd) -> e;ReduceSum(e, [0]) keepdims=1 -> s;Add(x, s) -> y`,
+    weights: { wu: [[4, 6], column(0, 1, 2)], wd: rows(3) },
+    dead: [],
+  },
   'branches with three results': {
     now: `${U};MatMul(x, wv) -> k;ReduceSum(x) keepdims=0 -> sum;Cast(sum) to=9 -> cond;If(cond) -> g t v;${D}`,
     branches: [
@@ -241,6 +246,34 @@ const KINDS: Readonly<Record<string, Case>> = {
     weights: { wt: [[5, 4], row(1, 3, 4)], wb: [[5, 4], row(1, 3, 4)] },
     dead: ['wt rows 3..4 (8)', 'wb rows 3..4 (8)'],
   },
+  'integers beside floats that a model gives': {
+    old: 'Identity(x) -> y;ArgMax(x) axis=1 -> m',
+    now: `${U};Identity(h) -> g;MatMul(g, wd) -> e;Add(x, e) -> a;ArgMax(a) axis=1 -> m;Identity(x) -> y`,
+    outputs: ['y', 'm'],
+    weights: { wu, wd: rows(6) },
+    dead: ['wu all (24) unread', 'wd all (24) unread'],
+    unlikeDifferences: 'integers have no derivative',
+  },
+  'a weight of one column that is read as a vector': {
+    now: `${U};Reshape(wc, [6]) -> v;Mul(h, v) -> g;${D}`,
+    weights: { wu, wc: [[6, 1], row(0, 1)], wd: rows(6) },
+    dead: ['wu columns 0..1, 4 (12)', 'wc rows 0..1, 4 (3)', 'wd rows 0..1, 4 (12)'],
+  },
+  'one of two heads of a group that is not read': {
+    now: "MatMul(p, wq) -> a;MatMul(p, wk) -> b;MatMul(p, wv) -> c;com.microsoft.GroupQueryAttention(a, b, c, '', '', il, it) num_heads=2 kv_num_heads=1 -> f;Mul(f, wm) -> g;MatMul(g, wd) -> e;Add(p, e) -> y",
+    old: 'Identity(p) -> y',
+    inputs: { ...INPUTS, il: ['b'], it: [1] },
+    weights: { wq: [[4, 4], column(0, 1)], wk: [[4, 2], zero], wv: [[4, 2]], wm: [[4], element(2, 3)], wd: rows(4) },
+    dead: ['wq all (16)', 'wk all (8)', 'wm elements 2..3 (2)', 'wd rows 2..3 (8)'],
+    unlikeDifferences: 'lengths are of another type there',
+  },
+  'keys that are read again': {
+    now: 'MatMul(p, wq) -> a;MatMul(p, wk) -> b;MatMul(p, wv) -> c;com.microsoft.MultiHeadAttention(a, b, c) num_heads=2 -> g pk pv;MatMul(g, wd) -> e;Transpose(pk) perm=[0,2,1,3] -> t;Reshape(t, [0,0,4]) -> u;MatMul(u, wz) -> f;Add(e, f) -> d;Add(p, d) -> y',
+    old: 'Identity(p) -> y',
+    weights: { wq: [[4, 4]], wk: [[4, 4]], wv: [[4, 4], zero], wd: rows(4), wz: rows(4) },
+    dead: [],
+    unlikeDifferences: 'what is handed on is not followed back',
+  },
   'a bias of scores': {
     now: "MatMul(p, wq) -> a;MatMul(p, wk) -> b;MatMul(p, wv) -> c;com.microsoft.MultiHeadAttention(a, b, c, '', '', ws) num_heads=2 -> g;MatMul(g, wd) -> e;Add(p, e) -> y",
     old: 'Identity(p) -> y',
@@ -269,6 +302,21 @@ test('integers count where they stand for floats', () => {
     }),
   ).toEqual(['proved', 'dead w all (4): no output depends on it']);
   expect(unread(['Mul(x, w) -> k'], { w: [[1], [3]] })).toEqual(['proved']);
+});
+
+test('what is read where an output is not proved', () => {
+  const two = (lines: string): Model => {
+    const made = typed({
+      inputs: { x: ['n', 4] },
+      lines: ['Identity(x) -> y', ...lines.split(';')],
+      stored: lines.includes('w') ? { w: [[4, 4], numbers(16, (i) => i + 1)] } : {},
+    });
+    return { ...made, graph: { ...made.graph, outputs: ['y', 'z'].map((name) => ({ name, type: null })) } };
+  };
+  const unread = 'dead w all (16): no output depends on it';
+  const lines = (z: string): readonly string[] => saidOf(two('Neg(x) -> z'), two(z)).filter((line) => !line.startsWith('unproved'));
+  expect(lines('Neg(x) -> a;MatMul(x, w) -> b;Add(a, b) -> z')).toEqual(['not proved']);
+  expect(lines('MatMul(x, w) -> b;Neg(x) -> z')).toEqual(['proved', unread]);
 });
 
 describe('zeros and gradients', () => {

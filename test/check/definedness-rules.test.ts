@@ -26,15 +26,17 @@ const graph = (lines: readonly string[]): Typed => {
 };
 
 /** What is said of a new branch `c` whose product with zero is added. */
-function saidOf(old: string, branch: string): readonly string[] {
+function saidOf(old: string, branch: string, opset = 21): readonly string[] {
   const before = graph([old, 'Sub(x, o) -> y']);
   const after = graph([old, branch, 'Mul(c, none) -> nil;Sub(x, o) -> diff;Add(diff, nil) -> y']);
-  return checkLines(checkModels(typed(before), typed(after)));
+  return checkLines(checkModels(typed({ ...before, opset }), typed({ ...after, opset })));
 }
 
 type Signs = '' | '-' | '0' | '+' | '-0' | '0+' | '-+' | '-0+';
 /** Values in front: positive p, at least zero r, negative n, at most zero m, anything x. */
 const BEFORE = 'Exp(v) -> p;Relu(v) -> r;Neg(p) -> n;Neg(r) -> m;Greater(x, two) -> g';
+const variance = (square: string, squared: string): string =>
+  `${square} -> c0;ReduceMean(c0, [1]) -> c1;ReduceMean(x, [1]) -> c2;${squared} -> c3;Sub(c1, c3) -> c`;
 const ROWS: readonly (readonly [line: string, signs: Signs])[] = [
   ['Identity(x) -> c', '-0+'],
   ['Identity(p) -> c', '+'],
@@ -187,6 +189,10 @@ const ROWS: readonly (readonly [line: string, signs: Signs])[] = [
   ['Cast(n) to=9 -> c0;Cast(c0) to=1 -> c', '0+'],
   ['Cast(n) to=2 -> c0;Cast(c0) to=1 -> c', '-0+'],
   ['Cast(r) to=2 -> c0;Cast(c0) to=1 -> c', '0+'],
+  ['Cast(n) to=4 -> c0;Cast(c0) to=1 -> c', '-0+'],
+  ['Cast(n) to=12 -> c0;Cast(c0) to=1 -> c', '-0+'],
+  ['Cast(n) to=13 -> c0;Cast(c0) to=1 -> c', '-0+'],
+  ['Cast(m) to=6 -> c0;Cast(c0) to=1 -> c', '-0'],
   ['Abs(x) -> c0;Cast(c0) to=7 -> c1;Add(c1, [3,3]) -> c2;Cast(c2) to=1 -> c', '+'],
   ['Abs(x) -> c0;Cast(c0) to=7 -> c1;Add(c1, [3,3]) -> c2;Div(c2, [4,4]) -> c3;Cast(c3) to=1 -> c', '0+'],
   ['Abs(x) -> c0;Cast(c0) to=7 -> c1;Add(c1, [3,3]) -> c2;Pow(c2, [2,2]) -> c3;Cast(c3) to=1 -> c', '0+'],
@@ -200,6 +206,40 @@ const ROWS: readonly (readonly [line: string, signs: Signs])[] = [
   ['Elu(x) -> c0;Add(c0, v) -> c', '-0+'],
   ['Selu(x) -> c0;Add(c0, two) -> c', '-0+'],
   ['Elu(x) -> c0;Sub(c0, minus) -> c', '-0+'],
+  ['Elu(x) alpha=0.0 -> c0;Add(c0, none) -> c', '-0+'],
+  // the mean of squares less the square of the mean
+  [variance('Mul(x, x)', 'Mul(c2, c2)'), '0+'],
+  [variance('Pow(x, two)', 'Pow(c2, two)'), '0+'],
+  [variance('Mul(x, x)', 'Pow(c2, two)'), '0+'],
+  [variance('Pow(x, third)', 'Mul(c2, c2)'), '-0+'],
+  [variance('Mul(x, v)', 'Mul(c2, c2)'), '-0+'],
+  [variance('Mul(x, x)', 'Mul(c2, c1)'), '-0+'],
+  [variance('Mul(x, x)', 'Pow(c2, third)'), '-0+'],
+  [variance('Mul(x, x)', 'Mul(c2, c2)').replace('ReduceMean(x,', 'ReduceMean(v,'), '-0+'],
+  [variance('Mul(x, x)', 'Mul(c2, c2)').replace('ReduceMean(x,', 'ReduceMax(x,'), '-0+'],
+  [variance('Mul(x, x)', 'Mul(c2, c2)').replace('ReduceMean(c0,', 'ReduceMax(c0,'), '-0+'],
+  [variance('Mul(x, x)', 'Mul(c2, c2)').replace('ReduceMean(x, [1])', 'ReduceMean(x, [0])'), '-0+'],
+  [
+    variance('Mul(x, x)', 'Mul(c2, c2)').replace('ReduceMean(c0, [1])', 'ReduceMean(c0)').replace('ReduceMean(x, [1])', 'ReduceMean(x) noop_with_empty_axes=1'),
+    '-0+',
+  ],
+  [variance('Mul(x, x)', 'Mul(c2, c2)').replace('ReduceMean(x, [1])', 'ReduceMean(x)'), '-0+'],
+  [variance('Mul(x, x)', 'Mul(c2, c2)').replaceAll(', [1])', ')'), '0+'],
+  [variance('Mul(x, x)', 'Mul(c2, c2)').replace('Sub(c1, c3)', 'Sub(c3, c1)'), '-0+'],
+  [variance('Mul(x, x)', 'Mul(c2, c2)').replace('Sub(c1, c3)', 'Add(c1, c3)'), '0+'],
+];
+
+/** Bounds were attributes before opset 11. */
+const BOUNDS: typeof ROWS = [
+  ['Clip(x) -> c', '-0+'],
+  ['Clip(x) min=0.0 -> c', '0+'],
+  ['Clip(x) min=2.0 -> c', '+'],
+  ['Clip(x) min=-1.0 -> c', '-0+'],
+  ['Clip(x) min=1.0 max=2.0 -> c', '+'],
+  ['Clip(x) min=1.0 max=0.0 -> c', '-0+'],
+  ['Clip(p) max=2.0 -> c', '+'],
+  ['Clip(p) max=0.0 -> c', '-0+'],
+  ['Clip(p) max=-1.0 -> c', '-0+'],
 ];
 
 /** Operators that ask for signs, and those that they must have. */
@@ -217,10 +257,10 @@ function expectOpen(said: readonly string[], open: readonly string[]): void {
   expect(said).toMatchSnapshot();
 }
 
-test.each(ROWS)('signs of %s are %s', (line, signs) => {
+test.each([...ROWS.map((own) => [...own, 21] as const), ...BOUNDS.map((own) => [...own, 10] as const)])('signs of %s are %s', (line, signs, opset) => {
   const branch = [BEFORE, line.replace(/-> c$/, '-> s'), 'Reciprocal(s) -> e1;Sqrt(s) -> e2;Log(s) -> e3;Sum(e1, e2, e3) -> c'].join(';');
   const open = ASKED.flatMap(([op, text, isShown]) => (isShown(signs) ? [] : [message(op, text)]));
-  expectOpen(saidOf('Identity(v) -> o', branch), open);
+  expectOpen(saidOf('Identity(v) -> o', branch, opset), open);
 });
 
 const norm = (x: string, y: string, k = ''): string => `Mul(${x}, ${x}) -> ${k}q;ReduceMean(${k}q, [1]) -> ${k}m;Sqrt(${k}m) -> ${k}s;Div(${x}, ${k}s) -> ${y}`;

@@ -27,7 +27,7 @@ import type { Values } from '../walk.ts';
 import { anyOf, elementwise } from './combine.ts';
 import { type DeadParameters, described } from './describe.ts';
 import { gradientsThrough, type Masks, type Step, zerosThrough } from './flow.ts';
-import { axisBy, blurred, everyBit, isNone, type Mask, not, placesOf, plainAxis, type Stepped, sizesOf, uniform } from './mask.ts';
+import { axisBy, everyBit, isNone, type Mask, not, placesOf, plainAxis, type Stepped, sizesOf, uniform } from './mask.ts';
 import { zerosOf } from './zeros.ts';
 
 /** Masks of values by name; null where nothing is known. */
@@ -47,7 +47,6 @@ interface Flow {
 export function deadParameters(now: Side, values: Values, outputs: readonly string[]): readonly DeadParameters[] {
   const flow = flowOf(now, values, outputs);
   const fresh = freshElements(flow, values);
-  if (fresh.size === 0) return [];
   let zeros = new Map<string, Mask>();
   for (const [name, isNew] of fresh) {
     const tensor = now.flat.constants.get(name)?.tensor;
@@ -187,19 +186,13 @@ function forward(flow: Flow, parameters: ReadonlyMap<string, Mask>): Named {
     const next = new Map(
       [...past].flatMap(([name, mask]): [string, Mask][] => {
         const present = zeros.get(caches.get(name) ?? '') ?? null;
-        const kept = present === null ? null : without(mask, not(ofPast(present, flow.sizesOf(name) ?? [])));
+        const kept = present === null ? null : without(mask, not(present));
         return kept === null || isNone(kept) ? [] : [[name, kept]];
       }),
     );
     if ([...past].every(([name, mask]) => next.get(name) === mask)) return zeros;
     past = next;
   }
-}
-
-/** What a cache holds as the next step's past: as many elements along all dimensions but the one that grows. */
-function ofPast(present: Mask, sizes: readonly Size[]): Mask {
-  if (present.dims.length !== sizes.length) return uniform(sizes, 0);
-  return sizes.reduce<Mask>((mask, size, d) => (typeof size === 'number' ? mask : blurred(mask, d, size, true)), present);
 }
 
 function isZeroFilled(node: FlatNode): boolean {
@@ -243,7 +236,6 @@ function report(flow: Flow, fresh: ReadonlyMap<string, Mask>, gradients: Named, 
     const left = without(isNew, gradients.get(name));
     return left === null || isNone(left) ? [] : [{ name, left }];
   });
-  if (dead.length === 0) return [];
   const reach = backward(flow, new Map(), outputs);
   return dead.flatMap(({ name, left }) => {
     const unread = without(left, reach.get(name));

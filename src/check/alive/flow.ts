@@ -100,7 +100,7 @@ export function gradientsThrough(step: Step, zeros: Masks, gradients: Masks): Ma
     if (attention !== null) return attentionGradient(attention, zeros, gradients, i, sizes) ?? all;
     if (!isFollowed(relation)) return all;
     const known = gradients.flatMap((gradient, o): Mask[] => {
-      if (node.outputs[o] === '' || (gradient !== null && isNone(gradient))) return [];
+      if (node.outputs[o] === '') return [];
       if (gradient === null) return [all];
       const own =
         relation.kind === 'labels' ? labelGradient(step, relation, zeros, gradient, o, i, sizes) : viewGradient(step, relation, gradient, o, i, sizes);

@@ -1,5 +1,5 @@
 /** Zeros and gradients through operators that are a whole attention block, by head and channel of queries, keys and values. */
-import type { FusedAttention, Labels } from '../../analysis/relation.ts';
+import type { Composite, FusedAttention, Labels } from '../../analysis/relation.ts';
 import { hint, type Size } from '../../analysis/size.ts';
 import { anyOf, combined, isKnown, type Labelled, passed } from './combine.ts';
 import type { Masks, Step } from './flow.ts';
@@ -69,7 +69,7 @@ function placesOf(block: Block, role: Role): readonly Place[] {
     if (labels === null || (dim < 0 && input !== attention[role] && input !== past[role])) return [];
     if (dim < 0) return [{ input, packed: null, sizes, form: spelled(block, labels, sizes) }];
     // queries, then keys, then values
-    const parts = (relation.composites?.get('qkv')?.of ?? []).map((own) => (typeof own === 'string' ? [own] : (own.of as readonly string[])));
+    const parts = (relation.composites?.get('qkv')?.of ?? []).map((own) => (own as Composite).of as readonly string[]);
     const start = parts.slice(0, ROLES.indexOf(role)).reduce((sum, own) => sum + countOf(block, own), 0);
     const own = parts[ROLES.indexOf(role)] ?? [];
     const indices = Int32Array.from({ length: countOf(block, own) }, (_, i) => start + i);
