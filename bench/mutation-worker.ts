@@ -94,7 +94,7 @@ const ALL_LINES: readonly string[] = [
   'parting-rules.test.ts',
   ...['centred-rules.test.ts', 'limits-rules.test.ts', 'cache-forms-rules.test.ts', 'computed-rules.test.ts', 'defined-alike-rules.test.ts'],
   ...['chained-rules.test.ts', 'stretched-rules.test.ts', 'run-sizes-rules.test.ts', 'handed-on-rules.test.ts', 'rotated-rules.test.ts'],
-  ...['views-forms-rules.test.ts', 'carried-forms-rules.test.ts', 'quantise-rules.test.ts'],
+  ...['views-forms-rules.test.ts', 'carried-forms-rules.test.ts', 'quantise-rules.test.ts', 'joins-forms-rules.test.ts'],
   ...['alive-flow-rules.test.ts'],
   ...['factor-rules.test.ts', 'stored-forms-rules.test.ts', 'quantised-rules.test.ts'],
   ...['operand-forms-rules.test.ts', 'interface-forms-rules.test.ts', 'block-guards-rules.test.ts'],

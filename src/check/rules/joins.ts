@@ -50,8 +50,7 @@ export const concat: Rule = (site) => {
   const exact = terms.every((own): own is Related => own.kind === 'related' && isExact(own));
   if (exact) {
     const refs = merged(terms.map(scaledOf), axis);
-    const known = refs.length === 1 || !site.isNew ? true : site.ctx.terms.old('Concat', String(axis), factored(refs).refs) !== undefined;
-    if (known) return [exactly(joined(site, refs, axis, sizes))];
+    if (!site.isNew || site.ctx.terms.old('Concat', String(axis), factored(refs).refs) !== undefined) return [exactly(joined(site, refs, axis, sizes))];
   }
   // every value of the old graph is a term
   return [site.isNew ? grownConcat(site, values, axis, sizes) : free()];
@@ -73,6 +72,12 @@ function grownConcat(site: Site, values: readonly Value[], axis: number, sizes: 
     const constants = values.filter((own): own is Related => own.kind === 'related');
     return constants.length === values.length ? exactly(joined(site, constants.map(scaledOf), axis, sizes)) : free();
   }
+  const isOld = (own: Related): boolean => own.ref.base.old;
+  // beside what the old graph computes anything else is new elements
+  if (data.some(isOld) && !data.every(isOld)) {
+    const left = values.map((own) => (own.kind === 'related' && !isConstant(own) && !isOld(own) ? free() : own));
+    return grownConcat(site, left, axis, sizes);
+  }
   const others = sizes.map((_, d): Dim | null =>
     d === axis
       ? []
@@ -82,10 +87,6 @@ function grownConcat(site: Site, values: readonly Value[], axis: number, sizes: 
         ),
   );
   const clash = others.indexOf(null);
-  if (clash >= 0 && data.some((own) => own.ref.base.old) && data.some((own) => !own.ref.base.old)) {
-    const left = values.map((own) => (own.kind === 'related' && !own.ref.base.old ? free() : own));
-    return grownConcat(site, left, axis, sizes);
-  }
   if (clash >= 0) return missing(site, `its operands hold old elements at different places of dimension ${clash}`);
   const parts: (Related | Value)[] = [];
   for (const own of values) {
@@ -108,9 +109,8 @@ function grownConcat(site: Site, values: readonly Value[], axis: number, sizes: 
   });
   const whole = (own: readonly Value[]): Value => axisOf(site, own, values, axis, sizes, data);
   const without = (drops: (own: Related) => boolean): Value => whole(parts.map((own) => (own.kind === 'related' && drops(own) ? free() : own)));
-  const isOld = (own: Related): boolean => own.ref.base.old;
   const isNumber = ({ ref }: Related): boolean => ref.base.constant !== null || ref.base.op === '1';
-  // what the old graph does not compute are new elements; numbers are the same wherever they stand: beside one old value they are new ones, too
+  // so are constants that it does not have; numbers are the same wherever they stand: beside one old value they are new ones, too
   const all = whole(parts);
   const ofOld = without((own) => !isOld(own));
   const found = [whole(withZeros), all, ofOld, without((own) => !isOld(own) || isNumber(own))].find((own) => own.kind === 'related' && isOld(own));

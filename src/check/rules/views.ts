@@ -24,7 +24,7 @@ export const moving =
     if (x.kind === 'free') return sizes.map(() => free());
     if (x.kind === 'zero') return sizes.map(zeros);
     const moved = move(site, x, sizes).map((own, o) => (own.kind === 'zero' ? zeros(sizes[o] ?? []) : own));
-    if (moved.every((own) => own.kind !== 'free') || !site.operands.every((own) => own === null || (own.kind === 'related' && isExact(own)))) return moved;
+    if (moved.every((own) => own.kind !== 'free')) return moved;
     const same = general(site);
     return same.every((own) => !site.isNew || (own.kind === 'related' && own.ref.base.old)) ? same : moved;
   };
@@ -55,15 +55,13 @@ const isKnownShape = (site: Site): boolean => !site.isNew || site.isCertain(1) |
 
 /** A dimension that is not 1 for all inputs is asked to stay as it is: else an input of size 1 would be stretched. */
 function stretchesOnlyOnes(site: Site, x: Related, sizes: readonly Size[]): boolean {
-  const wanted = site.facts.elements(site.node.inputs[1] ?? '')?.map((e) => e.value);
   if (!site.isNew || isOldShape(site)) return true;
-  return (
-    wanted?.every((size, i) => {
-      const d = i - wanted.length + sizes.length;
-      const own = d - sizes.length + x.dims.length;
-      return (x.dims[own] ?? []).length === 0 || size === 1 || (size !== null && equal(size, sizes[d] ?? 0));
-    }) === true
-  );
+  const wanted = site.facts.elements(site.node.inputs[1] ?? '') ?? [];
+  return wanted.every(({ value }, i) => {
+    const at = i - wanted.length;
+    const dim = x.dims[at + x.dims.length] ?? [];
+    return dim.length === 0 || value === 1 || (value !== null && equal(value, sizes[at + sizes.length] ?? 0));
+  });
 }
 
 /**
