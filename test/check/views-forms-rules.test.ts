@@ -303,6 +303,8 @@ test.each<readonly [what: string, proved: boolean, inputs: Readonly<Record<strin
   // rows that a single one is stretched to
   ['a dimension that may be 1, stretched', false, { x: ['n', 4] }, 'Neg(x) -> y', 'Neg(x) -> a;Expand(a, [3,4]) -> y'],
   ['a dimension that is never 1, stretched', true, { x: ['n', 4] }, 'Neg(x) -> y', 'Neg(x) -> a;Expand(a, [1,4]) -> y'],
+  // a single row is lost
+  ['a dimension that may be 1, stretched to nothing', false, { x: ['n', 4] }, 'Neg(x) -> y', 'Neg(x) -> a;Expand(a, [0,4]) -> y'],
   ['stretched as before', true, { x: ['n', 4] }, 'Expand(x, [3,4]) -> y', 'Expand(x, [3,4]) -> y'],
   ['stretched by another count', false, { x: ['n', 4] }, 'Expand(x, [3,4]) -> y', 'Expand(x, [2,4]) -> y'],
   ['halves of what may be odd', true, { x: ['n', 3] }, 'Reshape(x, [2,-1]) -> y', 'Reshape(x, [2,-1]) -> y'],

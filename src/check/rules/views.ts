@@ -53,14 +53,13 @@ const isOldShape = ({ operands: [, shape] }: Site): boolean => shape?.kind === '
 /** True where the shape operand is the same for all inputs, or the old graph's own. */
 const isKnownShape = (site: Site): boolean => !site.isNew || site.isCertain(1) || isOldShape(site);
 
-/** A dimension that is not 1 for all inputs is asked to stay as it is: else an input of size 1 would be stretched. */
-function stretchesOnlyOnes(site: Site, x: Related, sizes: readonly Size[]): boolean {
+/** A dimension that is not 1 for all inputs is asked to stay as it is: else an input of size 1 would be stretched, or lost. */
+function stretchesOnlyOnes(site: Site, x: Related): boolean {
   if (!site.isNew || isOldShape(site)) return true;
   const wanted = site.facts.elements(site.node.inputs[1] ?? '') ?? [];
   return wanted.every(({ value }, i) => {
-    const at = i - wanted.length;
-    const dim = x.dims[at + x.dims.length] ?? [];
-    return dim.length === 0 || value === 1 || (value !== null && equal(value, sizes[at + sizes.length] ?? 0));
+    const dim = x.dims[i - wanted.length + x.dims.length] ?? [];
+    return dim.length === 0 || value === 1 || (value !== null && equal(value, newSize(dim)));
   });
 }
 
@@ -108,7 +107,7 @@ function withBlock(front: readonly Dim[], block: Dim, sizes: readonly Size[]): r
 
 /** Expand: one element for all indices, so any place may be an old one. */
 export const expand: Rule = moving((site, x, [sizes = []]) => {
-  if (!isKnownShape(site) || !stretchesOnlyOnes(site, x, sizes)) return [missing(site, 'its shape depends on the input in a way that the old one does not')];
+  if (!isKnownShape(site) || !stretchesOnlyOnes(site, x)) return [missing(site, 'its shape depends on the input in a way that the old one does not')];
   if (isConstant(x) && x.ref.base.constant?.uniform === 0) return [zeros(sizes)];
   const old = oldSizesOf(site, x, sizes);
   const missingRank = sizes.length - x.dims.length;
