@@ -22,6 +22,7 @@ import {
   oldAt,
   oldSize,
   sameDim,
+  withKinds,
   withoutMeans,
 } from '../dim.ts';
 import { refuted } from '../findings.ts';
@@ -32,6 +33,7 @@ import { isWhole, type Scaled, scaled, viewed } from '../term.ts';
 import { exactly, free, isConstant, isExact, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
 import { type View, viewKey } from '../view.ts';
 import { general } from './general.ts';
+import { nothingLeft } from './nothing.ts';
 import { missing } from './views.ts';
 
 /** Zeros as a value of a shape of their own, for operators that say more of them than that they are zero. */
@@ -52,9 +54,31 @@ export const concat: Rule = (site) => {
     const refs = merged(terms.map(scaledOf), axis);
     if (!site.isNew || site.ctx.terms.old('Concat', String(axis), factored(refs).refs) !== undefined) return [exactly(joined(site, refs, axis, sizes))];
   }
+  const none = site.isNew ? zerosAtOldPlaces(site, values, axis, sizes) : null;
+  if (none !== null) return [none];
   // every value of the old graph is a term
   return [site.isNew ? grownConcat(site, values, axis, sizes) : free()];
 };
+
+/** Zeros beside values of a new layer: nothing at the old places of a map that was seen before, if all of them are among the zeros. */
+function zerosAtOldPlaces(site: Site, values: readonly Value[], axis: number, sizes: readonly Size[]): Value | null {
+  const counts = site.node.inputs.flatMap((name) => site.facts.values.get(name)?.dims?.[axis] ?? []).filter(isStatic);
+  const size = sizes[axis] ?? 0;
+  const isOfLayer = (own: Value): boolean => own.kind !== 'related' || (!own.ref.base.old && own.ref.base.constant === null);
+  if (!isStatic(size) || counts.length !== values.length || !values.some(isZeros) || !values.every(isOfLayer)) return null;
+  const isZeroAt = values.flatMap((own, i) => new Array<boolean>(counts[i] ?? 0).fill(isZeros(own)));
+  const seen = site.ctx.hintsTo(size).flatMap((dim) => flat(dim) ?? []);
+  const fit = seen.find(({ map }) => map?.at.every((old, i) => old < 0 || isZeroAt[i] === true));
+  if (fit === undefined) return null;
+  const line = [withKinds(fit, (_, i) => (isZeroAt[i] === true ? Kind.ZERO : Kind.ANY))];
+  return nothingLeft(
+    site,
+    sizes.map((own, d) => (d === axis ? line : sameDim(own))),
+    sizes,
+  );
+}
+
+const isZeros = (own: Value): boolean => own.kind === 'zero';
 
 /** A cache that new elements are joined on holds the old cache that the old graph joins the same elements on. */
 function withCaches(site: Site, values: readonly Value[], axis: number): readonly Value[] {

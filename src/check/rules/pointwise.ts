@@ -4,10 +4,10 @@ import type { Zero } from '../../analysis/op-rule.ts';
 import { ruleOf } from '../../analysis/op-rules.ts';
 import { attributesOf } from '../../analysis/relation.ts';
 import { isStatic, type Size } from '../../analysis/size.ts';
-import { divide, homogeneous, multiply, nothing, plain, squareRoot, sum, unit } from '../algebra.ts';
+import { divide, homogeneous, multiply, plain, squareRoot, sum, unit } from '../algebra.ts';
 import { restricted } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
-import { countOther, type Dim, dimText, isSame, isZeroBesideOld, Kind, mapKinds, newSize, oldSize, sameDim } from '../dim.ts';
+import { type Dim, dimText, isSame, isZeroBesideOld, Kind, mapKinds, newSize, oldSize, sameDim } from '../dim.ts';
 import { unproved } from '../findings.ts';
 import { addKinds, anyKind, BROADCAST, type Combine, divideKinds, firstKinds, joinParts, multiplyKinds, type Part, squareKinds, zeroKinds } from '../join.ts';
 import { isFloat } from '../numbers.ts';
@@ -15,6 +15,7 @@ import { matchOperand, settledConstant } from '../operand.ts';
 import { scaleFrom, times } from '../scale.ts';
 import { fitted, isWhole, type Ref, type Scaled, scaled, scaledKey } from '../term.ts';
 import { type Free, free, isConstant, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
+import { nothingLeft } from './nothing.ts';
 import { type Known, realigned } from './realigned.ts';
 
 /** Makes the term of a result; null when it is zero. */
@@ -287,14 +288,6 @@ function nothingAtOldPlaces(site: Site, sizes: readonly Size[]): Value | null {
     return nothingLeft(site, dims, sizes);
   }
   return null;
-}
-
-/** Zero at all old places; where new elements may be something, that is all that is known. */
-function nothingLeft({ ctx }: Site, dims: readonly Dim[], sizes: readonly Size[]): Value {
-  const oldSizes = dims.map(oldSize);
-  const ref = fitted(nothing(ctx.terms).ref, oldSizes);
-  if (dims.every((dim) => countOther(dim, Kind.ZERO) === 0)) return zeros(sizes);
-  return ref === null ? free() : related(scaled(ref), dims);
 }
 
 /** What an operand has at a dimension of the result; one of size 1, or that was stretched there, has one element for all indices. */

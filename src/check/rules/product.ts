@@ -1,7 +1,7 @@
 /** Sums of products: MatMul, Einsum and Conv, by the labels of the op table. */
 import type { Labels } from '../../analysis/relation.ts';
 import { isStatic, type Size } from '../../analysis/size.ts';
-import { nothing, plain } from '../algebra.ts';
+import { plain } from '../algebra.ts';
 import { supposedCache } from '../cache-wish.ts';
 import { closer, invented, isMatch, type NearMiss, relate, restricted } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
@@ -30,6 +30,7 @@ import { isOne, ONE, over, type Scale, times } from '../scale.ts';
 import { fitted, scaled, viewed } from '../term.ts';
 import { exactly, free, isConstant, type Related, related, scaledOf, type Value, zeros } from '../value.ts';
 import { permuted } from '../view.ts';
+import { nothingLeft } from './nothing.ts';
 
 export const product: Rule = (site) => {
   const found = multiplied(site);
@@ -83,8 +84,7 @@ function nothingAtOldPlaces(site: Site): Value | null {
     );
     if (zero?.own.ref.base.constant?.uniform !== 0 || !zero.finite) continue;
     const dims = outputs.map((label, d): Dim => (label === labels[column] ? (zero.dims[column] ?? dim) : sameDim(sizes[d] ?? 1)));
-    const none = fitted(nothing(ctx.terms).ref, dims.map(oldSize));
-    if (none !== null) return related(scaled(none), dims);
+    return nothingLeft(site, dims, sizes);
   }
   return null;
 }
