@@ -70,19 +70,25 @@ const sums: Rule = ([a = ANY, b = ANY], { inputs: [x = '', y = ''] }, { makerOf,
   return isAbove(x, y) || isAbove(y, x) ? POSITIVE : plus(a, b);
 };
 
-/** The mean of squares is no smaller than the square of the mean over the same axes. */
+/** The mean of squares is no smaller than the square of the mean over the same axes, of the same elements. */
 const differences: Rule = ([a = ANY, b = ANY], { inputs }, { makerOf, numberOf, isSame }) => {
   const squared = (name: string): string | null => {
     const { op = '', inputs: [x = '', y = ''] = [] } = makerOf(name) ?? {};
     return (op === 'Mul' && x === y) || (op === 'Pow' && numberOf(y) === 2) ? x : null;
   };
+  const isAlike = (one: FlatNode, other: FlatNode): boolean =>
+    one.op === other.op &&
+    attributesText(one) === attributesText(other) &&
+    one.inputs.length === other.inputs.length &&
+    one.inputs.every((name, i) => i === 0 || isSame(name, other.inputs[i] ?? ''));
+  /** Whether a value is the square of another one, perhaps with the same elements cut out of both. */
+  const isSquareOf = (name: string, of: string): boolean => {
+    const [cut, like] = [makerOf(name), makerOf(of)];
+    if (cut?.op === 'Slice' && like !== undefined && isAlike(cut, like)) return squared(cut.inputs[0] ?? '') === like.inputs[0];
+    return squared(name) === of;
+  };
   const [whole, mean] = [makerOf(inputs[0] ?? ''), makerOf(squared(inputs[1] ?? '') ?? '')];
-  const isVariance =
-    whole?.op === 'ReduceMean' &&
-    mean?.op === 'ReduceMean' &&
-    squared(whole.inputs[0] ?? '') === mean.inputs[0] &&
-    attributesText(whole) === attributesText(mean) &&
-    isSame(whole.inputs[1] ?? '', mean.inputs[1] ?? '');
+  const isVariance = whole?.op === 'ReduceMean' && mean !== undefined && isAlike(whole, mean) && isSquareOf(whole.inputs[0] ?? '', mean.inputs[0] ?? '');
   return plus(a, flipped(b)) & (isVariance ? AT_LEAST_NULL : ANY);
 };
 

@@ -176,6 +176,13 @@ describe('signs', () => {
   const rows: readonly Attribute[] = [{ name: 'axes', kind: 'ints', value: [0] }];
   const columns: readonly Attribute[] = [{ name: 'axes', kind: 'ints', value: [1] }];
   const mean = (x: string, out: string, attributes: readonly Attribute[] = rows): Node => node('ReduceMean', [x], [out], { attributes });
+  /** Squares from one index to `to`, and what is squared from one index to another. */
+  const cutRows = (from: string, other: string, to: string): readonly Node[] => [
+    node('Mul', ['x', 'x'], ['squares']),
+    node('Slice', ['squares', from, 'shape'], ['square']),
+    node('Slice', ['x', other, to], ['of']),
+  ];
+  const cutMeans: readonly Node[] = [mean('square', 'a'), mean('of', 'mean'), node('Mul', ['mean', 'mean'], ['b'])];
   test.each<readonly [what: string, of: readonly Node[], expected: Signs]>([
     ['products', [node('Mul', ['x', 'x'], ['squares']), mean('squares', 'a'), mean('x', 'mean'), node('Mul', ['mean', 'mean'], ['b'])], AT_LEAST_NULL],
     ['powers', [node('Pow', ['x', 'two'], ['squares']), mean('squares', 'a'), mean('x', 'mean'), node('Pow', ['mean', 'two'], ['b'])], AT_LEAST_NULL],
@@ -187,6 +194,11 @@ describe('signs', () => {
     ],
     ['of sums', [node('Mul', ['x', 'x'], ['squares']), mean('squares', 'a'), node('ReduceSum', ['x'], ['mean']), node('Mul', ['mean', 'mean'], ['b'])], ANY],
     ['of no squares', [node('Mul', ['x', 'p'], ['squares']), mean('squares', 'a'), mean('x', 'mean'), node('Mul', ['mean', 'mean'], ['b'])], ANY],
+    ['of the same rows', [...cutRows('indices', 'indices', 'shape'), ...cutMeans], AT_LEAST_NULL],
+    ['of one row and of another', [...cutRows('shape', 'indices', 'shape'), ...cutMeans], ANY],
+    ['of more rows', [...cutRows('indices', 'indices', 'indices'), ...cutMeans], ANY],
+    ['of rows of no square', [node('Mul', ['x', 'p'], ['squares']), ...cutRows('indices', 'indices', 'shape').slice(1), ...cutMeans], ANY],
+    ['of rows of squares, and of all', [...cutRows('indices', 'indices', 'shape').slice(0, 2), node('Identity', ['x'], ['of']), ...cutMeans], ANY],
     ['of cubes', [node('Pow', ['x', 'third'], ['squares']), mean('squares', 'a'), mean('x', 'mean'), node('Pow', ['mean', 'third'], ['b'])], ANY],
   ])('of the mean of squares less the square of the mean: %s', (_, of, expected) => {
     const signs = signsIn(prepare(model([...BEFORE, ...of, node('Sub', ['a', 'b'], ['y']), node('Sub', ['b', 'a'], ['z'])], ['y', 'z'])));
