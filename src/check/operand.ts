@@ -69,7 +69,7 @@ export function matchOperand(site: Site, family: Family, data: readonly Scaled[]
  */
 function maskOf(ctx: Site['ctx'], operand: Related, dims: readonly (Dim | null)[]): { readonly value: number; readonly dims: readonly Dim[] } | null {
   const at = dims.indexOf(null);
-  const numbers = at >= 0 && dims.every((dim, d) => d === at || dim?.length === 0) ? numbersOf(operand.ref) : null;
+  const numbers = dims.every((dim, d) => d === at || dim?.length === 0) ? numbersOf(operand.ref) : null;
   if (numbers === null) return null;
   const values = [...numbers.data];
   const first = values.find((x) => x !== 0) ?? 0;
@@ -96,7 +96,7 @@ function inOrder(values: readonly number[]): Dim {
   return mappedDim(indexMap(at, count), new Uint8Array(values.length));
 }
 
-const isScalar = (value: number | null): value is number => value !== null && value !== 0 && Number.isFinite(value);
+const isScalar = (value: number | null): value is number => value !== 0 && Number.isFinite(value);
 
 /**
  * The old table behind a constant operand 0 of which some elements are looked up or cut out by the other operands; other values

@@ -131,6 +131,29 @@ describe('ones and zeros', () => {
   ]);
 });
 
+describe('two widths of one size', () => {
+  const TWO: Places = [0, 1];
+  const of = (own: Partial<Masked>): Typed => masked({ at: [0, 1, 2, -1], other: [0, 1, -1, -1], mask: [], ...own });
+  held(masked({ mask: [1, 1, 1], other: TWO }), [
+    ['a mask of the one that was seen later', 'proved', of({ added: [0, 7], mask: [1, 1, 1, 0] })],
+    ['a mask of the one that was seen first', 'differs', of({ added: [0, 7], mask: [1, 1, 0, 0] })],
+    ['ones for both', 'proved', of({ mask: [1, 1, 1, 1] })],
+    ['another number behind', 'proved', of({ mask: [1, 1, 1, 4] })],
+  ]);
+  held(masked({ mask: [0, 0, 0], other: TWO }), [['zeros of the one that was seen later', 'proved', of({ mask: [0, 0, 0, 0] })]]);
+});
+
+describe('zeros in the old graph', () => {
+  held(masked({ mask: [1, 0, 1] }), [
+    ['as they were', 'proved', masked({ mask: [1, 0, 1] })],
+    ['another number where the width is new', 'proved', masked({ at: BETWEEN, mask: [1, 9, 0, 1] })],
+    ['a zero more where the width is new', 'unseen', masked({ at: BETWEEN, mask: [1, 0, 0, 1] })],
+    ['a one more', 'differs', masked({ at: BETWEEN, mask: [1, 0, 1, 1] })],
+    ['at other places', 'differs', masked({ at: BETWEEN, mask: [0, 9, 1, 1] })],
+    ['other zeros', 'differs', masked({ mask: [1, 1, 0] })],
+  ]);
+});
+
 describe('one number and zeros', () => {
   held(masked({ mask: [0.5, 0.5, 0.5] }), [
     ['a zero where the width is new', 'proved', masked({ at: BETWEEN, added: [0, 7], mask: [0.5, 0, 0.5, 0.5] })],
@@ -194,6 +217,89 @@ describe('a mean over a mask', () => {
     ['a new place like the old ones', 'proved', of(BEHIND, [1, 1, 1, 1, 0], 4)],
     ['a new place of another number', 'differs', of(BEHIND, [1, 1, 1, 3, 0], 4)],
     ['a new place of zero', 'differs', of(BEHIND, [1, 1, 1, 0, 0], 4)],
+  ]);
+});
+
+/** A vector that is divided by what is computed, or multiplied with its inverse. */
+describe('quotients', () => {
+  const of = (lines: string, k: readonly number[], at = OLD, right = 0): Typed => ({
+    inputs: { x: ['n', 2] },
+    lines: ['MatMul(x, w) -> h', 'Exp(h) -> e', ...lines.split(';'), 'MatMul(q, b) -> y'],
+    stored: { w: columns(at, 0.5, 2), b: rows(at, right, 2), k: [[k.length], k] },
+  });
+  const QUOTIENT = 'Div(k, e) -> q';
+  const INVERSE = 'Reciprocal(e) -> r;Mul(r, k) -> q';
+  const DIVIDED = 'Div(e, k) -> q';
+  const [THREE, FOUR, OTHER] = [
+    [1, 2, 4],
+    [1, 3, 2, 4],
+    [1, 3, 2, 5],
+  ];
+  held(of(QUOTIENT, THREE), [
+    ['by what grew', 'proved', of(QUOTIENT, FOUR, BETWEEN)],
+    ['by what grew, and is read', 'differs', of(QUOTIENT, FOUR, BETWEEN, 7)],
+    ['by what grew, and another number', 'differs', of(QUOTIENT, OTHER, BETWEEN)],
+    ['as a product', 'proved', of(INVERSE, THREE)],
+    ['as a product of what grew', 'proved', of(INVERSE, FOUR, BETWEEN)],
+    ['as a product of what grew, and another number', 'differs', of(INVERSE, OTHER, BETWEEN)],
+    ['turned round', 'differs', of(DIVIDED, FOUR, BETWEEN)],
+  ]);
+  held(of(INVERSE, THREE), [
+    ['as a quotient of what grew', 'proved', of(QUOTIENT, FOUR, BETWEEN)],
+    ['as a quotient of what grew, and another number', 'differs', of(QUOTIENT, OTHER, BETWEEN)],
+  ]);
+  held(of(DIVIDED, THREE), [
+    ['of what grew', 'proved', of(DIVIDED, FOUR, BETWEEN)],
+    ['of what grew, and is read', 'differs', of(DIVIDED, FOUR, BETWEEN, 7)],
+    ['of what grew, by zero', 'differs', of(DIVIDED, [1, 0, 2, 4], BETWEEN)],
+    ['of what grew, by another number', 'differs', of(DIVIDED, OTHER, BETWEEN)],
+    // true, and not known: the inverse of a stored vector is another vector
+    ['as a product with the inverse', 'unseen', of('Mul(e, k) -> q', [1, 0.5, 0.25])],
+    ['as a product with another', 'differs', of('Mul(e, k) -> q', [1, 0.5, 0.5])],
+  ]);
+});
+
+/** Numbers and vectors that are added to parts of a sum, or taken away from them. */
+describe('sums', () => {
+  const of = (lines: string, k: readonly number[], at = OLD, right = 0): Typed => ({
+    inputs: { x: ['n', 2], t: ['n', 1] },
+    lines: ['MatMul(x, w) -> h', ...lines.split(';'), 'Tanh(s) -> q', 'MatMul(q, b) -> y'],
+    stored: { w: columns(at, 0.5, 2), b: rows(at, right, 2), k: [[k.length], k], c: [[], [0.75]], d: [[], [-0.75]] },
+  });
+  const [THREE, FOUR, LESS, OTHER] = [
+    [1, 2, 4],
+    [1, 3, 2, 4],
+    [-1, 3, -2, -4],
+    [1, 3, 2, 5],
+  ];
+  held(of('Add(h, k) -> s', THREE), [
+    ['a vector', 'proved', of('Add(h, k) -> s', FOUR, BETWEEN)],
+    ['a vector, another number', 'differs', of('Add(h, k) -> s', OTHER, BETWEEN)],
+    ['a vector, taken away', 'differs', of('Sub(h, k) -> s', FOUR, BETWEEN)],
+    ['less its negative', 'proved', of('Sub(h, k) -> s', LESS, BETWEEN)],
+    ['from its negative', 'differs', of('Sub(k, h) -> s', LESS, BETWEEN)],
+  ]);
+  held(of('Sub(k, h) -> s', THREE), [
+    ['from a vector', 'proved', of('Sub(k, h) -> s', FOUR, BETWEEN)],
+    ['from a vector, another number', 'differs', of('Sub(k, h) -> s', OTHER, BETWEEN)],
+    ['a vector and the negative', 'proved', of('Neg(h) -> n;Add(n, k) -> s', FOUR, BETWEEN)],
+    ['the negative, less the negative vector', 'proved', of('Neg(h) -> n;Sub(n, k) -> s', LESS, BETWEEN)],
+  ]);
+  held(of('Add(h, c) -> g;Add(g, t) -> f;Add(f, k) -> s', THREE), [
+    ['a number, a value and a vector', 'proved', of('Add(h, c) -> g;Add(g, t) -> f;Add(f, k) -> s', FOUR, BETWEEN)],
+    ['in another order', 'proved', of('Add(h, k) -> g;Add(g, t) -> f;Add(f, c) -> s', FOUR, BETWEEN)],
+    ['less the negative number', 'proved', of('Sub(h, d) -> g;Add(g, t) -> f;Add(f, k) -> s', FOUR, BETWEEN)],
+    ['less the number', 'differs', of('Sub(h, c) -> g;Add(g, t) -> f;Add(f, k) -> s', FOUR, BETWEEN)],
+    ['without the value', 'differs', of('Add(h, c) -> g;Add(g, k) -> s', FOUR, BETWEEN)],
+  ]);
+  held(of('Mul(h, c) -> g;Mul(g, k) -> s', THREE), [
+    ['a number and a vector, multiplied', 'proved', of('Mul(h, c) -> g;Mul(g, k) -> s', FOUR, BETWEEN)],
+    ['in one, multiplied', 'proved', of('Mul(h, k) -> s', [0.75, 9, 1.5, 3], BETWEEN)],
+    // true, and not known: what is doubled later is not looked for in a vector
+    ['half the vector, twice the product', 'unseen', of('Mul(h, k) -> g;Mul(g, c) -> f;Add(f, f) -> s', [0.5, 9, 1, 2], BETWEEN)],
+    ['without the number', 'differs', of('Mul(h, k) -> s', FOUR, BETWEEN)],
+    ['the negative of both', 'proved', of('Mul(h, d) -> g;Mul(g, k) -> s', LESS, BETWEEN)],
+    ['the negative of one', 'differs', of('Mul(h, d) -> g;Mul(g, k) -> s', FOUR, BETWEEN)],
   ]);
 });
 
