@@ -5,7 +5,7 @@
  */
 import type { Element, Relation } from '../analysis/relation.ts';
 import type { Facts, ValueFacts } from '../analysis/shapes.ts';
-import { asSymbol, equal, replaced, type Size, symbol, symbolsOf } from '../analysis/size.ts';
+import { asSymbol, replaced, type Size, symbol, symbolsOf } from '../analysis/size.ts';
 import type { FlatNode } from '../onnx/graph.ts';
 import { isSame, newSize } from './dim.ts';
 import type { Value } from './value.ts';
@@ -47,8 +47,7 @@ export function runSizes(facts: Facts, isNew: boolean): RunSizes {
         for (const [d, size] of (facts.values.get(name)?.dims ?? []).entries()) {
           const [own, dim] = [asSymbol(size), value.dims[d]];
           if (own === undefined || dim === undefined || known.has(own) || !facts.runSizes.has(own) || !isSame(dim)) continue;
-          const wanted = newSize(dim);
-          if (isNew || !equal(wanted, size)) known.set(own, wanted);
+          known.set(own, newSize(dim));
         }
         enterValue(name);
       }
@@ -59,7 +58,7 @@ export function runSizes(facts: Facts, isNew: boolean): RunSizes {
 const elementIn =
   (rename: (size: Size) => Size) =>
   (own: Element): Element =>
-    own.value === null || typeof own.value === 'number' ? own : { ...own, value: rename(own.value) };
+    own.value === null ? own : { ...own, value: rename(own.value) };
 
 function relationIn(relation: Relation, rename: (size: Size) => Size): Relation {
   if (relation.kind === 'labels')

@@ -167,7 +167,7 @@ const TABLE: Readonly<Record<string, Rule>> = {
   CumSum: ([x = ANY], node) => summed(x) | (attributesOf(node).int('exclusive', 0) === 0 ? 0 : NULL),
   MatMul: products,
   Einsum: (operands) => summed(operands.reduce(times)),
-  ...Object.fromEntries(['Equal', 'Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual', 'And', 'Or', 'Not', 'Shape', 'Size'].map((op) => [op, atLeastNull])),
+  ...Object.fromEntries(['Equal', 'Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual', 'And', 'Or', 'Not'].map((op) => [op, atLeastNull])),
 };
 
 /** The signs of the values of a graph, each worked out when it is asked for. */

@@ -99,6 +99,7 @@ const ROWS: readonly (readonly [line: string, signs: Signs])[] = [
   ['Pow(p, x) -> c', '+'],
   ['Pow(p, mixed) -> c', '+'],
   ['Pow(p, none) -> c', '+'],
+  ['Pow(x, none) -> c', '+'],
   ['Exp(x) -> c', '+'],
   ['Exp(n) -> c', '+'],
   ['Sigmoid(x) -> c', '+'],
@@ -293,6 +294,25 @@ const CASES: readonly (readonly [old: string, branch: string, ...open: string[]]
   ['Identity(v) -> o', 'Relu(v) -> e;Pow(e, half) -> c'],
   ['Identity(v) -> o', 'Relu(v) -> e;Pow(e, lessHalf) -> c', message('Pow', 'positive')],
   ['Pow(v, minus) -> o', 'Div(x, v) -> c'],
+  ['Reciprocal(v) -> o', 'Pow(v, lessTwo) -> e;Log(e) -> c'],
+  ['Reciprocal(v) -> o', 'Pow(v, minus) -> e;Log(e) -> c', message('Log', 'positive')],
+  ['Relu(v) -> r;Reciprocal(r) -> o', 'Exp(x) -> p;Div(p, r) -> e;Sqrt(e) -> c', message('Sqrt', 'not negative')],
+  ['Relu(v) -> r;Reciprocal(r) -> o', 'Reciprocal(r) -> e;Sqrt(e) -> c', message('Sqrt', 'not negative')],
+  ["Clip(v, '', two) -> e;Sin(e) -> d;Reciprocal(d) -> o", "Clip(x, '', third) -> f;Sin(f) -> g;Reciprocal(g) -> c"],
+  // stored divisors
+  ['Identity(v) -> o', 'Div(x, mixed) -> c'],
+  ['Identity(v) -> o', 'Pow(mixed, v) -> c', message('Pow', 'positive')],
+  ['Pow(mixed, v) -> o', 'Pow(less, x) -> c', message('Pow', 'positive')],
+  // positive numbers on the way are passed over
+  ...['Div(s, two)', 'Mul(s, two)', 'Mul(two, s)', 'Mul(s, more)', 'Div(s, more)'].flatMap((step): [string, string][] => [
+    ['Sin(v) -> e;Reciprocal(e) -> o', `Sin(x) -> s;${step} -> t;Reciprocal(t) -> c`],
+    [`Sin(v) -> s;${step} -> e;Reciprocal(e) -> o`, 'Sin(x) -> f;Reciprocal(f) -> c'],
+  ]),
+  ...['Div(s, mixed)', 'Mul(s, mask)', 'Mul(less, s)', 'Add(s, two)', 'Max(s, two)'].map((step): [string, string, ...string[]] => [
+    'Sin(v) -> e;Reciprocal(e) -> o',
+    `Sin(x) -> s;${step} -> t;Reciprocal(t) -> c`,
+    ...(step === 'Max(s, two)' ? [] : [message('Reciprocal', 'not zero')]),
+  ]),
   // nothing reads it
   ['Identity(v) -> o', 'Reciprocal(v) -> e;Identity(x) -> c'],
   ['Identity(v) -> o', 'Split(v) axis=1 num_outputs=2 -> e f;Exp(f) -> g;Div(g, f) -> c', message('Div', 'not zero', 1)],
