@@ -96,13 +96,13 @@ const ALL_LINES: readonly string[] = [
   ...['chained-rules.test.ts', 'stretched-rules.test.ts', 'run-sizes-rules.test.ts', 'handed-on-rules.test.ts', 'rotated-rules.test.ts'],
   ...['views-forms-rules.test.ts', 'carried-forms-rules.test.ts', 'quantise-rules.test.ts', 'joins-forms-rules.test.ts'],
   ...['alive-flow-rules.test.ts'],
-  ...['factor-rules.test.ts', 'stored-forms-rules.test.ts', 'quantised-rules.test.ts'],
+  ...['factor-rules.test.ts', 'stored-forms-rules.test.ts', 'quantised-rules.test.ts', 'decided-branches.test.ts'],
   ...['operand-forms-rules.test.ts', 'interface-forms-rules.test.ts', 'block-guards-rules.test.ts'],
 ];
 const BRIEF_LINES: readonly string[] = [
   ...['exports.test.ts', 'operator-rules.test.ts', 'desugar-rules.test.ts', 'algebra-rules.test.ts', 'resize-rules.test.ts'],
   'quantised-forms.test.ts',
-  'desugar-forms-rules.test.ts',
+  ...['desugar-forms-rules.test.ts', 'quantised-limits-rules.test.ts'],
 ];
 
 /** What a test asserts for certain: the snapshots hold all that is said, or all but where; others the verdict. */

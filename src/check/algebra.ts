@@ -267,9 +267,12 @@ function normedTerm(terms: Terms, ref: Ref, axes: string, ratio: Scale, dims: Di
   const { core, links } = inner === undefined ? { core: scaled(ref), links: [ratio] } : { core: inner.core, links: [...inner.links, ratio] };
   const total = links.reduce((all, link) => all + numberOf(link), 0);
   const isMeant = (term: Term): boolean => term.attributes === axes && Math.abs(numberOf(term.ratio ?? ONE) / total - 1) < 2 ** -18;
-  const match = inner && terms.users('Normed', core.ref).find(isMeant);
-  if (match !== undefined) return scaled(refOf(match), chainCorrection(links, match.ratio ?? ONE));
-  const made = terms.make('Normed', axes, [core], dims, inner === undefined ? ratio : namedScale(links.map((link) => link.key).join('+'), total));
+  const whole = inner === undefined ? ratio : namedScale(links.map((link) => link.key).join('+'), total);
+  const meant = inner === undefined ? [] : terms.users('Normed', core.ref).filter(isMeant);
+  const [match] = meant;
+  // where the old graph has the same norms behind each other, they are those
+  if (match !== undefined && !meant.some((term) => term.ratio?.key === whole.key)) return scaled(refOf(match), chainCorrection(links, match.ratio ?? ONE));
+  const made = terms.make('Normed', axes, [core], dims, whole);
   chains.set(made, { core, links });
   return scaled(refOf(made));
 }

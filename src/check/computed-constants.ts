@@ -103,7 +103,7 @@ function withParameters(own: Quantity, dtype: number, what: string, apply: (x: n
     }
     return out;
   };
-  const recipe = `${what} ${dtype} along ${axis} by ${block} from ${otherwise}${point === null ? '' : ' with points'}`;
+  const recipe = `${what} ${dtype} along ${axis} by ${block} from ${otherwise}`;
   return computedConstant(dims, dtype, recipe, point === null ? [numbers, scale] : [numbers, scale, point], compute);
 }
 

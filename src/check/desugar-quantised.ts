@@ -55,7 +55,7 @@ export function quantisedRules(flat: FlatGraph, facts: Facts): ReadonlyMap<strin
   const isConstant = (name: string): boolean => made.has(name) || facts.values.get(name)?.dependence === 'constant';
   const isZero = (name: string): boolean => {
     const tensor = tensorOf(name);
-    return name === '' || (tensor !== undefined && sizeOf(name) < 1 << 16 && readNumbers(tensor).every((x) => x === 0));
+    return name === '' || (tensor !== undefined && readNumbers(tensor).every((x) => x === 0));
   };
   const isSamePoint = (a: string, b: string): boolean => {
     if (a === b || (isZero(a) && isZero(b))) return true;
@@ -68,7 +68,6 @@ export function quantisedRules(flat: FlatGraph, facts: Facts): ReadonlyMap<strin
     const at = axis < 0 ? axis + rank : axis;
     if (name === '' || sizeOf(name) === 1) return name;
     const dims = facts.values.get(name)?.dims ?? [];
-    if (dims.length > 1 && dims.length === rank && dims.every((size, d) => size === 1 || d === at)) return name;
     if (dims.length !== 1 || at < 0 || at >= rank) return null;
     if (at === rank - 1) return name;
     const tensor = tensorOf(name);
@@ -81,27 +80,32 @@ export function quantisedRules(flat: FlatGraph, facts: Facts): ReadonlyMap<strin
     return name;
   };
 
+  /** The node that makes a value, and its operand 0. */
+  const sourceOf = (name: string): readonly [node: FlatNode | undefined, from: string] => {
+    const node = producers.get(name);
+    return [node, node?.inputs[0] ?? ''];
+  };
   const isRenamed = (node: FlatNode): boolean =>
     node.op === 'Cast' && facts.values.get(node.inputs[0] ?? '')?.dtype === facts.values.get(node.outputs[0] ?? '')?.dtype;
+  const isMove = (node: FlatNode): boolean => MOVES.has(node.op) || isRenamed(node);
   /** True for a constant that operators move to places which depend on the input. */
   function isMoved(name: string): boolean {
-    const node = producers.get(name);
-    const [from = ''] = node?.inputs ?? [];
-    return node !== undefined && (MOVES.has(node.op) || isRenamed(node)) && (isConstant(from) || isMoved(from));
+    const [node, from] = sourceOf(name);
+    return node !== undefined && isMove(node) && (isConstant(from) || isMoved(from));
   }
 
   /** What moves a value, applied to another one. */
   function move(w: Writer, node: FlatNode, from: string, output?: string): string {
     const inputs = [from, ...node.inputs.slice(1)];
-    const name = w.copy(node, inputs, { op: isRenamed(node) ? 'Identity' : node.op, ...(output !== undefined && { output }) });
-    producers.set(name, { ...node, inputs });
+    const op = isRenamed(node) ? 'Identity' : node.op;
+    const name = w.copy(node, inputs, { op, ...(output !== undefined && { output }) });
+    producers.set(name, { ...node, op, inputs });
     return name;
   }
 
   /** A function of each element of a moved constant, applied before it is moved. */
   function beforeMoves(w: Writer, name: string, apply: (constant: string) => string, output?: string): string {
-    const node = producers.get(name);
-    const [from = ''] = node?.inputs ?? [];
+    const [node, from] = sourceOf(name);
     if (node === undefined) return apply(name);
     return move(w, node, isConstant(from) ? constant(apply(from)) : beforeMoves(w, from, apply), output);
   }
@@ -124,16 +128,11 @@ export function quantisedRules(flat: FlatGraph, facts: Facts): ReadonlyMap<strin
 
   function uncached(w: Writer, q: string, point: string, axis: number): string | null {
     if (isConstant(q) && isConstant(point)) return constant(w.put('DequantizeLinear', [q, w.float(1, DataType.FLOAT), point], { axis }));
-    const node = producers.get(q);
-    // one zero point of all elements goes through whatever moves them
-    if (node !== undefined && sizeOf(point) === 1 && MOVES.has(node.op)) {
-      const from = centred(w, node.inputs[0] ?? '', point, axis);
-      if (from !== null) return move(w, node, from);
-    }
-    if (node?.op === 'Concat' && sizeOf(point) === 1) {
-      const parts = node.inputs.map((name) => centred(w, name, point, axis));
-      if (parts.every((name) => name !== null)) return w.copy(node, parts as string[]);
-    }
+    const [node, moved] = sourceOf(q);
+    // one zero point of all elements goes through whatever moves them, and can always be taken off
+    const part = (name: string): string => centred(w, name, point, axis) as string;
+    if (node !== undefined && sizeOf(point) === 1 && isMove(node)) return move(w, node, part(moved));
+    if (node?.op === 'Concat' && sizeOf(point) === 1) return w.copy(node, node.inputs.map(part));
     const own = along(w, point, facts.values.get(q)?.dims?.length ?? 0, axis);
     const whole = (name: string): string => w.put('Cast', [name], { to: DataType.INT32 });
     return own === null ? null : w.put('Sub', [whole(q), whole(own)]);

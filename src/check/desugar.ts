@@ -38,7 +38,7 @@ export interface Writer {
   hold(tensor: Tensor): string;
   /** A float of a type, of FLOAT where it is not known. */
   float(value: number, dtype: number): string;
-  ints(values: readonly number[], scalar?: boolean): string;
+  ints(values: readonly number[]): string;
   /** UNDEFINED where it is not known. */
   dtype(input: 0 | 1): number;
   rank(input: 0 | 1): number;
@@ -61,6 +61,7 @@ export function desugar(flat: FlatGraph, facts: Facts): FlatGraph {
       constants.set(name, { tensor: { ...tensor, name }, scope: node.scope, holder: 'initializer' });
       return name;
     };
+    const stored = (dtype: number, dims: readonly number[], values: readonly number[]): string => hold(tensorFromNumbers('', dtype, dims, values));
     const add = (op: string, from: readonly string[], to: readonly string[], attributes: readonly Attribute[]): void =>
       void made.push({
         op,
@@ -92,8 +93,8 @@ export function desugar(flat: FlatGraph, facts: Facts): FlatGraph {
         return output;
       },
       hold,
-      float: (value, dtype) => hold(tensorFromNumbers('', dtype === DataType.UNDEFINED ? DataType.FLOAT : dtype, [], [value])),
-      ints: (values, scalar = false) => hold(tensorFromNumbers('', DataType.INT64, scalar ? [] : [values.length], values)),
+      float: (value, dtype) => stored(dtype === DataType.UNDEFINED ? DataType.FLOAT : dtype, [], [value]),
+      ints: (values) => stored(DataType.INT64, [values.length], values),
       dtype: (input) => facts.values.get(inputs[input])?.dtype ?? DataType.UNDEFINED,
       rank: (input) => facts.values.get(inputs[input])?.dims?.length ?? 0,
     });

@@ -91,6 +91,13 @@ describe('norms of unlike epsilons', () => {
     expect(allSaid()).toMatchSnapshot();
   });
 
+  test('are none but themselves', () => {
+    const chains = [[0.5, 0.25], [0.5, 0.125], [0.25, 0.5], [0.25, 0.25], [0.5, 0.25, 0.25], [0.5]];
+    const graphs = chains.map((own) => norms(own, GAINS));
+    expect(graphs.map((own) => graphs.map((other) => verdict(own, other) === 'proved'))).toEqual(graphs.map((own) => graphs.map((other) => own === other)));
+    expect(allSaid()).toMatchSnapshot();
+  });
+
   /** x / √(p + e1), that / √(p' + e2), and that / √(p'' + e3): ε = e1·e2·e3 / (1 + e3 + e2·e3) */
   test.each([FLOAT, DOUBLE])('three, up to a rounding of each, in type %i', (type) => {
     const [e1, e2, e3] = [0.5, 0.25, 0.125] as const;

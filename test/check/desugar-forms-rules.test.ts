@@ -99,6 +99,37 @@ describe.each(Object.entries({ 'values of which nothing is known': UNKNOWN, 'res
   });
 });
 
+describe('of other ranks and types', () => {
+  test.each([
+    ['com.microsoft.FusedMatMul(m, w) transB=1 -> y', 'Transpose(w) -> t;MatMul(m, t) -> y', 'com.microsoft.FusedMatMul(m, w) -> y'],
+    [
+      'LayerNormalization(k, w34, c34) axis=0 epsilon=0.25 -> y',
+      'ReduceMean(k, [0,1]) -> m1;Sub(k, m1) -> d;Mul(d, d) -> q;ReduceMean(q, [0,1]) -> p;Add(p, e) -> u;Sqrt(u) -> r;Div(d, r) -> n;Mul(n, w34) -> a;Add(a, c34) -> y',
+      'LayerNormalization(k, w34, c34) axis=1 epsilon=0.25 -> y',
+    ],
+  ])('%s', async (one, other, wrong) => {
+    const found = await judged({ inputs: { m: ['n', 4], k: [3, 4] }, stored: { ...STORED, w34: matrix(3, 4), c34: matrix(3, 4) }, one, other, wrong });
+    expect(found.same.map(([first]) => first)).toEqual(['proved', 'proved', 'proved']);
+    expect(found.apart).toBeLessThan(1e-4);
+    expect(Object.values(found.wrong).filter(([first]) => first === 'proved')).toEqual([]);
+    expect({ same: found.same, wrong: found.wrong }).toMatchSnapshot();
+  });
+
+  // a factor of half precision is rounded to it
+  test('a Gemm in float16', () => {
+    const tenth = 0.0999755859375;
+    const half = (line: string, by: number): Typed => ({
+      inputs: { m: ['n', 4] },
+      lines: ['Cast(m) to=10 -> h', ...line.split(';'), 'Cast(o) to=1 -> y'],
+      stored: { w: [matrix(4, 4)[0], matrix(4, 4)[1], DataType.FLOAT16], ...(line.includes('by') && { by: [[], [by], DataType.FLOAT16] as const }) },
+    });
+    const [gemm, spelled] = ['Gemm(h, w) alpha=0.1 -> o', 'MatMul(h, w) -> g;Mul(g, by) -> o'];
+    expect([isProved(half(gemm, 0), half(spelled, tenth)), isProved(half(spelled, tenth), half(gemm, 0))]).toEqual([true, true]);
+    expect([isProved(half(gemm, 0), half(spelled, 0.125)), isProved(half(gemm, 0), half('Gemm(h, w) alpha=0.2 -> o', 0))]).toEqual([false, false]);
+    expect(allSaid()).toMatchSnapshot();
+  });
+});
+
 /** A batch norm of old versions, and what it is. */
 const plain = (epsilon: string): string =>
   [

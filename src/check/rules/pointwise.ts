@@ -113,9 +113,10 @@ const steps: Make = (site, operands, dims) => {
 };
 
 /** Operators with f(0) = 0, whatever the operands behind the first are; those that keep zeros only where all operands are; and all others. */
-const OF_FIRST = { make: opaque, kinds: firstKinds, unary: keepsZero, family: '', zero: 'first' } as const;
-const OF_ALL = { make: opaque, kinds: zeroKinds, unary: keepsZero, family: '', zero: 'all' } as const;
-const OF_NONE = { make: opaque, kinds: anyKind, unary: keepsNone, family: '', zero: 'never' } as const;
+const OPAQUE = { make: opaque, family: '' } as const;
+const OF_FIRST = { ...OPAQUE, kinds: firstKinds, unary: keepsZero, zero: 'first' } as const;
+const OF_ALL = { ...OPAQUE, kinds: zeroKinds, unary: keepsZero, zero: 'all' } as const;
+const OF_NONE = { ...OPAQUE, kinds: anyKind, unary: keepsNone, zero: 'never' } as const;
 const SUM: Pointwise = { make: ({ ctx }, parts, dims) => sum(ctx.terms, parts, dims), kinds: addKinds, unary: linear, family: 'Sum', zero: 'all' };
 const PRODUCT: Pointwise = {
   make: ({ ctx }, parts, dims) => multiply(ctx.terms, parts, dims),
@@ -255,7 +256,7 @@ function partOf(
   zero: boolean,
 ): OperandPart | Free {
   const { terms } = site.ctx;
-  if (zero || operand.kind === 'zero') return { own: plain(terms, '0', '', [], []), dims: [], zero: true };
+  if (zero || operand.kind === 'zero') return { own: nothing(terms), dims: [], zero: true };
   const isStored: boolean = isConstant(operand);
   if (!isStored) return { own: scaledOf(operand), dims: operand.dims, zero: false };
   const dims = operand.dims.map((own, d): Dim | null => {
