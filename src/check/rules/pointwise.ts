@@ -4,7 +4,7 @@ import type { Zero } from '../../analysis/op-rule.ts';
 import { ruleOf } from '../../analysis/op-rules.ts';
 import { attributesOf } from '../../analysis/relation.ts';
 import { isStatic, type Size } from '../../analysis/size.ts';
-import { divide, homogeneous, multiply, plain, squareRoot, sum, unit } from '../algebra.ts';
+import { divide, homogeneous, multiply, nothing, plain, squareRoot, sum, unit } from '../algebra.ts';
 import { restricted } from '../constants.ts';
 import type { Rule, Site } from '../context.ts';
 import { type Dim, dimText, isSame, isZeroBesideOld, Kind, mapKinds, newSize, oldSize, sameDim } from '../dim.ts';
