@@ -12,7 +12,8 @@ export function heldConstant(ref: Ref): Constant | null {
   const dims = sizes as readonly number[];
   const { offset, dims: strides } = ref.view;
   const key = viewKey(ref.view);
-  if (key === viewKey(wholeView(dims))) return { ...constant, dims };
+  // the first rows of a constant have the same view, and are not all of it
+  if (key === viewKey(wholeView(dims)) && count(dims) === count(constant.dims)) return { ...constant, dims };
   const parts = strides.flat() as readonly { readonly size: number; readonly step: number }[];
   const at = (index: number): number => {
     let [rest, place] = [index, offset as number];
