@@ -143,13 +143,13 @@ function draw(text: string): number {
  * Pairs that reach a mutant, as many as there is time for: of all tests in turn, those first that kill most for their time, for half of it; and
  * then the quickest ones, which are small graphs made for one rule each.
  */
-function pairsFor({ id, original }: Mutant): readonly string[] {
+function pairsFor({ id, file, original }: Mutant): readonly string[] {
   const always = isStatic.has(id);
   const reached = always ? [...pairs.keys()] : (covering.get(id) ?? []);
   const groups = new Map<string, string[]>();
   for (const name of reached) {
-    const { test = '', file = '' } = pairs.get(name) ?? {};
-    const group = PER_TEST.includes(file) ? test : file;
+    const { test = '', file: from = '' } = pairs.get(name) ?? {};
+    const group = PER_TEST.includes(from) ? test : from;
     const known = groups.get(group);
     if (known === undefined) groups.set(group, [name]);
     else known.push(name);
@@ -172,11 +172,21 @@ function pairsFor({ id, original }: Mutant): readonly string[] {
   };
   const half = Number(values.seconds) / 2;
   const quick = [...reached].sort((x, y) => timeOf(x) - timeOf(y));
-  const named = always ? namedIn(original, quick) : [];
-  return [...new Set([...within(named, half), ...within(inTurn, half), ...within(quick, half)])];
+  const likely = always ? [...within(namedIn(original, quick), half), ...within(through(file), half)] : [];
+  return [...new Set([...likely, ...within(inTurn, half), ...within(quick, half)])];
 }
 
-/** What is set when a module loads is reached by all pairs: of the names of operators those first whose models have one. */
+const fileOf = new Map(mutants.map((own) => [own.id, own.file]));
+/** Pairs that reach mutants of a file, those first that reach many of it for their time. */
+function through(file: string): readonly string[] {
+  const worth = new Map(
+    baseline.pairs.map(({ name, seconds, mutants: ids }) => [name, ids.filter((id) => fileOf.get(id) === file).length / (0.02 + seconds)] as const),
+  );
+  const by = (name: string): number => worth.get(name) ?? 0;
+  return [...worth.keys()].filter((name) => by(name) > 0).sort((a, b) => by(b) - by(a));
+}
+
+/** What is set when a module loads is reached by all pairs: of the names of operators those are likely whose models have one. */
 function namedIn(original: string, names: readonly string[]): readonly string[] {
   const [, operator] = /^'(?:com\.microsoft\.)?(\w+)'$/.exec(original) ?? [];
   return operator === undefined ? [] : names.filter((name) => readFileSync(path.join(pairsFolder(judge), `${name}-new.onnx`)).includes(operator));
