@@ -234,7 +234,9 @@ const RULES: Readonly<Record<string, OpRule>> = {
       const elements = site.elements(0);
       const to = sizesOf(site, 1);
       if (elements?.length !== 1 || to.length !== 1) return elements !== null && to.length === 0 ? elements : null;
-      return isStatic(to[0] ?? 0) ? Array.from({ length: Math.max(1, hint(to[0] ?? 1)) }, () => elements[0] ?? NOTHING) : null;
+      const [size = 1] = to;
+      // of none there are none
+      return isStatic(size) && size >= 0 ? Array.from({ length: size }, () => elements[0] ?? NOTHING) : null;
     },
   },
   Concat: { relate: concat, zero: 'moved', compute: joinedElements, ofOneType: 'all' },

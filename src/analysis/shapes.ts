@@ -361,6 +361,8 @@ function computed(compute: ((site: Site) => readonly Element[] | null) | undefin
   if (count > SMALL) return null;
   try {
     const elements = compute(site);
+    // of a graph that contradicts itself
+    if (elements !== null && dims.every(isStatic) && elements.length !== count) return null;
     return elements?.length === 0 || elements?.some((e) => e.value !== null) ? elements : null;
   } catch (error) {
     if (error instanceof ShapeUnknown) return null;

@@ -64,10 +64,22 @@ export function asFunction(size: Size): string | undefined {
 }
 
 /** The names of the functions in a size, those inside others included. */
-export function functionsOf(size: Size): string[] {
+export function functionsOf(size: Size): readonly string[] {
   if (typeof size === 'number') return [];
-  return [...size.atoms].flatMap(([name, atom]) => (atom.apply === undefined ? [] : [name, ...atom.args.flatMap(functionsOf)]));
+  const before = functionNames.get(size);
+  if (before !== undefined) return before;
+  const found = new Set<string>();
+  for (const [name, atom] of size.atoms) {
+    if (atom.apply === undefined) continue;
+    found.add(name);
+    for (const arg of atom.args) for (const inner of functionsOf(arg)) found.add(inner);
+  }
+  functionNames.set(size, [...found]);
+  return [...found];
 }
+
+/** Functions of functions are asked for at every node that they go through. */
+const functionNames = new WeakMap<Polynomial, readonly string[]>();
 
 /** A size's value under an assignment of input dimensions; those not assigned have their hint. */
 export function evaluate(size: Size, assignment: ReadonlyMap<string, number>): number {

@@ -171,6 +171,9 @@ function complete(analysis: Analysis, axis: Axis, reduce: FlatNode, divisor: Div
   const joined = first === undefined ? undefined : joinedParts(analysis, products);
   if (first === undefined || joined === undefined) return undefined;
   const { source } = divisor;
+  // what is taken off must be the mean of the line that is squared
+  if (source.mean !== null && reducedDim(analysis, source.mean) !== reducedDim(analysis, reduce)) return undefined;
+  const standard = divisor.standard && divisor.rooted;
   const { core } = joined;
   const scaled = scalarsBehind(analysis, core, hintOf(axis));
   const gainBehind = first.gain === null ? nextAffine(analysis, scaled.value, axis, 'Mul') : null;
@@ -184,10 +187,10 @@ function complete(analysis: Analysis, axis: Axis, reduce: FlatNode, divisor: Div
     output: biasBehind?.node.outputs[0] ?? afterGain,
     statistics: [...(source.mean === null ? [] : [source.mean, ...secondMeans(analysis, source.mean)]), reduce],
     fused: false,
-    epsilon: divisor.standard ? (divisor.epsilons[0]?.operand ?? null) : null,
+    epsilon: standard ? (divisor.epsilons[0]?.operand ?? null) : null,
     epsilons: divisor.epsilons,
     power: first.power,
-    standard: divisor.standard,
+    standard,
     countsWidth: divisor.countsWidth || scaled.countsWidth,
     fixed: divisor.fixed,
     scalar: scaled.operand,
@@ -236,13 +239,19 @@ function sourceOf(analysis: Analysis, base: string): Source {
   return isMean ? { base, input, mean } : { base, input: at, mean: null };
 }
 
-/** The one axis a reduction reduces, if it is exactly one. */
-export function reducedAxis({ axes, facts }: Analysis, reduce: FlatNode): Axis | undefined {
+/** The one dimension a reduction reduces, if it is exactly one. */
+function reducedDim({ facts }: Analysis, reduce: FlatNode): number | undefined {
   const relation = facts.relations.get(reduce);
   if (relation?.kind !== 'labels') return undefined;
   const kept = new Set(relation.outputs[0] ?? []);
-  const reduced = (relation.inputs[0] ?? []).flatMap((label, d) => (kept.has(label) ? [] : [d]));
-  const axis = reduced.length === 1 ? axes.ofInput(reduce, 0)?.[reduced[0] ?? 0] : undefined;
+  const [dim, ...more] = (relation.inputs[0] ?? []).flatMap((label, d) => (kept.has(label) ? [] : [d]));
+  return more.length === 0 ? dim : undefined;
+}
+
+/** The axis of that dimension. */
+export function reducedAxis(analysis: Analysis, reduce: FlatNode): Axis | undefined {
+  const dim = reducedDim(analysis, reduce);
+  const axis = dim === undefined ? undefined : analysis.axes.ofInput(reduce, 0)?.[dim];
   return axis === undefined ? undefined : find(axis);
 }
 

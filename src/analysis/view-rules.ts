@@ -48,6 +48,10 @@ export function squeeze(site: Site): Labels {
   const given = listed?.length === 0 ? undefined : listed;
   if (given === undefined && site.exact && !dims.every(isStatic)) throw new ShapeUnknown('Squeeze without axes of sizes that depend on the input');
   const axes = new Set(given === undefined ? labels.flatMap((_, i) => (dims[i] === 1 ? [i] : [])) : given.map((axis) => at(axis, dims.length)));
+  for (const axis of axes) {
+    const size = dims[axis];
+    if (size === undefined || (isStatic(size) && size !== 1)) throw new ShapeUnknown('Squeeze of a dimension that is not there, or not of size 1');
+  }
   return { kind: 'labels', inputs: [labels, null].slice(0, site.flat.inputs.length), outputs: [labels.filter((_, i) => !axes.has(i))] };
 }
 

@@ -38,6 +38,9 @@ const VIEWS: readonly PairCase[] = [
     'Reshape(a, [-1,3]) -> b;Slice(b, [0], [2], [1]) -> y',
     'Reshape(a, [1,-1,3]) -> b;Squeeze(b, [0]) -> d;Slice(d, [0], [2], [1]) -> y',
   ),
+  // one index stretched to none, which stands for all dimensions
+  ['differs', 'ReduceSum(x, [-1]) -> y', 'Expand([-1], [0]) -> k;ReduceSum(x, k) -> y'],
+  ['proved', 'ReduceSum(x, [-1]) -> y', 'Expand([-1], [1]) -> k;ReduceSum(x, k) -> y'],
   // one value in several shapes
   after(
     'proved',

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { checkModels } from '../../src/check/check.ts';
 import { GrowError } from '../../src/errors.ts';
 import { grow } from '../../src/grow.ts';
+import type { Model } from '../../src/onnx/ir.ts';
 import { readModel } from '../../src/onnx/read.ts';
 import { inspectModel } from '../../src/report/inspect.ts';
 
@@ -44,6 +45,18 @@ it.each([
   ['norm_of_new_zeros', 'hidden=+4', 'grown'],
   ['stretched_to_billions_of_none', 'qk=+2', 'grown'],
   ['loop_in_a_layer', 'layers=+1@before:0', 'UNSUPPORTED_OP'],
+  ['squeezed_sizes', 'v=+2', 'UNSUPPORTED_AXIS'],
 ])('%s', (name, step, expected) => {
   expect(outcome(`fixtures/hostile/${name}.onnx`, step)).toBe(expected);
+});
+
+it('axes that are stretched to none, which are all of them, are no last axis', () => {
+  const [old, now] = ['axes_of_none.old', 'axes_of_none'].map((name) => readModel(`fixtures/hostile/${name}.onnx`)) as [Model, Model];
+  expect(checkModels(old, now).proved).toBe(false);
+});
+
+// less the mean of more than the line that is squared, and divided by a variance: none of the norms whose chains are one norm
+it.each(['mean_of_everything', 'norm_without_root'])('%s: a new layer is proved', (name) => {
+  const model = readModel(`fixtures/hostile/${name}.onnx`);
+  expect(checkModels(model, readModel(grow(model, 'layers=+1').bytes())).findings).toEqual([]);
 });
