@@ -74,8 +74,9 @@ export function functionsOf(size: Size): readonly string[] {
     found.add(name);
     for (const arg of atom.args) for (const inner of functionsOf(arg)) found.add(inner);
   }
-  functionNames.set(size, [...found]);
-  return [...found];
+  const names = [...found];
+  functionNames.set(size, names);
+  return names;
 }
 
 /** Functions of functions are asked for at every node that they go through. */

@@ -1,25 +1,8 @@
 /** Dimensions that an operator carries along, mixes or reads as a whole: equal graphs are proved, and nothing that differs is. */
 import { describe, expect, test } from 'vitest';
+import { after, before, itself } from '../support/grown-pairs.ts';
 import { judged, type PairCase } from '../support/rule-pairs.ts';
 
-const H = 'MatMul(x, w4x3) -> h';
-const OUT = 'MatMul(c, w3x2) -> y';
-
-/** Old lines that make `c` of `h`, and new ones; what is behind is zero at new elements. */
-const after = (verdict: PairCase[0], old: string, now = old, opset?: number): PairCase => [
-  verdict,
-  `${H};${old};${OUT}`,
-  `MatMul(x, w4x5g) -> h;${now};MatMul(c, w5x2gz) -> y`,
-  opset,
-];
-/** The same, where only what comes before is zero there. */
-const before = (verdict: PairCase[0], old: string, now = old, opset?: number): PairCase => [
-  verdict,
-  `${H};${old};${OUT}`,
-  `MatMul(x, w4x5gz) -> h;${now};MatMul(c, w5x2g) -> y`,
-  opset,
-];
-const itself = (lines: string, opset?: number): PairCase => ['proved', lines, lines, opset];
 /** Two new rows below those of p. */
 const MORE = 'Exp(p) -> e;Slice(e, [0], [2], [1]) -> j;Concat(p, j) axis=1 -> n';
 /** What is made of the rows of p, and of those with two below of which the first are read. */

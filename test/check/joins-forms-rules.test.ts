@@ -1,21 +1,11 @@
 /** Values beside each other, packed, padded or chosen between, whose other dimensions grew too: equal graphs are proved, and nothing that differs is. */
 import { describe, expect, test } from 'vitest';
 import type { Model } from '../../src/onnx/ir.ts';
+import { after, behind, itself } from '../support/grown-pairs.ts';
 import { type PlacedCase, placed } from '../support/placed-pairs.ts';
 import { judged, type PairCase } from '../support/rule-pairs.ts';
 import { branch, computed, node, smallModel } from '../support/small-graph.ts';
 import { allSaid, saidOf } from '../support/told.ts';
-
-const H = 'MatMul(x, w4x3) -> h';
-const itself = (lines: string, opset?: number): PairCase => ['proved', lines, lines, opset];
-/** Old lines and new ones behind the same first lines. */
-const behind = (first: string, verdict: PairCase[0], old: string, now: string): PairCase => [verdict, `${first};${old}`, `${first};${now}`];
-/** Old lines that make `c` of `h`, and new ones; what is behind is zero at new elements. */
-const after = (verdict: PairCase[0], old: string, now = old): PairCase => [
-  verdict,
-  `${H};${old};MatMul(c, w3x2) -> y`,
-  `MatMul(x, w4x5g) -> h;${now};MatMul(c, w5x2gz) -> y`,
-];
 
 const TURNED = 'Transpose(p) perm=[2,0,1] -> t;Reshape(t, [8,3]) -> r;Gather(t, [0]) axis=1 -> g;Reshape(g, [4,3]) -> k';
 const PAIRS: readonly PairCase[] = [

@@ -1,23 +1,12 @@
 /** What is put beside each other or chosen between: equal graphs are proved, and nothing that differs is. */
 import { describe, expect, test } from 'vitest';
+import { after, before, H, OUT, ROWS } from '../support/grown-pairs.ts';
 import { judged, type PairCase } from '../support/rule-pairs.ts';
 
-const H = 'MatMul(x, w4x3) -> h';
 const G = 'MatMul(x, w4x5g) -> h';
-const OUT = 'MatMul(c, w3x2) -> y';
-/** The bigger matrix behind `c`, whose new rows are zero; and with others. */
+/** The bigger matrix behind `c`, whose new rows are zero. */
 const ZERO_ROWS = 'MatMul(c, w5x2gz) -> y';
-const ROWS = 'MatMul(c, w5x2g) -> y';
 
-/** Old lines that make `c` of `h`, and new ones; what is behind is zero at new elements. */
-const after = (verdict: PairCase[0], old: string, now = old, opset?: number): PairCase => [verdict, `${H};${old};${OUT}`, `${G};${now};${ZERO_ROWS}`, opset];
-/** The same, where only what comes before is zero there. */
-const before = (verdict: PairCase[0], old: string, now = old, opset?: number): PairCase => [
-  verdict,
-  `${H};${old};${OUT}`,
-  `MatMul(x, w4x5gz) -> h;${now};${ROWS}`,
-  opset,
-];
 /** Without growth in front. */
 const same = (verdict: PairCase[0], old: string, now: string, opset?: number): PairCase => [verdict, `${H};${old}`, `${H};${now}`, opset];
 

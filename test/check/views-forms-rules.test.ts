@@ -1,29 +1,8 @@
 /** What is moved, cut out, joined or padded, in forms that exporters write seldom: equal graphs are proved, and nothing that differs is. */
 import { describe, expect, test } from 'vitest';
+import { after, before, behind, H, itself } from '../support/grown-pairs.ts';
 import { judged, type PairCase } from '../support/rule-pairs.ts';
 import { allSaid, isProved } from '../support/told.ts';
-
-const H = 'MatMul(x, w4x3) -> h';
-const OUT = 'MatMul(c, w3x2) -> y';
-const ROWS = 'MatMul(c, w5x2g) -> y';
-
-/** Old lines that make `c` of `h`, and new ones; what is behind is zero at new elements. */
-const after = (verdict: PairCase[0], old: string, now = old, opset?: number): PairCase => [
-  verdict,
-  `${H};${old};${OUT}`,
-  `MatMul(x, w4x5g) -> h;${now};MatMul(c, w5x2gz) -> y`,
-  opset,
-];
-/** The same, where only what comes before is zero there. */
-const before = (verdict: PairCase[0], old: string, now = old, opset?: number): PairCase => [
-  verdict,
-  `${H};${old};${OUT}`,
-  `MatMul(x, w4x5gz) -> h;${now};${ROWS}`,
-  opset,
-];
-const itself = (lines: string, opset?: number): PairCase => ['proved', lines, lines, opset];
-/** Old lines and new ones behind the same first lines. */
-const behind = (first: string, verdict: PairCase[0], old: string, now: string): PairCase => [verdict, `${first};${old}`, `${first};${now}`];
 
 const TURNED = 'Transpose(p) perm=[2,1,0] -> a';
 const SUM = 'ReduceSum(x, [2]) -> m';

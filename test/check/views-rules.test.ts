@@ -1,25 +1,7 @@
 /** What is moved, cut out, repeated or numbered anew: equal graphs are proved, and nothing that differs is. */
 import { describe, expect, test } from 'vitest';
+import { after, before } from '../support/grown-pairs.ts';
 import { judged, type PairCase } from '../support/rule-pairs.ts';
-
-const H = 'MatMul(x, w4x3) -> h';
-const OUT = 'MatMul(c, w3x2) -> y';
-const ROWS = 'MatMul(c, w5x2g) -> y';
-
-/** Old lines that make `c` of `h`, and new ones; what is behind is zero at new elements. */
-const after = (verdict: PairCase[0], old: string, now = old, opset?: number): PairCase => [
-  verdict,
-  `${H};${old};${OUT}`,
-  `MatMul(x, w4x5g) -> h;${now};MatMul(c, w5x2gz) -> y`,
-  opset,
-];
-/** The same, where only what comes before is zero there. */
-const before = (verdict: PairCase[0], old: string, now = old, opset?: number): PairCase => [
-  verdict,
-  `${H};${old};${OUT}`,
-  `MatMul(x, w4x5gz) -> h;${now};${ROWS}`,
-  opset,
-];
 
 /** Elements in the same order, however they are reached. */
 const VIEWS: readonly PairCase[] = [

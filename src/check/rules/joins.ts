@@ -65,8 +65,8 @@ function zerosAtOldPlaces(site: Site, values: readonly Value[], axis: number, si
   const counts = site.node.inputs.flatMap((name) => site.facts.values.get(name)?.dims?.[axis] ?? []).filter(isStatic);
   const size = sizes[axis] ?? 0;
   const isOfLayer = (own: Value): boolean => own.kind !== 'related' || (!own.ref.base.old && own.ref.base.constant === null);
-  if (!isStatic(size) || counts.length !== values.length || !values.some(isZeros) || !values.every(isOfLayer)) return null;
-  const isZeroAt = values.flatMap((own, i) => new Array<boolean>(counts[i] ?? 0).fill(isZeros(own)));
+  if (!isStatic(size) || counts.length !== values.length || !values.some((own) => own.kind === 'zero') || !values.every(isOfLayer)) return null;
+  const isZeroAt = values.flatMap((own, i) => new Array<boolean>(counts[i] ?? 0).fill(own.kind === 'zero'));
   const seen = site.ctx.hintsTo(size).flatMap((dim) => flat(dim) ?? []);
   const fit = seen.find(({ map }) => map?.at.every((old, i) => old < 0 || isZeroAt[i] === true));
   if (fit === undefined) return null;
@@ -77,8 +77,6 @@ function zerosAtOldPlaces(site: Site, values: readonly Value[], axis: number, si
     sizes,
   );
 }
-
-const isZeros = (own: Value): boolean => own.kind === 'zero';
 
 /** A cache that new elements are joined on holds the old cache that the old graph joins the same elements on. */
 function withCaches(site: Site, values: readonly Value[], axis: number): readonly Value[] {
