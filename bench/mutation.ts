@@ -140,8 +140,8 @@ function draw(text: string): number {
 }
 
 /**
- * Pairs that reach a mutant, as many as there is time for: of all tests in turn, those first that kill most for their time, for half of it; and
- * then the quickest ones, which are small graphs made for one rule each.
+ * Pairs that reach a mutant, as many as there is time for: those that go through much of its file for half of it, then for as long pairs of all tests
+ * in turn, those first that kill most for their time, and then the quickest ones, which are small graphs made for one rule each.
  */
 function pairsFor({ id, file, original }: Mutant): readonly string[] {
   const always = isStatic.has(id);
@@ -172,21 +172,28 @@ function pairsFor({ id, file, original }: Mutant): readonly string[] {
   };
   const half = Number(values.seconds) / 2;
   const quick = [...reached].sort((x, y) => timeOf(x) - timeOf(y));
-  const likely = always ? [...within(namedIn(original, quick), half), ...within(through(file), half)] : [];
+  const all = new Set(reached);
+  const near = through(file).filter((name) => all.has(name));
+  const likely = [...within(namedIn(original, quick), half), ...within(near, half)];
   return [...new Set([...likely, ...within(inTurn, half), ...within(quick, half)])];
 }
 
 const fileOf = new Map(mutants.map((own) => [own.id, own.file]));
+const passing = new Map<string, readonly string[]>();
 /** Pairs that reach mutants of a file, those first that reach many of it for their time. */
 function through(file: string): readonly string[] {
+  const before = passing.get(file);
+  if (before !== undefined) return before;
   const worth = new Map(
     baseline.pairs.map(({ name, seconds, mutants: ids }) => [name, ids.filter((id) => fileOf.get(id) === file).length / (0.02 + seconds)] as const),
   );
   const by = (name: string): number => worth.get(name) ?? 0;
-  return [...worth.keys()].filter((name) => by(name) > 0).sort((a, b) => by(b) - by(a));
+  const found = [...worth.keys()].filter((name) => by(name) > 0).sort((a, b) => by(b) - by(a));
+  passing.set(file, found);
+  return found;
 }
 
-/** What is set when a module loads is reached by all pairs: of the names of operators those are likely whose models have one. */
+/** Tables of operators are reached by all pairs: of the names in them those pairs are likely whose models have such a node. */
 function namedIn(original: string, names: readonly string[]): readonly string[] {
   const [, operator] = /^'(?:com\.microsoft\.)?(\w+)'$/.exec(original) ?? [];
   return operator === undefined ? [] : names.filter((name) => readFileSync(path.join(pairsFolder(judge), `${name}-new.onnx`)).includes(operator));

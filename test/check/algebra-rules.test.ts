@@ -278,6 +278,17 @@ const normed = (x: string, e: string, to = 'y'): string =>
   `Mul(${x}, ${x}) -> q${to};${mean(`q${to}`, `p${to}`)};Add(p${to}, ${e}) -> u${to};Sqrt(u${to}) -> r${to};Div(${x}, r${to}) -> ${to}`;
 const root = (x: string, e: string): string => `Mul(${x}, ${x}) -> q;${mean('q', 'p')};Add(p, ${e}) -> u;Sqrt(u) -> r`;
 const NORMS: readonly Line[] = [
+  // a quotient above the root of a sum of squares: of its dividend, and of its own
+  [
+    `Exp(v) -> e;${root('x', 'half')};Div(x, e) -> f;Div(f, r) -> y`,
+    `Exp(v) -> e;${root('x', 'half')};Reciprocal(e) -> i;Mul(i, x) -> f;Div(f, r) -> y`,
+    [`Exp(v) -> e;Div(x, e) -> f;${root('f', 'half')};Div(f, r) -> y`, `Exp(v) -> e;Div(x, e) -> f;${root('f', 'half')};Div(x, r) -> y`],
+  ],
+  [
+    `Exp(v) -> e;Div(x, e) -> f;${root('f', 'half')};Div(f, r) -> y`,
+    `Exp(v) -> e;Reciprocal(e) -> i;Mul(i, x) -> f;${root('f', 'half')};Reciprocal(r) -> j;Mul(f, j) -> y`,
+    `Exp(v) -> e;Div(x, e) -> f;${root('x', 'half')};Div(f, r) -> y`,
+  ],
   [
     normed('x', 'half'),
     `${root('x', 'half')};Reciprocal(r) -> i;Mul(x, i) -> y`,

@@ -79,6 +79,18 @@ const OPERATORS: Readonly<Record<string, Case>> = {
     weights: { wt: [[6, 4], zero], wb: [[6]], wd: rows(6) },
     dead: [],
   },
+  'a convolution of zeros that adds a bias': {
+    now: 'Conv(q, wk, wb) kernel_shape=[1] -> g;Conv(g, wd) kernel_shape=[1] -> e;Add(q, e) -> y',
+    weights: { wk: [[2, 3, 1], zero], wb: [[2]], wd: [[3, 2, 1], zero] },
+    old: 'Identity(q) -> y',
+    dead: [],
+  },
+  'a convolution of zeros that adds zeros': {
+    now: 'Conv(q, wk, wb) kernel_shape=[1] -> g;Conv(g, wd) kernel_shape=[1] -> e;Add(q, e) -> y',
+    weights: { wk: [[2, 3, 1], zero], wb: [[2], zero], wd: [[3, 2, 1], zero] },
+    old: 'Identity(q) -> y',
+    dead: ['wk all (6)', 'wb all (2)', 'wd all (6)'],
+  },
   'Einsum of three': {
     now: 'Einsum(x, wu, wv) equation=ij,jk,k->ik -> g;MatMul(g, wd) -> e;Add(x, e) -> y',
     weights: { wu: [[4, 6]], wv: [[6], element(5)], wd: rows(6) },

@@ -110,4 +110,18 @@ describe('norms of unlike epsilons', () => {
     expect(verdict(old, norms([e3, e2, e1], scaled(Math.sqrt(series), 0, type), type))).not.toBe('proved');
     expect(allSaid()).toMatchSnapshot();
   });
+
+  /** The first two are those of the chain of four, the others are not: ε·(1 + e4 + e3·e4 + e2·e3·e4) = e1·e2·e3·e4 */
+  test('four that begin as equal ones, up to a rounding of each', () => {
+    const epsilon = 0.5;
+    const t = chained(epsilon, 3);
+    const e3 = 1.01 * t;
+    const e4 = epsilon / (t * t * e3 - epsilon * (1 + e3 + t * e3));
+    const root = Math.sqrt(1 + e4 + e3 * e4 + t * e3 * e4);
+    const now = (ulps: number): Typed => norms([t, t, e3, e4], scaled(root, ulps));
+    const accepted = [-30, -12, -6, -3, -2, -1, 0, 1, 2, 3, 6, 12, 30].filter((ulps) => verdict(norms([epsilon], GAINS), now(ulps)) === 'proved');
+    expect(accepted).toContain(0);
+    expect(accepted).not.toContain(30);
+    expect(accepted).toMatchSnapshot();
+  });
 });
