@@ -68,6 +68,13 @@ const SUMS: ReadonlyMap<string, number> = new Map([
   ['com.microsoft.EmbedLayerNormalization', 2],
 ]);
 
+/** 1/σ, where norms give it out: what else reads it must find what it found before. */
+const DEVIATIONS: ReadonlyMap<string, number> = new Map([
+  ['LayerNormalization', 2],
+  ['com.microsoft.SkipLayerNormalization', 2],
+  ['com.microsoft.SkipSimplifiedLayerNormalization', 2],
+]);
+
 /** Finds every normalisation over a single axis. */
 export function findNorms(analysis: Analysis): Norm[] {
   const { flat } = analysis;
@@ -78,13 +85,14 @@ export function findNorms(analysis: Analysis): Norm[] {
   });
 }
 
-function fusedNorm({ axes, facts, data }: Analysis, node: FlatNode, form: { kind: 'layer' | 'rms'; gain: number; bias: number }): Norm[] {
+function fusedNorm({ axes, facts, data, flat }: Analysis, node: FlatNode, form: { kind: 'layer' | 'rms'; gain: number; bias: number }): Norm[] {
   const summed = SUMS.get(node.op);
   const axis = axes.of(node.outputs[0] ?? '')?.at(-1);
   const relation = facts.relations.get(node);
   const output = node.outputs[0] ?? '';
   if (axis === undefined || relation?.kind !== 'labels' || relation.mixes?.length !== 1) return [];
   const operand = (input: number): Operand | null => (input >= 0 && (node.inputs[input] ?? '') !== '' ? { node, input } : null);
+  const deviation = node.outputs[DEVIATIONS.get(node.op) ?? -1] ?? '';
   const cut = data.producer(node.inputs[0] ?? '');
   const joined = data.consumers(output).find((reader) => reader.node.op === 'Concat')?.node;
   const block =
@@ -92,6 +100,8 @@ function fusedNorm({ axes, facts, data }: Analysis, node: FlatNode, form: { kind
     cut?.op === 'Slice' &&
     joined !== undefined &&
     facts.values.get(cut.inputs[0] ?? '')?.dims?.length === facts.values.get(joined.outputs[0] ?? '')?.dims?.length;
+  // the old-block form reads it itself, beside its own block
+  const isRead = !block && deviation !== '' && (data.consumers(deviation).length > 0 || flat.outputs.some((own) => own.name === deviation));
   return [
     {
       kind: form.kind,
@@ -104,9 +114,9 @@ function fusedNorm({ axes, facts, data }: Analysis, node: FlatNode, form: { kind
       epsilon: 'attribute',
       epsilons: [],
       power: 1 / 2,
-      standard: true,
+      standard: !isRead,
       countsWidth: false,
-      fixed: null,
+      fixed: isRead ? 'its deviation is read by something else' : null,
       scalar: null,
       gain: operand(form.gain),
       bias: operand(form.bias),

@@ -61,6 +61,7 @@ export function spelledOut(analysis: Analysis, reduce: FlatNode): Norm | undefin
     fixed: null,
   };
   for (let step = 0; step < LONGEST_CHAIN; step++) {
+    if (divisor.power !== 0 && isOutput(analysis, divisor.value)) divisor = { ...divisor, standard: false, fixed: 'its statistic is an output of the model' };
     const readers = readersOf(analysis, divisor.value);
     const products = readers.map((reader) => productOf(analysis, axis, divisor, reader));
     if (products.length > 0 && products.every((own) => own !== undefined)) return complete(analysis, axis, reduce, divisor, products as Product[]);
@@ -136,6 +137,8 @@ interface Product {
   readonly node: FlatNode;
   readonly power: number;
   readonly gain: Operand | null;
+  /** The gain is read by something else too, in the values that it multiplies. */
+  readonly shared?: boolean;
 }
 
 function productOf(analysis: Analysis, axis: Axis, divisor: Divisor, { node, input }: Operand): Product | undefined {
@@ -153,8 +156,9 @@ function productOf(analysis: Analysis, axis: Axis, divisor: Divisor, { node, inp
   const gained = scaled !== undefined && vector !== undefined && isOver(analysis, scaled, vector, axis);
   const read = gained ? (scaled.inputs[1 - vector] ?? '') : other;
   const gain = gained ? { node: scaled, input: vector } : divisor.gain;
-  if (isCentred(analysis, read, source)) return { ...plain, gain, of: 'values' };
-  return source.mean !== null && skip(analysis, read) === skip(analysis, source.input) ? { ...plain, gain, of: 'input' } : undefined;
+  const shared = gained && onlyReader(analysis, scaled.outputs[0] ?? '') === undefined;
+  if (isCentred(analysis, read, source)) return { ...plain, gain, shared, of: 'values' };
+  return source.mean !== null && skip(analysis, read) === skip(analysis, source.input) ? { ...plain, gain, shared, of: 'input' } : undefined;
 }
 
 /** True for the values a norm divides: those that were squared, or x − mean x computed again. */
@@ -192,7 +196,7 @@ function complete(analysis: Analysis, axis: Axis, reduce: FlatNode, divisor: Div
     power: first.power,
     standard,
     countsWidth: divisor.countsWidth || scaled.countsWidth,
-    fixed: divisor.fixed,
+    fixed: products.some((own) => own.shared === true) ? 'what its gain multiplies is read by something else' : divisor.fixed,
     scalar: scaled.operand,
     gain: first.gain ?? gainBehind,
     bias: joined.bias ?? biasBehind,
@@ -200,23 +204,30 @@ function complete(analysis: Analysis, axis: Axis, reduce: FlatNode, divisor: Div
 }
 
 /** The normalised values; where x and its mean are divided apart, they come together again, with the bias between them or not. */
-function joinedParts({ data, facts }: Analysis, products: readonly Product[]): { core: string; bias: Operand | null } | undefined {
+function joinedParts(analysis: Analysis, products: readonly Product[]): { core: string; bias: Operand | null } | undefined {
   const [first] = products;
   if (products.length === 1 && first?.of === 'values') return { core: first.node.outputs[0] ?? '', bias: null };
   const x = products.find((own) => own.of === 'input')?.node.outputs[0];
   const mean = products.find((own) => own.of === 'mean')?.node.outputs[0];
   if (products.length !== 2 || x === undefined || mean === undefined) return undefined;
-  const only = (value: string): Operand | undefined => {
-    const readers = data.consumers(value);
-    return readers.length === 1 ? readers[0] : undefined;
-  };
-  const taken = only(mean);
+  const taken = onlyReader(analysis, mean);
+  const added = onlyReader(analysis, x)?.node;
   if (taken?.node.op !== 'Sub' || taken.input !== 1) return undefined;
-  if (taken.node.inputs[0] === x) return { core: taken.node.outputs[0] ?? '', bias: null };
-  const sum = only(taken.node.outputs[0] ?? '')?.node;
-  const constant = facts.values.get(taken.node.inputs[0] ?? '')?.dependence === 'constant';
-  return constant && sum?.op === 'Add' && sum.inputs.includes(x) ? { core: sum.outputs[0] ?? '', bias: { node: taken.node, input: 0 } } : undefined;
+  if (taken.node === added && taken.node.inputs[0] === x) return { core: taken.node.outputs[0] ?? '', bias: null };
+  const sum = onlyReader(analysis, taken.node.outputs[0] ?? '')?.node;
+  return isConstant(analysis, taken.node.inputs[0] ?? '') && sum?.op === 'Add' && sum === added
+    ? { core: sum.outputs[0] ?? '', bias: { node: taken.node, input: 0 } }
+    : undefined;
 }
+
+/** The one place where a value is read. */
+function onlyReader(analysis: Analysis, value: string): Operand | undefined {
+  const [reader, ...others] = analysis.data.consumers(value);
+  return others.length > 0 || isOutput(analysis, value) ? undefined : reader;
+}
+
+/** True for what a caller reads: nothing behind it makes good what has changed there. */
+const isOutput = ({ flat }: Analysis, value: string): boolean => flat.outputs.some((output) => output.name === value);
 
 /** Nodes that read a value for its contents, not for its shape or its type. */
 const readersOf = ({ data }: Analysis, value: string): readonly Operand[] =>
@@ -313,7 +324,7 @@ function scalarsBehind(analysis: Analysis, value: string, width: number): { valu
   let operand: Operand | null = null;
   for (;;) {
     const [reader, ...others] = readersOf(analysis, at);
-    if (reader === undefined || others.length > 0) break;
+    if (reader === undefined || others.length > 0 || isOutput(analysis, at)) break;
     const { node, input } = reader;
     const name = node.inputs[1 - input] ?? '';
     const scales =
@@ -332,7 +343,7 @@ function nextAffine(analysis: Analysis, value: string, axis: Axis, op: 'Mul' | '
   for (let step = 0; step < 4; step++) {
     const readers = readersOf(analysis, at);
     const [reader] = readers;
-    if (reader === undefined || readers.length !== 1) return null;
+    if (reader === undefined || readers.length !== 1 || isOutput(analysis, at)) return null;
     const { node, input } = reader;
     if (node.op === op) return isOver(analysis, node, 1 - input, axis) ? { node, input: 1 - input } : null;
     if (!SHAPE_KEEPING.has(node.op)) return null;

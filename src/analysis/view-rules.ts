@@ -46,7 +46,7 @@ export function squeeze(site: Site): Labels {
   const listed = site.has(1) ? numbersOf(site, 1) : site.ints('axes');
   // runtimes take an empty list for none
   const given = listed?.length === 0 ? undefined : listed;
-  if (given === undefined && site.exact && !dims.every(isStatic)) throw new ShapeUnknown('Squeeze without axes of sizes that depend on the input');
+  if (given === undefined && !dims.every(isStatic)) throw new ShapeUnknown('Squeeze without axes of sizes that depend on the input');
   const axes = new Set(given === undefined ? labels.flatMap((_, i) => (dims[i] === 1 ? [i] : [])) : given.map((axis) => at(axis, dims.length)));
   for (const axis of axes) {
     const size = dims[axis];

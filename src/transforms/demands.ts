@@ -17,7 +17,7 @@ import type { Region } from './fill.ts';
 import { type AxisGrowth, isRange, pickedIndices } from './grow-axis.ts';
 import { operandRegion } from './label-regions.ts';
 import { branchInputs, collectMeans, every, useKey } from './mean-demands.ts';
-import { covers, embed, keyOf, reshapeRegions, simplify, spread } from './regions.ts';
+import { covers, embed, keyOf, noneOf, reshapeRegions, simplify, spread } from './regions.ts';
 
 /** An operand that is stretched over a grown dimension and must only reach its old elements. */
 export interface MaskedOperand extends Operand {
@@ -297,13 +297,13 @@ export function collectDemands(analysis: Analysis, growth: AxisGrowth, nativeNor
         const whole = own[axis] as Axis;
         const size = growth.hint(whole);
         if (view.scalar === true) {
-          const picked = new Uint8Array(size);
+          const picked = noneOf(size);
           picked[growth.position(whole, view.indices?.[0] ?? 0)] = 1;
           return visit(operand, [...region.slice(0, axis), picked, ...region.slice(axis)], mode);
         }
         const indices = view.indices ?? [];
         if (!isRange(indices)) {
-          const all = new Uint8Array(size);
+          const all = noneOf(size);
           pickedIndices(growth, whole, out[axis] as Axis, indices).forEach((index, i) => {
             all[index] = region[axis]?.[i] ?? 1;
           });

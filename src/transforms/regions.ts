@@ -1,8 +1,16 @@
 /** Arithmetic of regions: a box of elements, given by a mask per dimension, and where its elements stood before a view. */
+import { GrowError } from '../errors.ts';
 import type { Region } from './fill.ts';
 
 /** A dimension with more elements than this is damage; nothing is marked in it one by one. */
 const MOST_ELEMENTS = 2 ** 26;
+
+/** A mask of no element. */
+export function noneOf(size: number): Uint8Array {
+  if (size > MOST_ELEMENTS)
+    throw new GrowError('UNSUPPORTED_AXIS', `zeros are followed through ${size} elements: at most ${MOST_ELEMENTS} are marked one by one`);
+  return new Uint8Array(size);
+}
 
 /** A mask of everything is no mask. */
 export const simplify = (mask: Uint8Array | null): Uint8Array | null => (mask?.every((x) => x === 1) === true ? null : mask);
@@ -27,14 +35,14 @@ export function keyOf(mask: Uint8Array | null): string {
 
 /** A mask of a part as a mask of the whole; parts of null (all) become all of the part. */
 export function embed(mask: Uint8Array | null, start: number, whole: number, part: number): Uint8Array {
-  const out = new Uint8Array(whole);
+  const out = noneOf(whole);
   for (let i = 0; i < part; i++) out[start + i] = mask === null ? 1 : (mask[i] ?? 0);
   return out;
 }
 
 /** As `embed`, for a part that takes every `step`th element, backwards when negative. */
 export function spread(mask: Uint8Array | null, start: number, step: number, whole: number, part: number): Uint8Array {
-  const out = new Uint8Array(whole);
+  const out = noneOf(whole);
   for (let i = 0; i < part; i++) out[start + i * step] = mask === null ? 1 : (mask[i] ?? 0);
   return out;
 }
@@ -57,7 +65,7 @@ export function reshapeRegions(region: Region, out: readonly number[], input: re
     if (a !== b || a > MOST_ELEMENTS) return null;
     const masks = region.slice(fromJ, j);
     if (masks.every((mask) => mask == null)) continue;
-    const flatMask = outer(masks.map((mask, d) => mask ?? new Uint8Array(out[fromJ + d] ?? 1).fill(1)));
+    const flatMask = outer(masks.map((mask, d) => mask ?? noneOf(out[fromJ + d] ?? 1).fill(1)));
     const parts = boxes(flatMask, input.slice(fromI, i));
     results = results.flatMap((result) => parts.map((part) => result.map((own, d) => (d >= fromI && d < i ? (part[d - fromI] ?? null) : own))));
   }

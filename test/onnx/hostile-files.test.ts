@@ -46,6 +46,9 @@ it.each([
   ['stretched_to_billions_of_none', 'qk=+2', 'grown'],
   ['loop_in_a_layer', 'layers=+1@before:0', 'UNSUPPORTED_OP'],
   ['squeezed_sizes', 'v=+2', 'UNSUPPORTED_AXIS'],
+  ['heads_of_two_billion', 'qk=+2', 'UNSUPPORTED_AXIS'],
+  // how many dimensions are left depends on the input, so the block behind it is no part of a layer
+  ['squeeze_of_what_is_there', 'mlp=x2', 'UNSUPPORTED_AXIS'],
 ])('%s', (name, step, expected) => {
   expect(outcome(`fixtures/hostile/${name}.onnx`, step)).toBe(expected);
 });

@@ -1,0 +1,63 @@
+/** Values in the middle of a norm that are outputs of the model, too: growth keeps them, or is refused. */
+import { describe, expect, it } from 'vitest';
+import { checkModels } from '../../src/check/check.ts';
+import { GrowError } from '../../src/errors.ts';
+import { grow } from '../../src/grow.ts';
+import { verify } from '../../src/index.ts';
+import type { Model, Node } from '../../src/onnx/ir.ts';
+import { readModel } from '../../src/onnx/read.ts';
+import { encodeModel } from '../../src/onnx/serialize.ts';
+import { type Architecture, buildTransformer, PLAIN } from '../support/architecture.ts';
+
+const FORMS: readonly (readonly [Architecture['norm'], Architecture['normForm']])[] = [
+  ...(['div-sqrt', 'mul-reciprocal', 'l2'] as const).map((form) => ['rms', form] as const),
+  ...(['fused', 'div-sqrt', 'mul-reciprocal', 'std', 'unbiased', 'keras', 'flax'] as const).map((form) => ['layer', form] as const),
+];
+const STATISTICS = new Set(['ReduceMean', 'ReduceSum', 'ReduceL2', 'ReduceSumSquare', 'Add', 'Sub', 'Mul', 'Div', 'Sqrt', 'Reciprocal', 'Pow']);
+
+/** The values that nodes of the norms up to the first attention make, and 1/σ of fused ones. */
+function valuesOf({ graph }: Model): readonly string[] {
+  const front = graph.nodes.slice(
+    0,
+    graph.nodes.findIndex(({ opType }) => opType === 'Softmax'),
+  );
+  return front.flatMap(({ opType, outputs }) => (STATISTICS.has(opType) ? outputs : opType === 'LayerNormalization' ? outputs.slice(2) : []));
+}
+
+/** Gives the deviations of fused norms a name. */
+const withDeviations = (model: Model): Model => ({
+  ...model,
+  graph: {
+    ...model.graph,
+    nodes: model.graph.nodes.map(
+      (node, i): Node => (node.opType === 'LayerNormalization' ? { ...node, outputs: [node.outputs[0] ?? '', '', `deviation_${i}`] } : node),
+    ),
+  },
+});
+
+const withOutput = (model: Model, name: string): Model =>
+  readModel(encodeModel({ ...model, graph: { ...model.graph, outputs: [...model.graph.outputs, { name, type: null }] } }));
+
+describe.each(FORMS)('%s norms, %s', (norm, normForm) => {
+  it.each(['pre', 'post'] as const)('placed %s', { timeout: 120_000 }, async (placement) => {
+    const model = withDeviations(buildTransformer({ ...PLAIN, norm, normForm, placement, layers: 1, float: 'float32' }));
+    const kept: string[] = [];
+    for (const name of valuesOf(model)) {
+      const old = withOutput(model, name);
+      for (const step of ['hidden=+4', 'layers=+1@before:0']) {
+        try {
+          const grown = grow(old, step, { seed: 3 }).bytes();
+          // a copied layer gives out what the layer does
+          const findings = checkModels(old, readModel(grown)).findings.filter(({ message }) => message !== 'is new');
+          expect([name, step, findings]).toEqual([name, step, []]);
+          kept.push(name);
+          if (kept.length === 3)
+            expect([name, step, (await verify(encodeModel(old), grown)).verdict]).toEqual([name, step, expect.stringMatching(/bit-exact|rounding/)]);
+        } catch (error) {
+          if (!(error instanceof GrowError)) throw error;
+        }
+      }
+    }
+    expect(kept.length).toBeGreaterThan(4);
+  });
+});
