@@ -25,7 +25,12 @@ describe('damaged and hostile models', () => {
   }, 120_000);
 
   it('are understood or refused: no crash, no hang, no false proof, nothing written elsewhere', { timeout: LONG ? 0 : 300_000 }, async () => {
-    const found = await hunt(SEED, CASES);
+    let said = 0;
+    const found = await hunt(SEED, CASES, (done, { faults }) => {
+      // a long run says at once what it finds
+      if (LONG && (faults.length > said || done % 10_000 === 0)) console.warn(`${done} cases: ${JSON.stringify(faults.slice(said))}`);
+      said = faults.length;
+    });
     if (LONG) {
       const { outcomes, ...figures } = found;
       console.warn(`seed ${SEED}: ${JSON.stringify({ ...figures, outcomes: Object.fromEntries([...outcomes].sort((a, b) => b[1] - a[1])) })}`);
