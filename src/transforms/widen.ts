@@ -104,10 +104,18 @@ export function widen(analysis: Analysis, request: WidenRequest): Widened {
   return { model, interfaceChanges, corrections: [...corrections.map(describe), ...describeScaling(scaling)], unportable };
 }
 
-/** Every value must come out with the size its axes say; anything else is a size that was not re-derived. */
+/** Every value must come out with the size its axes say; anything else is a size that was not re-derived. A size that is given out stays what it was. */
 function refuseOtherShapes(analysis: Analysis, growth: AxisGrowth, model: Model, request: WidenRequest): void {
   const { facts, axes, flat } = analysis;
   const now = inferFacts(unpackConstants(flatten(model)), facts);
+  for (const { name } of flat.outputs) {
+    const after = now.elements(name);
+    const at = facts.elements(name)?.findIndex(({ value }, i) => value !== null && !equal(value, after?.[i]?.value ?? value)) ?? -1;
+    if (at >= 0)
+      throw new GrowError('UNSUPPORTED_OP', `output ${name} holds a size or number that growth changes`, {
+        hint: `leave it out of the outputs of the export`,
+      });
+  }
   for (const node of flat.nodes) {
     for (const name of node.outputs) {
       const [before, after] = [facts.values.get(name)?.dims, now.values.get(name)?.dims];

@@ -1,4 +1,4 @@
-/** Values in the middle of a norm that are outputs of the model, too: growth keeps them, or is refused. */
+/** Values in the middle of a graph that are outputs of the model, too: growth keeps them, or is refused. */
 import { describe, expect, it } from 'vitest';
 import { checkModels } from '../../src/check/check.ts';
 import { GrowError } from '../../src/errors.ts';
@@ -60,4 +60,22 @@ describe.each(FORMS)('%s norms, %s', (norm, normForm) => {
     }
     expect(kept.length).toBeGreaterThan(4);
   });
+});
+
+it('sizes that are outputs stay what they were, or growth is refused', { timeout: 60_000 }, () => {
+  const model = buildTransformer({ ...PLAIN, layers: 1, shapes: 'computed', projection: 'split' });
+  const said = model.graph.nodes.flatMap(({ opType, outputs: [name = ''] }) =>
+    (opType === 'Shape' ? ['v=+2', 'heads=+1', 'mlp=x2', 'hidden=+4'] : []).map((step) => {
+      const old = withOutput(model, name);
+      try {
+        expect([name, step, checkModels(old, readModel(grow(old, step, { seed: 3 }).bytes())).findings]).toEqual([name, step, []]);
+        return 'kept';
+      } catch (error) {
+        if (!(error instanceof GrowError)) throw error;
+        expect(error.message).toBe(`output ${name} holds a size or number that growth changes`);
+        return 'refused';
+      }
+    }),
+  );
+  expect(new Set(said)).toEqual(new Set(['kept', 'refused']));
 });
