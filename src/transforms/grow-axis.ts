@@ -124,6 +124,8 @@ export function growAxes(leaves: LeafSizes): AxisGrowth {
   }
 
   function position(axis: Axis, old: number): number {
+    if (grows(axis) && old >= hintOf(axis))
+      throw new GrowError('UNSUPPORTED_AXIS', `a dimension of which index ${old} is read cannot grow: how many elements it has depends on the input`);
     const at = grows(axis) ? build(axis).indexOf(old) : old;
     assert(at >= 0, 'an old index has no place after growth');
     return at;

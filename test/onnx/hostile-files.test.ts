@@ -47,6 +47,7 @@ it.each([
   ['loop_in_a_layer', 'layers=+1@before:0', 'UNSUPPORTED_OP'],
   ['squeezed_sizes', 'v=+2', 'UNSUPPORTED_AXIS'],
   ['heads_of_two_billion', 'qk=+2', 'UNSUPPORTED_AXIS'],
+  ['index_beyond_the_batch', 'v=+2', 'UNSUPPORTED_AXIS'],
   // how many dimensions are left depends on the input, so the block behind it is no part of a layer
   ['squeeze_of_what_is_there', 'mlp=x2', 'UNSUPPORTED_AXIS'],
 ])('%s', (name, step, expected) => {
