@@ -29,6 +29,8 @@ const stored: Readonly<Record<string, Stored>> = {
     zb: [[3, 2], [1, 2, 3, 4, 5, 6], UINT8],
   },
   ...{ a: [[4, 3], numbers(12, (i) => ((i * 7) % 11) - 5), INT8], n: [[3, 2, 8], numbers(48, (i) => (i * 37) % 256), UINT8], order: row([1, 0], INT32) },
+  ...{ s8: row(numbers(8, (i) => 0.125 * (1 + (i % 4)))), z8: row([3, 5, 128, 9, 2, 7, 11, 0], UINT8), z9: row([3, 5, 128, 9, 2, 7, 11, 1], UINT8) },
+  ...{ zl: [[1, 3], [1, -2, 0], INT8], zm: [[1, 3], [1, 2, 0], INT8] },
   ...{ em: [[2, 4], numbers(8, (i) => 0.37 * i - 1)], n2: [[2, 4], numbers(8, (i) => 31 * i), UINT8] },
 };
 const inputs = { x: ['n', 3, 4], i: ['n'], l: [4], k: [3, 4], h: ['n', 32] } as const;
@@ -55,6 +57,25 @@ const LINES: readonly Line[] = [
       'QuantizeLinear(x, sr, zt) axis=1 -> q;Concat(q, q) axis=2 -> c;DequantizeLinear(c, sr) axis=1 -> y',
       'QuantizeLinear(x, sr) axis=1 -> q;Concat(q, q) axis=2 -> c;DequantizeLinear(c, sr, zt) axis=1 -> y',
       'QuantizeLinear(x, sr, zt) axis=1 -> q;Concat(q, q) axis=2 -> c;DequantizeLinear(c, s, z) -> y',
+    ],
+  ],
+  // points of what is joined, along the joined dimension
+  [
+    'QuantizeLinear(x, sv, zv) axis=2 -> q;Concat(q, q) axis=2 -> c;DequantizeLinear(c, s8, z8) axis=2 -> y',
+    'QuantizeLinear(x, sv, zv) axis=2 -> q;Identity(q) -> p;Concat(q, p) axis=2 -> c;DequantizeLinear(c, s8, z8) axis=-1 -> y',
+    [
+      'QuantizeLinear(x, sv, zv) axis=2 -> q;Concat(q, q) axis=2 -> c;DequantizeLinear(c, s8, z9) axis=2 -> y',
+      'QuantizeLinear(x, sv, zv) axis=2 -> q;Concat(q, q) axis=2 -> c;DequantizeLinear(c, s8) axis=2 -> y',
+    ],
+  ],
+  // points of columns that are stored as a matrix, of numbers that are computed
+  [
+    'Transpose(k) -> t;Cast(t) to=3 -> w;DynamicQuantizeLinear(x) -> q ds dz;com.microsoft.MatMulIntegerToFloat(q, w, ds, sr, dz, zl) -> y',
+    'Transpose(k) -> t;Cast(t) to=3 -> w;DynamicQuantizeLinear(x) -> q ds dz;Identity(q) -> p;com.microsoft.MatMulIntegerToFloat(p, w, ds, sr, dz, zl) -> y',
+    [
+      'Transpose(k) -> t;Cast(t) to=3 -> w;DynamicQuantizeLinear(x) -> q ds dz;com.microsoft.MatMulIntegerToFloat(q, w, ds, sr, dz, zm) -> y',
+      'Transpose(k) -> t;Cast(t) to=3 -> w;DynamicQuantizeLinear(x) -> q ds dz;com.microsoft.MatMulIntegerToFloat(q, w, ds, s, dz, zl) -> y',
+      'Transpose(k) -> t;Cast(t) to=3 -> w;DynamicQuantizeLinear(x) -> q ds dz;com.microsoft.MatMulIntegerToFloat(q, w, ds, sr, dz) -> y',
     ],
   ],
   // scales that are computed
