@@ -39,23 +39,24 @@ const withOutput = (model: Model, name: string): Model =>
   readModel(encodeModel({ ...model, graph: { ...model.graph, outputs: [...model.graph.outputs, { name, type: null }] } }));
 
 describe.each(FORMS)('%s norms, %s', (norm, normForm) => {
-  it.each(['pre', 'post'] as const)('placed %s', { timeout: 120_000 }, async (placement) => {
+  // a wider norm and a chain of norms change different numbers
+  it.each([
+    ['pre', 'hidden=+4'],
+    ['post', 'layers=+1@before:0'],
+  ] as const)('placed %s, %s', { timeout: 120_000 }, async (placement, step) => {
     const model = withDeviations(buildTransformer({ ...PLAIN, norm, normForm, placement, layers: 1, float: 'float32' }));
     const kept: string[] = [];
     for (const name of valuesOf(model)) {
       const old = withOutput(model, name);
-      for (const step of ['hidden=+4', 'layers=+1@before:0']) {
-        try {
-          const grown = grow(old, step, { seed: 3 }).bytes();
-          // a copied layer gives out what the layer does
-          const findings = checkModels(old, readModel(grown)).findings.filter(({ message }) => message !== 'is new');
-          expect([name, step, findings]).toEqual([name, step, []]);
-          kept.push(name);
-          if (kept.length === 3)
-            expect([name, step, (await verify(encodeModel(old), grown)).verdict]).toEqual([name, step, expect.stringMatching(/bit-exact|rounding/)]);
-        } catch (error) {
-          if (!(error instanceof GrowError)) throw error;
-        }
+      try {
+        const grown = grow(old, step, { seed: 3 }).bytes();
+        // a copied layer gives out what the layer does
+        const findings = checkModels(old, readModel(grown)).findings.filter(({ message }) => message !== 'is new');
+        expect([name, findings]).toEqual([name, []]);
+        kept.push(name);
+        if (kept.length === 3) expect([name, (await verify(encodeModel(old), grown)).verdict]).toEqual([name, expect.stringMatching(/bit-exact|rounding/)]);
+      } catch (error) {
+        if (!(error instanceof GrowError)) throw error;
       }
     }
     expect(kept.length).toBeGreaterThan(4);
