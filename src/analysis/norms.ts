@@ -7,7 +7,7 @@ import type { FlatNode } from '../onnx/graph.ts';
 import { type Axis, find } from './axis.ts';
 import type { Analysis } from './graph-analysis.ts';
 import { factorInputs, ruleOf } from './op-rules.ts';
-import { spelledOut, startsStatistic } from './spelled-norms.ts';
+import { isOutput, spelledOut, startsStatistic } from './spelled-norms.ts';
 
 /** An operand of a node. */
 export interface Operand {
@@ -52,13 +52,21 @@ export interface ScaledConstant {
   readonly power: number;
 }
 
-const FUSED = new Map<string, { kind: 'layer' | 'rms'; gain: number; bias: number }>([
-  ['LayerNormalization', { kind: 'layer', gain: 1, bias: 2 }],
-  ['RMSNormalization', { kind: 'rms', gain: 1, bias: -1 }],
-  ['SimplifiedLayerNormalization', { kind: 'rms', gain: 1, bias: -1 }],
-  ['com.microsoft.SkipLayerNormalization', { kind: 'layer', gain: 2, bias: 3 }],
-  ['com.microsoft.SkipSimplifiedLayerNormalization', { kind: 'rms', gain: 2, bias: -1 }],
-  ['com.microsoft.EmbedLayerNormalization', { kind: 'layer', gain: 5, bias: 6 }],
+/** Where operators have their gain and bias, and the result that is 1/σ; −1 where there is none. */
+interface Fused {
+  readonly kind: 'layer' | 'rms';
+  readonly gain: number;
+  readonly bias: number;
+  readonly deviation: number;
+}
+
+const FUSED = new Map<string, Fused>([
+  ['LayerNormalization', { kind: 'layer', gain: 1, bias: 2, deviation: 2 }],
+  ['RMSNormalization', { kind: 'rms', gain: 1, bias: -1, deviation: -1 }],
+  ['SimplifiedLayerNormalization', { kind: 'rms', gain: 1, bias: -1, deviation: 1 }],
+  ['com.microsoft.SkipLayerNormalization', { kind: 'layer', gain: 2, bias: 3, deviation: 2 }],
+  ['com.microsoft.SkipSimplifiedLayerNormalization', { kind: 'rms', gain: 2, bias: -1, deviation: 2 }],
+  ['com.microsoft.EmbedLayerNormalization', { kind: 'layer', gain: 5, bias: 6, deviation: -1 }],
 ]);
 
 /** Norms that add their operands first: the normalised sum is their last result. */
@@ -66,13 +74,6 @@ const SUMS: ReadonlyMap<string, number> = new Map([
   ['com.microsoft.SkipLayerNormalization', 3],
   ['com.microsoft.SkipSimplifiedLayerNormalization', 3],
   ['com.microsoft.EmbedLayerNormalization', 2],
-]);
-
-/** 1/σ, where norms give it out: what else reads it must find what it found before. */
-const DEVIATIONS: ReadonlyMap<string, number> = new Map([
-  ['LayerNormalization', 2],
-  ['com.microsoft.SkipLayerNormalization', 2],
-  ['com.microsoft.SkipSimplifiedLayerNormalization', 2],
 ]);
 
 /** Finds every normalisation over a single axis. */
@@ -85,14 +86,15 @@ export function findNorms(analysis: Analysis): Norm[] {
   });
 }
 
-function fusedNorm({ axes, facts, data, flat }: Analysis, node: FlatNode, form: { kind: 'layer' | 'rms'; gain: number; bias: number }): Norm[] {
+function fusedNorm(analysis: Analysis, node: FlatNode, form: Fused): Norm[] {
+  const { axes, facts, data } = analysis;
   const summed = SUMS.get(node.op);
   const axis = axes.of(node.outputs[0] ?? '')?.at(-1);
   const relation = facts.relations.get(node);
   const output = node.outputs[0] ?? '';
   if (axis === undefined || relation?.kind !== 'labels' || relation.mixes?.length !== 1) return [];
   const operand = (input: number): Operand | null => (input >= 0 && (node.inputs[input] ?? '') !== '' ? { node, input } : null);
-  const deviation = node.outputs[DEVIATIONS.get(node.op) ?? -1] ?? '';
+  const deviation = node.outputs[form.deviation] ?? '';
   const cut = data.producer(node.inputs[0] ?? '');
   const joined = data.consumers(output).find((reader) => reader.node.op === 'Concat')?.node;
   const block =
@@ -100,8 +102,8 @@ function fusedNorm({ axes, facts, data, flat }: Analysis, node: FlatNode, form: 
     cut?.op === 'Slice' &&
     joined !== undefined &&
     facts.values.get(cut.inputs[0] ?? '')?.dims?.length === facts.values.get(joined.outputs[0] ?? '')?.dims?.length;
-  // the old-block form reads it itself, beside its own block
-  const isRead = !block && deviation !== '' && (data.consumers(deviation).length > 0 || flat.outputs.some((own) => own.name === deviation));
+  // what else reads 1/σ must find what it found before; the old-block form reads it beside its own block
+  const isRead = !block && deviation !== '' && (data.consumers(deviation).length > 0 || isOutput(analysis, deviation));
   return [
     {
       kind: form.kind,

@@ -137,7 +137,7 @@ interface Product {
   readonly node: FlatNode;
   readonly power: number;
   readonly gain: Operand | null;
-  /** The gain is read by something else too, in the values that it multiplies. */
+  /** What the gain multiplies is read by something else, too. */
   readonly shared?: boolean;
 }
 
@@ -227,7 +227,7 @@ function onlyReader(analysis: Analysis, value: string): Operand | undefined {
 }
 
 /** True for what a caller reads: nothing behind it makes good what has changed there. */
-const isOutput = ({ flat }: Analysis, value: string): boolean => flat.outputs.some((output) => output.name === value);
+export const isOutput = ({ flat }: Analysis, value: string): boolean => flat.outputs.some((output) => output.name === value);
 
 /** Nodes that read a value for its contents, not for its shape or its type. */
 const readersOf = ({ data }: Analysis, value: string): readonly Operand[] =>

@@ -107,12 +107,25 @@ export function interfaceFindings(
   const patterns = new Set(old.flat.outputs.map(({ name }) => numbered(name).pattern));
   return [
     ...fromInputs,
+    ...lostCaches(old, now),
     ...now.flat.outputs.flatMap((info): Finding[] => {
       if (patterns.has(numbered(info.name).pattern)) return typeFindings('output', old.flat.outputs, info);
       return known.has(info.name) ? [] : [unproved(`output ${info.name}`, 'is new')];
     }),
     ...(moved < 0 ? [] : [(isShown || !renumbers ? refuted : unproved)(`output ${old.flat.outputs[moved]?.name}`, 'stands in another place')]),
   ];
+}
+
+/** Inputs that do not come out again, where others of their names do, and all of them did: the next step has nothing to give to these. */
+function lostCaches(old: Side, now: Side): Finding[] {
+  const [before, after] = [cachePairs(old.flat), cachePairs(now.flat)];
+  const likes = (side: Side, name: string): readonly string[] =>
+    side.flat.inputs.flatMap((own) => (numbered(own.name).pattern === numbered(name).pattern ? [own.name] : []));
+  return now.flat.inputs.flatMap(({ name }): Finding[] => {
+    const olds = likes(old, name);
+    const isLost = !after.has(name) && olds.length > 0 && olds.every((own) => before.has(own)) && likes(now, name).some((own) => after.has(own));
+    return isLost ? [refuted(`input ${name}`, 'comes out in no output, as those of other layers do')] : [];
+  });
 }
 
 /** A new layer's inputs and outputs have the element types of those of other layers. */

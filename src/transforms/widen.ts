@@ -110,11 +110,9 @@ function refuseOtherShapes(analysis: Analysis, growth: AxisGrowth, model: Model,
   const now = inferFacts(unpackConstants(flatten(model)), facts);
   for (const { name } of flat.outputs) {
     const after = now.elements(name);
-    const at = facts.elements(name)?.findIndex(({ value }, i) => value !== null && !equal(value, after?.[i]?.value ?? value)) ?? -1;
-    if (at >= 0)
-      throw new GrowError('UNSUPPORTED_OP', `output ${name} holds a size or number that growth changes`, {
-        hint: `leave it out of the outputs of the export`,
-      });
+    const isChanged = facts.elements(name)?.some(({ value }, i) => value !== null && !equal(value, after?.[i]?.value ?? value));
+    if (isChanged === true)
+      throw new GrowError('UNSUPPORTED_OP', `output ${name} holds a size or number that growth changes`, { hint: 'export the model without this output' });
   }
   for (const node of flat.nodes) {
     for (const name of node.outputs) {
