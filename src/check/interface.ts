@@ -122,8 +122,10 @@ function lostCaches(old: Side, now: Side): Finding[] {
   const likes = (side: Side, name: string): readonly string[] =>
     side.flat.inputs.flatMap((own) => (numbered(own.name).pattern === numbered(name).pattern ? [own.name] : []));
   return now.flat.inputs.flatMap(({ name }): Finding[] => {
-    const olds = likes(old, name);
-    const isLost = !after.has(name) && olds.length > 0 && olds.every((own) => before.has(own)) && likes(now, name).some((own) => after.has(own));
+    const [olds, news] = [likes(old, name), likes(now, name)];
+    // an output that the old graph has is missed by its name
+    const isOfNewLayers = olds.length > 0 && news.length > olds.length;
+    const isLost = isOfNewLayers && !after.has(name) && olds.every((own) => before.has(own)) && news.some((own) => after.has(own));
     return isLost ? [refuted(`input ${name}`, 'comes out in no output, as those of other layers do')] : [];
   });
 }
