@@ -47,5 +47,8 @@ describe('judging steps', () => {
   it('allows what the precision costs where float64 shows the same function', () => {
     const judge = (relative: number, agrees: boolean) => worstOf(judgeAll([comparison('a', relative)], new Map(), 'float32', { tolerance: null, agrees }));
     expect([judge(1e-5, true), judge(1e-5, false) === null, judge(1e-4, true) === null]).toEqual([null, false, false]);
+    // What the optimiser makes of a float64 model has numbers in float32.
+    const double = (relative: number, agrees: boolean) => worstOf(judgeAll([comparison('a', relative)], new Map(), 'float64', { tolerance: null, agrees }));
+    expect([double(1e-5, true), double(1e-10, false) === null, double(1e-4, true) === null]).toEqual([null, false, false]);
   });
 });
