@@ -107,7 +107,7 @@ export function interfaceFindings(
   const patterns = new Set(old.flat.outputs.map(({ name }) => numbered(name).pattern));
   return [
     ...fromInputs,
-    ...lostCaches(old, now),
+    ...strayCaches(old, now),
     ...now.flat.outputs.flatMap((info): Finding[] => {
       if (patterns.has(numbered(info.name).pattern)) return typeFindings('output', old.flat.outputs, info);
       return known.has(info.name) ? [] : [unproved(`output ${info.name}`, 'is new')];
@@ -116,18 +116,30 @@ export function interfaceFindings(
   ];
 }
 
-/** Inputs that do not come out again, where others of their names do, and all of them did: the next step has nothing to give to these. */
-function lostCaches(old: Side, now: Side): Finding[] {
+/**
+ * Where layers are added, caches that do not come out as all of the old ones do: in no output, so that the next step has nothing to give
+ * to them, or in one that is called otherwise, so that it gives them something else.
+ */
+function strayCaches(old: Side, now: Side): Finding[] {
   const [before, after] = [cachePairs(old.flat), cachePairs(now.flat)];
   const likes = (side: Side, name: string): readonly string[] =>
     side.flat.inputs.flatMap((own) => (numbered(own.name).pattern === numbered(name).pattern ? [own.name] : []));
   return now.flat.inputs.flatMap(({ name }): Finding[] => {
     const [olds, news] = [likes(old, name), likes(now, name)];
-    // an output that the old graph has is missed by its name
-    const isOfNewLayers = olds.length > 0 && news.length > olds.length;
-    const isLost = isOfNewLayers && !after.has(name) && olds.every((own) => before.has(own)) && news.some((own) => after.has(own));
-    return isLost ? [refuted(`input ${name}`, 'comes out in no output, as those of other layers do')] : [];
+    const [usual, ...others] = new Set(olds.map((own) => calledFor(own, before.get(own))));
+    // without an output as usual, an old one is missed by its name
+    if (usual == null || others.length > 0 || news.length <= olds.length || !news.some((own) => calledFor(own, after.get(own)) === usual)) return [];
+    const output = after.get(name);
+    if (calledFor(name, output) === usual) return [];
+    return [refuted(`input ${name}`, `comes out in ${output === undefined ? 'no output' : `output ${output}`}, otherwise than those of other layers`)];
   });
+}
+
+/** What the output for a cache is called, beside its input: its pattern, and whether it has the same numbers. */
+function calledFor(input: string, output: string | undefined): string | null {
+  if (output === undefined) return null;
+  const [from, to] = [numbered(input), numbered(output)];
+  return `${to.pattern} ${from.numbers.join() === to.numbers.join()}`;
 }
 
 /** A new layer's inputs and outputs have the element types of those of other layers. */
