@@ -31,7 +31,7 @@ export function followData(flat: FlatGraph, facts: Facts): Dataflow {
       else list.push({ node, input });
     });
   }
-  const words = Math.ceil(nodes.length / 32);
+  /** A bit for each node up to the one itself: ancestors stand in front. */
   const sets: (Uint32Array | undefined)[] = new Array(nodes.length);
 
   const dataInputs = (node: FlatNode): number[] => {
@@ -45,12 +45,12 @@ export function followData(flat: FlatGraph, facts: Facts): Dataflow {
   /** Filled in graph order, so that operands come first and the recursion stays flat. */
   for (let i = 0; i < nodes.length; i++) {
     const node = nodes[i] as FlatNode;
-    const own = new Uint32Array(words);
+    const own = new Uint32Array((i >> 5) + 1);
     own[i >> 5] = (own[i >> 5] ?? 0) | (1 << (i & 31));
     for (const input of dataInputs(node)) {
       const from = producers.get(node.inputs[input] ?? '');
       const set = from === undefined ? undefined : sets[index.get(from) ?? -1];
-      if (set !== undefined) for (let w = 0; w < words; w++) own[w] = (own[w] ?? 0) | (set[w] ?? 0);
+      if (set !== undefined) for (let w = 0; w < set.length; w++) own[w] = (own[w] ?? 0) | (set[w] ?? 0);
     }
     sets[i] = own;
   }
@@ -67,8 +67,12 @@ export function followData(flat: FlatGraph, facts: Facts): Dataflow {
     consumers: (value) => readers.get(value) ?? [],
     isAncestor: (node, value) => has(setOf(value), index.get(node) ?? -1),
     ancestors: (value) => {
-      const set = setOf(value);
-      return set === undefined ? [] : nodes.filter((_, i) => has(set, i));
+      const found: FlatNode[] = [];
+      setOf(value)?.forEach((word, w) => {
+        // the lowest bit that is left
+        for (let rest = word; rest !== 0; rest &= rest - 1) found.push(nodes[32 * w + 31 - Math.clz32(rest & -rest)] as FlatNode);
+      });
+      return found;
     },
   };
 }

@@ -22,6 +22,9 @@ function handedOn({ node, scope, inputs, outputs }: FlatNode, branch: number): r
   });
 }
 
+/** A scope and those around it. */
+const around = (scope: string): readonly string[] => [...scope.matchAll(/\/|$/g)].map(({ index }) => scope.slice(0, index));
+
 /** Puts the branch that is always taken in the place of an If. Sizes are those of what runs for every input. */
 export function decideBranches(flat: FlatGraph): FlatGraph {
   if (!flat.nodes.some((node) => node.branches !== undefined)) return flat;
@@ -38,9 +41,9 @@ export function decideBranches(flat: FlatGraph): FlatGraph {
       running.add(node.branches?.[branch] ?? '');
     }
   }
-  const isLeft = (scope: string): boolean =>
-    [...taken].some(([{ branches = [] }, branch]) => branches.some((own, i) => i !== branch && `${scope}/`.startsWith(`${own}/`)));
-  return decided({ ...flat, nodes: flat.nodes.filter(({ scope }) => !isLeft(scope)) }, taken);
+  const left = new Set([...taken].flatMap(([{ branches = [] }, branch]) => branches.filter((_, i) => i !== branch)));
+  const gone = new Set([...new Set(flat.nodes.map(({ scope }) => scope))].filter((scope) => around(scope).some((own) => left.has(own))));
+  return decided({ ...flat, nodes: flat.nodes.filter(({ scope }) => !gone.has(scope)) }, taken);
 }
 
 const decided = (flat: FlatGraph, taken: ReadonlyMap<FlatNode, number>): FlatGraph => ({

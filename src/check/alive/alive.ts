@@ -110,6 +110,7 @@ function freshElements(flow: Flow, values: Values): ReadonlyMap<string, Mask> {
   const old = new Map<string, Mask | null>();
   for (const step of [...flow.steps].reverse()) {
     const { node } = step;
+    if (!node.inputs.some(flow.isConstant)) continue;
     const made = node.outputs.map((name, o): Mask | null => {
       const sizes = step.outputs[o] ?? null;
       if (sizes === null) return null;

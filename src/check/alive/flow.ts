@@ -106,7 +106,8 @@ export function gradientsThrough(step: Step, zeros: Masks, gradients: Masks): Ma
         relation.kind === 'labels' ? labelGradient(step, relation, zeros, gradient, o, i, sizes) : viewGradient(step, relation, gradient, o, i, sizes);
       return [own ?? all];
     });
-    return anyOf(known, sizes) ?? all;
+    const [first] = known;
+    return (known.length === 1 ? first : anyOf(known, sizes)) ?? all;
   });
 }
 
