@@ -14,10 +14,10 @@ function elementwise(fn: Fn, operands?: number): (site: Site) => readonly Elemen
   return (site) => {
     const count = operands ?? site.flat.inputs.length;
     const inputs = Array.from({ length: count }, (_, i) => site.elements(i));
+    if (count === 0 || inputs.some((elements) => elements === null)) return null;
     const shapes = inputs.map((_, i) => site.dims(i).map(hint));
     const rank = Math.max(0, ...shapes.map((dims) => dims.length));
     const out = range(rank).map((_, d) => Math.max(...shapes.map((dims) => dims[d - rank + dims.length] ?? 1)));
-    if (count === 0 || inputs.some((elements) => elements === null)) return null;
     const float = isFloat(site.dtype(count - 1));
     const length = out.reduce((a, b) => a * b, 1);
     // operands that do not fit each other stand in damaged files

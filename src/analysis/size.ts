@@ -117,6 +117,7 @@ export function add(a: Size, b: Size): Size {
 
 /** The difference of two sizes. */
 export function subtract(a: Size, b: Size): Size {
+  if (equal(a, b)) return 0;
   return add(a, multiply(b, -1));
 }
 
@@ -125,6 +126,7 @@ export function multiply(a: Size, b: Size): Size {
   if (typeof a === 'number' && typeof b === 'number') return a * b;
   if (a === 1) return b;
   if (b === 1) return a;
+  if (a === 0 || b === 0) return 0;
   const terms = new Map<string, number>();
   for (const [m, c] of termsOf(a)) {
     for (const [n, d] of termsOf(b)) {
@@ -239,21 +241,30 @@ export function replaced(size: Size, by: (name: string, value: number) => Size |
 export const product = (sizes: readonly Size[]): Size => sizes.reduce<Size>(multiply, 1);
 
 function polynomial(terms: Map<string, number>, value: number, atoms: ReadonlyMap<string, Atom>): Size {
-  const sorted = [...terms].filter(([, c]) => c !== 0).sort(([m], [n]) => compareMonomials(m, n));
-  if (sorted.length === 0) return 0;
-  if (sorted.length === 1 && sorted[0]?.[0] === '') return sorted[0][1];
+  const sorted = [...terms].filter(([, c]) => c !== 0);
+  const [first] = sorted;
+  if (first === undefined) return 0;
+  if (sorted.length > 1) sorted.sort(([m], [n]) => compareMonomials(m, n));
+  else if (first[0] === '') return first[1];
   const key = sorted.map(([m, c]) => (m === '' ? String(c) : c === 1 ? m : `${c}${TIMES}${m}`)).join(' + ');
-  const used = new Set(sorted.flatMap(([m]) => m.split(TIMES)));
-  const own = [...atoms.keys()].every((name) => used.has(name)) ? atoms : new Map([...atoms].filter(([name]) => used.has(name)));
-  return { key, hint: value, terms: new Map(sorted), atoms: own };
+  return { key, hint: value, terms: new Map(sorted), atoms: usedAtoms(sorted, atoms) };
+}
+
+function usedAtoms(terms: readonly (readonly [string, number])[], atoms: ReadonlyMap<string, Atom>): ReadonlyMap<string, Atom> {
+  if (atoms.size === 1 && terms.some(([m]) => atoms.has(m))) return atoms;
+  const used = new Set(terms.flatMap(([m]) => m.split(TIMES)));
+  return [...atoms.keys()].every((name) => used.has(name)) ? atoms : new Map([...atoms].filter(([name]) => used.has(name)));
 }
 
 const NO_ATOMS: ReadonlyMap<string, Atom> = new Map();
 
-function atomsOf(...sizes: readonly Size[]): ReadonlyMap<string, Atom> {
-  const known = sizes.flatMap((size) => (typeof size === 'number' ? [] : [size.atoms]));
-  if (known.length < 2) return known[0] ?? NO_ATOMS;
-  return known[0] === known[1] ? (known[0] ?? NO_ATOMS) : new Map(known.flatMap((atoms) => [...atoms]));
+/** The atoms of two sizes. */
+function atomsOf(a: Size, b: Size): ReadonlyMap<string, Atom> {
+  if (typeof a === 'number') return typeof b === 'number' ? NO_ATOMS : b.atoms;
+  if (typeof b === 'number' || a.atoms === b.atoms) return a.atoms;
+  const both = new Map(a.atoms);
+  for (const [name, atom] of b.atoms) both.set(name, atom);
+  return both;
 }
 
 const termsOf = (size: Size): ReadonlyMap<string, number> => (typeof size === 'number' ? (size === 0 ? new Map() : new Map([['', size]])) : size.terms);

@@ -55,15 +55,30 @@ export interface Terms {
 export const scaledKey = ({ ref, scale }: Scaled): string => (scale.key === '' ? ref.key : `${ref.key}×${scale.key}`);
 
 /** All elements of a term. */
-export function refOf(base: Term): Ref {
-  return { base, view: wholeView(base.dims), key: String(base.id) };
+export const refOf = (base: Term): Ref => wholeOf(base).ref;
+
+interface Whole {
+  readonly ref: Ref;
+  readonly viewKey: string;
 }
+
+function wholeOf(base: Term): Whole {
+  const known = wholes.get(base);
+  if (known !== undefined) return known;
+  const view = wholeView(base.dims);
+  const made: Whole = { ref: { base, view, key: String(base.id) }, viewKey: viewKey(view) };
+  wholes.set(base, made);
+  return made;
+}
+
+/** Every node that reads a term asks for it. */
+const wholes = new WeakMap<Term, Whole>();
 
 /** Some elements of a term. */
 export function viewed(ref: Ref, view: View): Ref {
   const { base } = ref;
-  const isWholeView = view.dims.length === base.dims.length && viewKey(view) === viewKey(wholeView(base.dims));
-  return isWholeView ? refOf(base) : { base, view, key: `${base.id}@${viewKey(view)}` };
+  const [whole, key] = [wholeOf(base), viewKey(view)];
+  return view.dims.length === base.dims.length && key === whole.viewKey ? whole.ref : { base, view, key: `${base.id}@${key}` };
 }
 
 /** True when a ref is a whole term of an operator. */

@@ -65,12 +65,13 @@ interface Names {
   readonly outer: Names | null;
 }
 
-function flatNameOf(names: Names, name: string): string | undefined {
-  for (let at: Names | null = names; at !== null; at = at.outer) {
-    const found = at.own.get(name);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+function flatNameOf({ own, outer }: Names, name: string): string | undefined {
+  const known = own.get(name);
+  if (known !== undefined || outer === null) return known;
+  const found = flatNameOf(outer, name);
+  // what a branch reads from far outside is found at once the next time
+  if (found !== undefined) own.set(name, found);
+  return found;
 }
 
 /**
@@ -87,7 +88,7 @@ export function flatten(source: Model): FlatGraph {
   const initializers = new Set(model.graph.initializers.map((tensor) => tensor.name));
   return {
     model,
-    nodes: same(nodes, inExecutionOrder(nodes)) as FlatNode[],
+    nodes: same(nodes, inExecutionOrder(nodes)),
     constants,
     inputs: model.graph.inputs.filter((input) => !initializers.has(input.name)),
     outputs: model.graph.outputs,
@@ -169,8 +170,22 @@ export function same<T>(old: readonly T[], now: readonly T[]): readonly T[] {
   return old.length === now.length && old.every((element, i) => element === now[i]) ? old : now;
 }
 
+/** Whether every node follows what it reads, and an `If` all nodes of its branches. */
+function isInOrder(nodes: readonly FlatNode[]): boolean {
+  const [maker, end] = [new Map<string, number>(), new Map<string, number>()];
+  nodes.forEach(({ outputs, scope }, i) => {
+    for (const name of outputs) if (name !== '') maker.set(name, i);
+    end.set(scope, i);
+  });
+  return nodes.every(({ inputs, branches = [] }, i) => {
+    const isBefore = (at: number | undefined): boolean => at === undefined || at < i;
+    return inputs.every((name) => isBefore(maker.get(name))) && branches.every((branch) => isBefore(end.get(branch)));
+  });
+}
+
 /** A stable topological order: nodes keep their places unless they read something defined later; an `If` follows all its branches' nodes. */
-export function inExecutionOrder(nodes: readonly FlatNode[]): FlatNode[] {
+export function inExecutionOrder(nodes: readonly FlatNode[]): readonly FlatNode[] {
+  if (isInOrder(nodes)) return nodes;
   const producer = new Map<string, FlatNode>();
   const inScope = new Map<string, FlatNode[]>();
   for (const node of nodes) {

@@ -17,7 +17,12 @@ interface Scope {
   /** What nodes of this graph make, before or after. */
   readonly made: ReadonlySet<string>;
   readonly outer: Scope | null;
+  /** What the graphs around say of a name: they stand still while this one is checked. */
+  readonly around: Map<string, Found>;
 }
+
+/** Whether a name is a value where it is used. */
+type Found = 'defined' | 'later' | 'never';
 
 /**
  * Checks what every runtime relies on: each value has one producer per scope, each use comes after its producer, graph
@@ -25,16 +30,31 @@ interface Scope {
  * nothing is wrong. Source: https://github.com/onnx/onnx/blob/main/docs/IR.md
  */
 export function validateModel(model: Model): readonly StructureFinding[] {
+  const known = validated.get(model);
+  if (known !== undefined) return known;
   const findings: StructureFinding[] = [];
   checkModel(model, (where, message, order = false) => findings.push({ where, message, order }));
+  validated.set(model, findings);
   return findings;
 }
 
+/** A model never changes: reading, analysis and growth ask for the same one. */
+const validated = new WeakMap<Model, readonly StructureFinding[]>();
+
 /** Throws GrowError INVALID_MODEL for a graph that no runtime takes. What only stands in another order is fine. */
 export function refuseFaults(model: Model): void {
-  checkModel(model, (where, message, order = false) => {
+  const refuse = ({ where, message, order }: StructureFinding): void => {
     if (!order) throw new GrowError('INVALID_MODEL', `the graph is broken: ${message}`, { where, hint: 'run onnx.checker on the file, and export it again' });
+  };
+  validated.get(model)?.forEach(refuse);
+  if (validated.has(model)) return;
+  // the first fault ends it: a damaged file may have millions
+  const findings: StructureFinding[] = [];
+  checkModel(model, (where, message, order = false) => {
+    refuse({ where, message, order });
+    findings.push({ where, message, order });
   });
+  validated.set(model, findings);
 }
 
 function checkModel(model: Model, report: Report): void {
@@ -84,16 +104,16 @@ const scopeOf = (defined: readonly string[], nodes: readonly Node[], outer: Scop
   defined: new Set(defined),
   made: new Set(nodes.flatMap((node) => node.outputs)),
   outer,
+  around: new Map(),
 });
 
-/** Whether a name is a value where it is used. */
-function find(scope: Scope, name: string): 'defined' | 'later' | 'never' {
-  let later = false;
-  for (let own: Scope | null = scope; own !== null; own = own.outer) {
-    if (own.defined.has(name)) return 'defined';
-    later ||= own.made.has(name);
-  }
-  return later ? 'later' : 'never';
+function find({ defined, made, outer, around }: Scope, name: string): Found {
+  if (defined.has(name)) return 'defined';
+  const own = made.has(name) ? 'later' : 'never';
+  if (outer === null) return own;
+  const outside = around.get(name) ?? find(outer, name);
+  around.set(name, outside);
+  return outside === 'never' ? own : outside;
 }
 
 /** A Constant holds its value. Source: https://onnx.ai/onnx/operators/onnx__Constant.html */

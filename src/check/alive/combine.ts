@@ -1,6 +1,21 @@
 /** Masks of operands whose dimensions belong together by label, joined cell by cell. */
 import { keyOf, type Size } from '../../analysis/size.ts';
-import { type Axis, anyBit, axisBy, cellsOf, everyBit, MAX_CELLS, type Mask, offsetsOf, type Stepped, steppedOf, sumsOf, tidied, uniform } from './mask.ts';
+import {
+  type Axis,
+  anyBit,
+  axisBy,
+  cellsOf,
+  everyBit,
+  MAX_CELLS,
+  type Mask,
+  offsetsOf,
+  plainDim,
+  type Stepped,
+  steppedOf,
+  sumsOf,
+  tidied,
+  uniform,
+} from './mask.ts';
 
 export const isKnown = <T>(list: readonly (T | null)[]): list is readonly T[] => !list.includes(null);
 
@@ -34,6 +49,18 @@ export function combined(
   over: 'every' | 'one',
   bit: (bits: readonly number[]) => number,
 ): Mask | null {
+  const telling = parts.filter(({ mask }) => mask.bits.length > 1);
+  const [told = parts[0]] = telling;
+  if (told !== undefined && telling.length < 2 && (telling.length === 0 || labels.join() === told.labels.join())) {
+    // there is nothing to join
+    const others = parts.map(({ mask }) => mask.bits[0] ?? 0);
+    const bits = told.mask.bits.map((own) => bit(others.with(parts.indexOf(told), own)));
+    const dims = labels.map((label, d) => {
+      const own = told.mask.dims[d] ?? [];
+      return cellsOf(own) > 1 ? own : axesOf(parts, label, sizes[d] ?? 1);
+    });
+    return tidied({ dims, bits });
+  }
   const pieces = [...parts, { mask: uniform(sizes, 1), labels }].flatMap(({ mask, labels: own }, part) => {
     const axes = [...steppedOf(mask.dims.flat())];
     return mask.dims.map((dim, d): Piece => ({ part, label: own[d] ?? '', axes: axes.splice(0, dim.length) })).filter((piece) => piece.axes.length > 0);
@@ -56,6 +83,12 @@ export function combined(
   const wanted = over === 'one';
   const bits = Uint8Array.from({ length: total / each }, (_, i) => (found.subarray(i * each, (i + 1) * each).includes(wanted ? 1 : 0) === wanted ? 1 : 0));
   return tidied({ dims: kept.map((own) => own.map(({ axis }) => axis)), bits });
+}
+
+/** The axes of a label on which no operand tells elements apart. */
+function axesOf(parts: readonly Labelled[], label: string, size: Size): readonly Axis[] {
+  const found = parts.map(({ mask, labels }) => mask.dims[labels.indexOf(label)]).find((axes) => axes !== undefined && axes.length > 0);
+  return found ?? plainDim(size);
 }
 
 /** Masks of one shape joined element by element; null where they are not of one shape. */

@@ -27,7 +27,7 @@ export const MAX_CELLS = 1 << 20;
 
 export const plainAxis = (size: Size): Axis => ({ size, classes: null, count: 1 });
 
-const plainDim = (size: Size): readonly Axis[] => (size === 1 ? [] : [plainAxis(size)]);
+export const plainDim = (size: Size): readonly Axis[] => (size === 1 ? [] : [plainAxis(size)]);
 
 /** Every element has the property, or none. */
 export const uniform = (sizes: readonly Size[], bit: 0 | 1): Mask => ({ dims: sizes.map(plainDim), bits: Uint8Array.of(bit) });
@@ -84,7 +84,9 @@ export function axisBy(size: number, keyAt: (index: number) => string | number):
 }
 
 /** Classes that have the same bits everywhere become one. */
-export function tidied({ dims, bits }: Mask): Mask {
+export function tidied(mask: Mask): Mask {
+  const { dims, bits } = mask;
+  if (bits.length === 1) return mask;
   const all = steppedOf(dims.flat());
   const merged = all.map((own, a): Stepped => {
     const { axis, steps } = own;
