@@ -5,7 +5,7 @@
  */
 import { attributesOf } from '../analysis/relation.ts';
 import type { Facts } from '../analysis/shapes.ts';
-import { type Constant, type FlatGraph, type FlatNode, opsetVersion } from '../onnx/graph.ts';
+import { type Constant, type FlatGraph, type FlatNode, opsetVersion, same } from '../onnx/graph.ts';
 import { type Attribute, DataType, type Tensor } from '../onnx/ir.ts';
 import { tensorFromNumbers } from '../onnx/tensor.ts';
 import { quantisedRules } from './desugar-quantised.ts';
@@ -48,10 +48,10 @@ export interface Writer {
 export function desugar(flat: FlatGraph, facts: Facts): FlatGraph {
   const constants = new Map<string, Constant>(flat.constants);
   const rules = new Map([...RULES, ...quantisedRules(flat, facts)]);
-  const nodes = flat.nodes.flatMap((node) => {
+  const made = flat.nodes.flatMap((node) => {
     const rule = rules.get(node.op);
     if (rule === undefined) return [node];
-    const made: FlatNode[] = [];
+    const written: FlatNode[] = [];
     let count = 0;
     const padded = (names: readonly string[], length: number): readonly string[] => Array.from({ length }, (_, i) => names[i] ?? '');
     const [inputs, outputs] = [padded(node.inputs, 9) as Operands, padded(node.outputs, 4) as Results];
@@ -63,7 +63,7 @@ export function desugar(flat: FlatGraph, facts: Facts): FlatGraph {
     };
     const stored = (dtype: number, dims: readonly number[], values: readonly number[]): string => hold(tensorFromNumbers('', dtype, dims, values));
     const add = (op: string, from: readonly string[], to: readonly string[], attributes: readonly Attribute[]): void =>
-      void made.push({
+      void written.push({
         op,
         scope: node.scope,
         inputs: from,
@@ -98,9 +98,10 @@ export function desugar(flat: FlatGraph, facts: Facts): FlatGraph {
       dtype: (input) => facts.values.get(inputs[input])?.dtype ?? DataType.UNDEFINED,
       rank: (input) => facts.values.get(inputs[input])?.dims?.length ?? 0,
     });
-    return done ? made : [node];
+    return done ? written : [node];
   });
-  return { ...flat, nodes, constants };
+  const nodes = same(flat.nodes, made);
+  return nodes === flat.nodes ? flat : { ...flat, nodes, constants };
 }
 
 const attributesFrom = (given: Attributes): Attribute[] =>

@@ -4,7 +4,7 @@
  * are the mean of the old ones nothing but b is left of them, which only the difference shows.
  */
 import type { Facts } from '../analysis/shapes.ts';
-import type { FlatGraph, FlatNode } from '../onnx/graph.ts';
+import { type FlatGraph, type FlatNode, same } from '../onnx/graph.ts';
 import { isFloatType } from './numbers.ts';
 
 /** A summand, or what is taken away. */
@@ -27,12 +27,13 @@ const MOST_FACTORS = 8;
 /** Puts the difference in front of the product in every sum that multiplies a value and its mean alike. */
 export function joinMeans(flat: FlatGraph, facts: Facts): FlatGraph {
   const producers = new Map(flat.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-  const nodes = flat.nodes.flatMap((node) => {
+  const made = flat.nodes.flatMap((node) => {
     const isFloat = node.outputs.some((name) => isFloatType(facts.values.get(name)?.dtype ?? 0));
     const found = isSum(node) && isFloat ? centredIn(node, producers) : null;
     return found === null ? [node] : written(node, found);
   });
-  return { ...flat, nodes };
+  const nodes = same(flat.nodes, made);
+  return nodes === flat.nodes ? flat : { ...flat, nodes };
 }
 
 const isSum = ({ op }: FlatNode): boolean => op === 'Add' || op === 'Sub';

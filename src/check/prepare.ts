@@ -16,10 +16,15 @@ export interface Side {
 /** What holds for all inputs. Element types are those that are certain: what an operator makes that nobody knows has none. */
 const factsOf = (flat: FlatGraph): Facts => inferFacts(flat, undefined, true);
 
+/** A side as other nodes. Facts are inferred anew only where nodes changed: in most graphs none do. */
+function rewritten(side: Side, rewrite: (flat: FlatGraph, facts: Facts) => FlatGraph): Side {
+  const flat = rewrite(side.flat, side.facts);
+  return flat === side.flat ? side : { flat, facts: factsOf(flat) };
+}
+
 /** Prepares a model. */
 export function prepare(model: Model): Side {
-  const before = decideBranches(unpackConstants(flatten(model)));
-  const spelled = desugar(before, factsOf(before));
-  const flat = joinMeans(spelled, factsOf(spelled));
-  return { flat, facts: factsOf(flat) };
+  const flat = decideBranches(unpackConstants(flatten(model)));
+  const before: Side = { flat, facts: factsOf(flat) };
+  return [desugar, joinMeans].reduce(rewritten, before);
 }
