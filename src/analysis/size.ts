@@ -117,7 +117,8 @@ export function add(a: Size, b: Size): Size {
 
 /** The difference of two sizes. */
 export function subtract(a: Size, b: Size): Size {
-  if (equal(a, b)) return 0;
+  // of numbers that are not finite, which elements may be, the difference is none
+  if (!isStatic(a) && equal(a, b)) return 0;
   return add(a, multiply(b, -1));
 }
 

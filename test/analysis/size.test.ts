@@ -130,6 +130,10 @@ describe('sizes', () => {
     expect(product([])).toBe(1);
     expect(keyOf(product([2, of('b'), of('a')]))).toBe('2·a·b');
   });
+
+  it('has no difference of numbers that are not finite, which elements of a value may be', () => {
+    for (const number of [Infinity, -Infinity, NaN]) expect(subtract(number, number)).toBeNaN();
+  });
 });
 
 describe('floors', () => {
