@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { LESS_OPTIMISED } from './test/support/v8-options.ts';
 
 export default defineConfig({
   test: {
@@ -8,7 +9,6 @@ export default defineConfig({
     testTimeout: 60_000,
     // the process that waits for them needs no core of its own
     maxWorkers: availableParallelism(),
-    // most tests are over before code that V8 optimises early has paid for that: a quarter less time in all
-    execArgv: ['--interrupt-budget=600000'],
+    execArgv: [...LESS_OPTIMISED],
   },
 });

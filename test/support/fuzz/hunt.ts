@@ -2,6 +2,7 @@
 import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { LESS_OPTIMISED } from '../v8-options.ts';
 import type { Outcome } from './exercise.ts';
 import type { Message } from './worker.ts';
 
@@ -27,8 +28,7 @@ export interface Hunt {
 /** What a case may take: processor seconds and resident MB. The runtime that models are compared in is not ours and not counted. */
 const LONGEST = 5;
 const LARGEST = 1500;
-/** Each case takes other ways through the code: V8 optimises less of it, at half the processor time in all. */
-const OPTIONS = [`--max-old-space-size=${LARGEST}`, '--interrupt-budget=600000'];
+const OPTIONS = [`--max-old-space-size=${LARGEST}`, ...LESS_OPTIMISED];
 const WORKER = path.resolve('.tmp/fuzz/test/support/fuzz/worker.js');
 
 /** Tries the cases of `count` seeds from `first`. `onProgress` is told after every case. */
