@@ -300,6 +300,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
     const dims = values.get(node.inputs[0] ?? '')?.dims;
     if (dims == null) return;
     const [a, b] = withoutCommonFactors(product(dims), product(target));
+    if (isStatic(a) && isStatic(b) && a !== b) conflicts.push(`${nodeLabel(node)}: ${a} and ${b}`);
     const [count, open] = isStatic(a) ? [a, b] : [b, a];
     const [name] = symbolsOf(open);
     if (!isStatic(count) || isStatic(open) || name === undefined) return;

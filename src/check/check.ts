@@ -17,6 +17,7 @@ import { definedness } from './definedness.ts';
 import { countOther, dimText, isSame, Kind } from './dim.ts';
 import { typeFindings } from './element-types.ts';
 import { type CheckResult, type Finding, refuted, unproved } from './findings.ts';
+import { attributeFindings } from './finite-attributes.ts';
 import {
   compareOutputs,
   corrected,
@@ -83,6 +84,7 @@ function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {
       ...functionFindings(before, after),
       ...fitFindings(before, after),
       ...typeFindings(before, after),
+      ...attributeFindings(before, after),
       ...sizeFindings(before, after),
       ...interfaceFindings(ctx, before, after, inputs, supposed, outputs, open.length === 0),
       ...first.findings,

@@ -4,9 +4,11 @@
  * its operand in the same way.
  */
 
-import { equal } from '../analysis/size.ts';
+import { equal, keyOf } from '../analysis/size.ts';
 import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
+import { storedConstant } from './elements.ts';
 import { type Finding, unproved } from './findings.ts';
+import { attributesText } from './node-text.ts';
 import type { Side } from './prepare.ts';
 import { isNegative } from './scale.ts';
 import { ANY, NEGATIVE, NULL, POSITIVE, type Signs, signsIn, within } from './signs.ts';
@@ -25,6 +27,8 @@ interface Demand {
 const NOT_NULL: Pick<Demand, 'signs' | 'text'> = { signs: NEGATIVE | POSITIVE, text: 'not zero' };
 const AT_LEAST_NULL: Pick<Demand, 'signs' | 'text'> = { signs: NULL | POSITIVE, text: 'not negative' };
 const ABOVE: Pick<Demand, 'signs' | 'text'> = { signs: POSITIVE, text: 'positive' };
+/** Signs show no more of such a range than that zero is in it. */
+const AROUND_NULL: Pick<Demand, 'signs' | 'text'> = { signs: NULL, text: 'between −1 and 1' };
 
 /** One line for each operator that is not defined for all numbers. */
 const DEMANDS: Readonly<Record<string, Demand>> = {
@@ -33,6 +37,12 @@ const DEMANDS: Readonly<Record<string, Demand>> = {
   Reciprocal: { operand: 0, ...NOT_NULL },
   Sqrt: { operand: 0, ...AT_LEAST_NULL },
   Log: { operand: 0, ...ABOVE },
+  ReduceLogSum: { operand: 0, ...ABOVE },
+  Asin: { operand: 0, ...AROUND_NULL },
+  Acos: { operand: 0, ...AROUND_NULL },
+  Atanh: { operand: 0, ...AROUND_NULL },
+  Acosh: { operand: 0, signs: 0, text: 'at least 1' },
+  BitCast: { operand: 0, signs: 0, text: 'a finite number of another type' },
 };
 
 const demandOf = (node: FlatNode, values: Values): Demand | null =>
@@ -103,6 +113,9 @@ const COMMUTES = new Set(['Add', 'Mul', 'Max', 'Min']);
 /** Operators that only place elements elsewhere, which growth adds. */
 const MOVES = new Set(['Identity', 'Cast', 'Reshape', 'Flatten', 'Transpose', 'Squeeze', 'Unsqueeze', 'Expand', 'Slice', 'Gather']);
 
+/** Attributes that hold sizes, which grow. */
+const SIZES = ['split', 'pads', 'shape'];
+
 /** Operators whose results are sums over elements. */
 const SUMS = new Set(['MatMul', 'Einsum', 'ReduceSum', 'ReduceMean']);
 
@@ -119,8 +132,8 @@ interface Reach {
 }
 
 /**
- * Whether the old graph computes an operand in the same way from another value: by the same operators, and numbers of the same sign, up to
- * one value that the old graph has too, or for DEPTH steps. Stored factors that are positive are passed over.
+ * Whether the old graph computes an operand in the same way from another value: by the same operators and numbers, up to one
+ * value that the old graph has too, or for DEPTH steps.
  */
 function likeOld(before: Side, after: Side, oldValues: Values, values: Values): (node: FlatNode, operand: number) => boolean {
   const [old, now] = [tracer(before), tracer(after)];
@@ -146,13 +159,20 @@ function likeOld(before: Side, after: Side, oldValues: Values, values: Values): 
     return wanted?.length === sizes.length && sizes.every((size, d) => equal(size, wanted[d] ?? 0));
   };
 
+  /** Both missing, or stored and of more than one number. */
+  const isLikeVector = (name: string, other: string): boolean =>
+    (name === '') === (other === '') && now.isStored(name) && old.isStored(other) && now.numberOf(name) === null && old.numberOf(other) === null;
+
   function matches(a: string, b: string, reach: Reach, match: Match): Match | null {
     const [name, other] = [now.passed(a), old.passed(b)];
     const paired = match.pairs.get(name);
     // what is one value on one side is one on the other: x + x is not x + y
     if (paired !== undefined) return paired === other ? match : null;
-    const [mine, its] = [now.numberSigns(name), old.numberSigns(other)];
-    if (mine !== null || its !== null) return mine === its || (its === POSITIVE && reach.summed && now.isMask(name)) ? match : null;
+    if (now.isStored(name) || old.isStored(other)) {
+      const number = now.numberOf(name);
+      if (number !== null) return number === old.numberOf(other) ? match : null;
+      return isLikeVector(name, other) || (reach.summed && (old.numberOf(other) ?? 0) > 0 && now.isMask(name)) ? match : null;
+    }
     if ([...match.pairs.values()].includes(other)) return null;
     const pairs = new Map([...match.pairs, [name, other]]);
     if (reach.depth === 0) return { ...match, pairs };
@@ -161,11 +181,20 @@ function likeOld(before: Side, after: Side, oldValues: Values, values: Values): 
     return found ?? (!isWhole && match.variable === null && isVariable(name, other) ? { pairs, variable: name } : null);
   }
 
+  const hasSameAttributes = (node: FlatNode, like: FlatNode): boolean => {
+    const relation = before.facts.relations.get(like);
+    const grown = new Set([...SIZES, ...(relation?.kind === 'labels' ? (relation.attributes?.keys() ?? []) : [])]);
+    const axes = ({ facts }: Side, { op, inputs }: FlatNode): string =>
+      /^Reduce|^Cum/.test(op) ? (facts.elements(inputs[1] ?? '')?.map(({ value }) => keyOf(value ?? Number.NaN)) ?? []).join() : '';
+    return attributesText(node, grown) === attributesText(like, grown) && axes(after, node) === axes(before, like);
+  };
+
   /** The same for the nodes that make two values; what no node makes is the same input. */
   function likeMaker(name: string, other: string, reach: Reach, match: Match): Match | null {
     const [node, like] = [now.makers.get(name), old.makers.get(other)];
     if (node === undefined || like === undefined) return isSame(name, other) || (reach.depth < DEPTH && isNewInput(name, other)) ? match : null;
     if (node.op !== like.op || node.inputs.length !== like.inputs.length || node.outputs.indexOf(name) !== like.outputs.indexOf(other)) return null;
+    if (!hasSameAttributes(node, like)) return null;
     const orders = COMMUTES.has(node.op) ? [like.inputs, like.inputs.toReversed()] : [like.inputs];
     const next: Reach = { depth: reach.depth - 1, summed: reach.summed || SUMS.has(node.op) };
     for (const order of orders) {
@@ -190,29 +219,25 @@ function likeOld(before: Side, after: Side, oldValues: Values, values: Values): 
 function tracer({ flat, ...rest }: Side): {
   readonly makers: ReadonlyMap<string, FlatNode>;
   readonly signs: (name: string) => Signs;
-  /** Where the elements of a value come from, but for stored factors that are positive. */
+  /** Where the elements of a value come from. */
   passed(name: string): string;
+  isStored(name: string): boolean;
+  /** The number that a stored value is, null for other values and for more than one number. */
+  numberOf(name: string): number | null;
   /** True for stored numbers that are nowhere negative, and not zero everywhere. */
   isMask(name: string): boolean;
-  /** The sign of a stored number, ANY for other constants; null for what is computed. */
-  numberSigns(name: string): Signs | null;
 } {
   const signs = signsIn({ flat, ...rest });
   const makers = new Map(flat.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-  const numberSigns = (name: string): Signs | null => {
-    const dims = flat.constants.get(name)?.tensor.dims;
-    if (dims === undefined) return name === '' ? ANY : null;
-    return dims.every((size) => size === 1) ? signs(name) : ANY;
+  const isStored = (name: string): boolean => name === '' || flat.constants.has(name);
+  const storedNumber = (name: string): number | null => {
+    const tensor = flat.constants.get(name)?.tensor;
+    return tensor?.dims.every((size) => size === 1) === true ? (storedConstant(tensor)?.uniform ?? null) : null;
   };
-  const isFactor = (name: string): boolean => flat.constants.has(name) && signs(name) === POSITIVE;
-  const isMask = (name: string): boolean => isFactor(name) || (flat.constants.has(name) && signs(name) === (NULL | POSITIVE));
+  const isMask = (name: string): boolean => flat.constants.has(name) && (signs(name) === POSITIVE || signs(name) === (NULL | POSITIVE));
   const passed = (name: string): string => {
     const node = makers.get(name);
-    if (node === undefined) return name;
-    const [a, b] = node.inputs as [string, string];
-    if (MOVES.has(node.op)) return passed(a);
-    if (node.op === 'Mul' && isFactor(a)) return passed(b);
-    return (node.op === 'Mul' || node.op === 'Div') && isFactor(b) ? passed(a) : name;
+    return node !== undefined && MOVES.has(node.op) ? passed(node.inputs[0] ?? '') : name;
   };
-  return { makers, signs, passed, isMask, numberSigns };
+  return { makers, signs, passed, isStored, numberOf: storedNumber, isMask };
 }

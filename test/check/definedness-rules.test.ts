@@ -264,6 +264,25 @@ test.each([...ROWS.map((own) => [...own, 21] as const), ...BOUNDS.map((own) => [
   expectOpen(saidOf('Identity(v) -> o', branch, opset), open);
 });
 
+/** Operators whose range of operands no signs show, but for zero. */
+const RANGES: readonly (readonly [op: string, text: string, zero: boolean])[] = [
+  ['Asin', 'between −1 and 1', true],
+  ['Acos', 'between −1 and 1', true],
+  ['Atanh', 'between −1 and 1', true],
+  ['Acosh', 'at least 1', false],
+  ['BitCast', 'a finite number of another type', false],
+];
+test.each(RANGES)('%s asks for what is %s', (op, text, zero) => {
+  const call = (from: string, to: string): string => `${op}(${from})${op === 'BitCast' ? ' to=1' : ''} -> ${to}`;
+  expectOpen(saidOf('Identity(v) -> o', call('x', 'c')), [message(op, text)]);
+  expectOpen(saidOf('Identity(v) -> o', `Relu(v) -> r;Neg(r) -> m;Relu(m) -> e;${call('e', 'c')}`), zero ? [] : [message(op, text)]);
+  expectOpen(saidOf(`Sin(v) -> e;${call('e', 'o')}`, `Sin(x) -> f;${call('f', 'c')}`), []);
+});
+test('a logarithm of a sum asks for what is positive', () => {
+  expectOpen(saidOf('Identity(v) -> o', 'ReduceLogSum(x, [1]) -> c'), [message('ReduceLogSum', 'positive')]);
+  expectOpen(saidOf('Identity(v) -> o', 'Exp(x) -> e;ReduceLogSum(e, [1]) -> c'), []);
+});
+
 const norm = (x: string, y: string, k = ''): string => `Mul(${x}, ${x}) -> ${k}q;ReduceMean(${k}q, [1]) -> ${k}m;Sqrt(${k}m) -> ${k}s;Div(${x}, ${k}s) -> ${y}`;
 const divisor = message('Div', 'not zero', 1);
 const CASES: readonly (readonly [old: string, branch: string, ...open: string[]])[] = [
@@ -298,15 +317,17 @@ const CASES: readonly (readonly [old: string, branch: string, ...open: string[]]
   ['Reciprocal(v) -> o', 'Pow(v, minus) -> e;Log(e) -> c', message('Log', 'positive')],
   ['Relu(v) -> r;Reciprocal(r) -> o', 'Exp(x) -> p;Div(p, r) -> e;Sqrt(e) -> c', message('Sqrt', 'not negative')],
   ['Relu(v) -> r;Reciprocal(r) -> o', 'Reciprocal(r) -> e;Sqrt(e) -> c', message('Sqrt', 'not negative')],
-  ["Clip(v, '', two) -> e;Sin(e) -> d;Reciprocal(d) -> o", "Clip(x, '', third) -> f;Sin(f) -> g;Reciprocal(g) -> c"],
+  ["Clip(v, '', two) -> e;Sin(e) -> d;Reciprocal(d) -> o", "Clip(x, '', two) -> f;Sin(f) -> g;Reciprocal(g) -> c"],
+  ["Clip(v, '', two) -> e;Sin(e) -> d;Reciprocal(d) -> o", "Clip(x, '', third) -> f;Sin(f) -> g;Reciprocal(g) -> c", message('Reciprocal', 'not zero')],
   // stored divisors
   ['Identity(v) -> o', 'Div(x, mixed) -> c'],
   ['Identity(v) -> o', 'Pow(mixed, v) -> c', message('Pow', 'positive')],
   ['Pow(mixed, v) -> o', 'Pow(less, x) -> c', message('Pow', 'positive')],
-  // positive numbers on the way are passed over
-  ...['Div(s, two)', 'Mul(s, two)', 'Mul(two, s)', 'Mul(s, more)', 'Div(s, more)'].flatMap((step): [string, string][] => [
-    ['Sin(v) -> e;Reciprocal(e) -> o', `Sin(x) -> s;${step} -> t;Reciprocal(t) -> c`],
-    [`Sin(v) -> s;${step} -> e;Reciprocal(e) -> o`, 'Sin(x) -> f;Reciprocal(f) -> c'],
+  // numbers on the way are not passed over
+  ...['Div(s, two)', 'Mul(s, two)', 'Mul(two, s)', 'Mul(s, more)', 'Div(s, more)'].flatMap((step): [string, string, ...string[]][] => [
+    ['Sin(v) -> e;Reciprocal(e) -> o', `Sin(x) -> s;${step} -> t;Reciprocal(t) -> c`, message('Reciprocal', 'not zero')],
+    [`Sin(v) -> s;${step} -> e;Reciprocal(e) -> o`, 'Sin(x) -> f;Reciprocal(f) -> c', message('Reciprocal', 'not zero')],
+    [`Sin(v) -> s;${step} -> e;Reciprocal(e) -> o`, `Sin(x) -> k;${step.replace('s', 'k')} -> f;Reciprocal(f) -> c`],
   ]),
   ...['Div(s, mixed)', 'Mul(s, mask)', 'Mul(less, s)', 'Add(s, two)', 'Max(s, two)'].map((step): [string, string, ...string[]] => [
     'Sin(v) -> e;Reciprocal(e) -> o',
@@ -344,13 +365,15 @@ const CASES: readonly (readonly [old: string, branch: string, ...open: string[]]
   ['Sin(v) -> e;Reciprocal(e) -> o', 'Sin(x) -> f;Div(v, f) -> c', message('Div', 'not zero', 1)],
   ['Sin(v) -> e;Reciprocal(e) -> o', 'ReduceMax(x, [1]) -> e2;Sin(e2) -> f;Reciprocal(f) -> c', message('Reciprocal', 'not zero')],
   // the same numbers, of the same sign
-  ['Add(v, two) -> e;Reciprocal(e) -> o', 'Add(x, third) -> f;Reciprocal(f) -> c'],
-  ['Add(v, two) -> e;Reciprocal(e) -> o', 'Add(third, x) -> f;Reciprocal(f) -> c'],
+  ['Add(v, two) -> e;Reciprocal(e) -> o', 'Add(x, two) -> f;Reciprocal(f) -> c'],
+  ['Add(v, two) -> e;Reciprocal(e) -> o', 'Add(two, x) -> f;Reciprocal(f) -> c'],
+  ['Add(v, two) -> e;Reciprocal(e) -> o', 'Add(x, third) -> f;Reciprocal(f) -> c', message('Reciprocal', 'not zero')],
   ['Add(v, two) -> e;Reciprocal(e) -> o', 'Add(x, minus) -> f;Reciprocal(f) -> c', message('Reciprocal', 'not zero')],
   ['Add(v, two) -> e;Reciprocal(e) -> o', 'Add(x, v) -> f;Reciprocal(f) -> c', message('Reciprocal', 'not zero')],
   ['Add(v, two) -> e;Reciprocal(e) -> o', 'Sub(x, two) -> f;Reciprocal(f) -> c', message('Reciprocal', 'not zero')],
-  ['Sub(v, two) -> e;Reciprocal(e) -> o', 'Sub(x, third) -> f;Reciprocal(f) -> c'],
-  ['Sub(v, two) -> e;Reciprocal(e) -> o', 'Sub(third, x) -> f;Reciprocal(f) -> c', message('Reciprocal', 'not zero')],
+  ['Sub(v, two) -> e;Reciprocal(e) -> o', 'Sub(x, two) -> f;Reciprocal(f) -> c'],
+  ['Sub(v, two) -> e;Reciprocal(e) -> o', 'Sub(x, third) -> f;Reciprocal(f) -> c', message('Reciprocal', 'not zero')],
+  ['Sub(v, two) -> e;Reciprocal(e) -> o', 'Sub(two, x) -> f;Reciprocal(f) -> c', message('Reciprocal', 'not zero')],
   // one value in two places, and two values
   ['Sin(v) -> s1;Cos(v) -> s2;Sub(s1, s2) -> e;Reciprocal(e) -> o', 'Sin(x) -> r1;Cos(x) -> r2;Sub(r1, r2) -> f;Reciprocal(f) -> c'],
   [

@@ -26,6 +26,34 @@ function changed({ name, ...own }: Attribute, pick: Pick): Attribute | null {
   return own.kind === 'string' ? { name, kind: 'string', value: `${own.value}x` } : null;
 }
 
+/** A number of one node's attributes is minus infinity, which is what a file holds of one that is too large for it. */
+function infiniteAttribute(grown: Model, _old: Model, pick: Pick): Model | null {
+  const place = choose(
+    live(grown).flatMap((node) => node.attributes.flatMap((own) => (own.kind === 'float' && Number.isFinite(own.value) ? [{ node, own }] : []))),
+    pick,
+  );
+  if (place === undefined) return null;
+  const now: Attribute = { name: place.own.name, kind: 'float', value: Number.NEGATIVE_INFINITY };
+  return withNode(grown, place.node, { ...place.node, attributes: place.node.attributes.map((own) => (own === place.own ? now : own)) });
+}
+
+/** A reduction is over another dimension. */
+function otherAxis(grown: Model, _old: Model, pick: Pick): Model | null {
+  const places = live(grown).flatMap((node) => {
+    const listed = node.attributes.find((own) => own.name === 'axes');
+    const tensor = grown.graph.initializers.find((own) => own.name === node.inputs[1]);
+    const axes = listed?.kind === 'ints' ? listed.value : tensor === undefined || !node.opType.startsWith('Reduce') ? [] : [...readNumbers(tensor)];
+    return axes.length === 1 ? [{ node, listed, axis: axes[0] === -1 ? -2 : (axes[0] ?? 0) - 1 }] : [];
+  });
+  const place = choose(places, pick);
+  if (place === undefined) return null;
+  const { node, listed, axis } = place;
+  const now: Attribute = { name: 'axes', kind: 'ints', value: [axis] };
+  if (listed !== undefined) return withNode(grown, node, { ...node, attributes: node.attributes.map((own) => (own === listed ? now : own)) });
+  const made = withNode(grown, node, { ...node, inputs: node.inputs.map((name, i) => (i === 1 ? 'planted axis' : name)) });
+  return withGraph(made, { initializers: [...made.graph.initializers, tensorFromNumbers('planted axis', DataType.INT64, [1], [axis])] });
+}
+
 /** A value of a constant that stands in a node. */
 function inConstantNode(grown: Model, _old: Model, pick: Pick): Model | null {
   const read = new Set(live(grown).flatMap((node) => node.inputs));
@@ -211,6 +239,8 @@ const opset = ({ opsetImports, ...model }: Model): Model => ({
 
 export const GRAPH_FAULTS: readonly Fault[] = [
   { name: 'an attribute of a node changed', plant: otherAttribute },
+  { name: 'an attribute of a node is minus infinity', plant: infiniteAttribute },
+  { name: 'a reduction over another dimension', plant: otherAxis },
   { name: 'a number in a Constant node', plant: inConstantNode },
   { name: 'another operator', plant: (grown, _, pick) => otherNode(grown, pick) },
   { name: 'another operator inside a branch', plant: inBranch },

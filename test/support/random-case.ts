@@ -5,6 +5,7 @@ import { GrowError } from '../../src/errors.ts';
 import { DataType, type Model } from '../../src/onnx/ir.ts';
 import { type Architecture, architectures, buildTransformer, PLAIN } from './architecture.ts';
 import { FAULTS } from './faults.ts';
+import { GRAPH_FAULTS } from './graph-faults.ts';
 import { embedding, grownBy, reread, weightOf } from './grown-model.ts';
 import { recipes } from './recipes.ts';
 import { largestDifference, load, runsFor } from './run-model.ts';
@@ -118,10 +119,10 @@ function changedWeights(old: Model, grown: Model): string[] {
   });
 }
 
-/** A fault: mostly a number in one of the new zeros; where there is no place for it, the next one. */
+/** A fault: mostly a number in one of the new zeros, else one in a weight or in the graph; where there is no place for it, the next one. */
 function planted(model: Model, grown: Model, numbers: readonly number[]): { readonly name: string; readonly model: Model } | null {
   const [which = 0, kind = 0, ...places] = numbers;
-  const list = kind % 5 < 3 ? FAULTS.slice(0, 2) : FAULTS;
+  const list = kind % 5 < 3 ? FAULTS.slice(0, 2) : kind % 5 === 3 ? FAULTS : GRAPH_FAULTS;
   let next = 0;
   for (const i of list.keys()) {
     const fault = list[(which + i) % list.length];

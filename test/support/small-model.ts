@@ -12,7 +12,7 @@ const attributeOf = (text: string): Attribute => {
   const [name = '', value = ''] = text.split('=');
   if (value.startsWith('tensor')) return { name, kind: 'tensor', value: tensorFromNumbers('', DataType.FLOAT, [1], [Number(value.slice(6))]) };
   if (/^\[.*\]$/.test(value)) return { name, kind: 'ints', value: JSON.parse(value) as number[] };
-  if (/^-?\d+\.\d+$/.test(value)) return { name, kind: 'float', value: Number(value) };
+  if (/^-?(\d+\.\d+|Infinity|NaN)$/.test(value)) return { name, kind: 'float', value: Number(value) };
   return /^-?\d+$/.test(value) ? { name, kind: 'int', value: Number(value) } : { name, kind: 'string', value };
 };
 
