@@ -224,7 +224,7 @@ function tracer({ flat, ...rest }: Side): {
   isStored(name: string): boolean;
   /** The number that a stored value is, null for other values and for more than one number. */
   numberOf(name: string): number | null;
-  /** True for stored numbers that are nowhere negative, and not zero everywhere. */
+  /** True for numbers, stored or a product of such, that are nowhere negative, and not zero everywhere. */
   isMask(name: string): boolean;
 } {
   const signs = signsIn({ flat, ...rest });
@@ -234,7 +234,10 @@ function tracer({ flat, ...rest }: Side): {
     const tensor = flat.constants.get(name)?.tensor;
     return tensor?.dims.every((size) => size === 1) === true ? (storedConstant(tensor)?.uniform ?? null) : null;
   };
-  const isMask = (name: string): boolean => flat.constants.has(name) && (signs(name) === POSITIVE || signs(name) === (NULL | POSITIVE));
+  // growth masks a number that stands in the file by a product
+  const isOfConstants = (name: string): boolean =>
+    flat.constants.has(name) || (makers.get(name)?.op === 'Mul' && makers.get(name)?.inputs.every((own) => flat.constants.has(own)) === true);
+  const isMask = (name: string): boolean => isOfConstants(name) && (signs(name) === POSITIVE || signs(name) === (NULL | POSITIVE));
   const passed = (name: string): string => {
     const node = makers.get(name);
     return node !== undefined && MOVES.has(node.op) ? passed(node.inputs[0] ?? '') : name;

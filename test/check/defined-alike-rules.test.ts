@@ -94,6 +94,14 @@ describe('numbers that leave something out of a sum', () => {
   test.each(SUMS)('%s', (line) => {
     for (const number of ['two', 'mask', 'more']) expect([number, said(line, number)]).toEqual([number, PROVED]);
     for (const number of ['third', 'minus', 'less', 'mixed']) expect([number, open(said(line, number))]).toEqual([number, OPEN]);
+    const masked = (factors: string): readonly string[] =>
+      saidAt(
+        `Add(v, two) -> d;${between(line, 'd', 'e')};Reciprocal(e) -> o`,
+        `Mul(${factors}) -> k;Add(x, k) -> m;${between(line, 'm', 'f')};Reciprocal(f) -> c`,
+      );
+    expect(masked('two, mask')).toEqual(PROVED);
+    expect(open(masked('minus, mask'))).toEqual(OPEN);
+    expect(open(masked('x, mask'))).toEqual(OPEN);
     expect(allSaid()).toMatchSnapshot();
   });
   test.each(NONE)('%s is no sum', (line) => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { checkModels } from '../../src/check/check.ts';
 import { DataType, type Model, type Node } from '../../src/onnx/ir.ts';
+import { readModel } from '../../src/onnx/read.ts';
 import { readNumbers, tensorFromNumbers } from '../../src/onnx/tensor.ts';
 import { type Architecture, buildTransformer, PLAIN } from '../support/architecture.ts';
 import { withNode } from '../support/faults.ts';
@@ -99,4 +100,14 @@ describe('what divides, or stands under a root, in a new layer', () => {
     for (const [name, faulty] of zeroDivisors(old, grown)) expect(proved(old, faulty), name).toBe(false);
     expect(notProved).toBeGreaterThan(3);
   });
+});
+
+test('sums of features that a linear attention divides by, of which growth masks the new ones', () => {
+  const old = readModel('fixtures/torchscript_linear_attention.onnx');
+  for (const steps of [
+    ['heads=+2', 'qk=+4'],
+    ['qk=+4', 'layers=+1'],
+  ]) {
+    expect({ steps, findings: checkModels(old, reread(grownBy(old, steps).model)).findings }).toEqual({ steps, findings: [] });
+  }
 });
