@@ -190,6 +190,7 @@ function inferOnce(flat: FlatGraph, bindings: Map<string, Size>, hints: Map<stri
     const otherwise = (): number => (exact && rule === undefined ? DataType.UNDEFINED : site.dtype(0));
     const dtype = (output: number): number => dtypeOf(() => rule?.dtype?.(site, output) ?? otherwise());
     const dims = outputDims(node, relation);
+    for (const size of dims.flatMap((own) => own ?? [])) if (isStatic(size) && size < 0) conflicts.push(`${nodeLabel(node)}: a size of ${size}`);
     const elements = dims[0] == null || unsound !== null ? null : computed(rule?.compute, site, dims[0]);
     relations.set(node, relation);
     if (exact && node.scope === '') for (const size of dims.flatMap((own) => own ?? [])) lengths.add(keyOf(settled(size)));

@@ -205,7 +205,7 @@ function nestedFloor({ terms, atoms }: Polynomial): { of: Size; by: number; plus
 }
 
 /** A fraction without the whole number that both its parts are multiples of: equal quotients get equal keys, whatever a width is. */
-function lowestTerms(a: Size, b: Size): [Size, Size] {
+export function lowestTerms(a: Size, b: Size): [Size, Size] {
   const coefficients = [a, b].flatMap((size) => [...termsOf(size).values()]);
   const common = coefficients.reduce(greatestCommonDivisor, 0);
   return common > 1 ? [divideExactly(a, common) ?? a, divideExactly(b, common) ?? b] : [a, b];

@@ -76,8 +76,9 @@ export function expand(site: Site): Labels {
   const sizes = new Map<string, Size>();
   const input = dims.map((size, i) => {
     const wanted = shape[i + shape.length - dims.length] ?? 1;
-    // what depends on the input is stretched for one input and not for another, or is what is wanted
-    if (site.exact && !isStatic(size) && wanted !== 1) sizes.set(`d${i + rank - dims.length}`, wanted);
+    // what depends on the input is stretched for one input and not for another, or is what is wanted; a number that is neither does not fit
+    const isOther = isStatic(size) ? size !== 1 && isStatic(wanted) && wanted !== size : site.exact;
+    if (isOther && wanted !== 1) sizes.set(`d${i + rank - dims.length}`, wanted);
     return size === 1 && wanted !== 1 ? '' : `d${i + rank - dims.length}`;
   });
   range(rank).forEach((label, d) => {

@@ -18,6 +18,7 @@ import { countOther, dimText, isSame, Kind } from './dim.ts';
 import { typeFindings } from './element-types.ts';
 import { type CheckResult, type Finding, refuted, unproved } from './findings.ts';
 import { attributeFindings } from './finite-attributes.ts';
+import { fitFindings } from './fit.ts';
 import {
   compareOutputs,
   corrected,
@@ -30,6 +31,7 @@ import {
   type Supposed,
   supposeInputs,
 } from './interface.ts';
+import { maskFindings } from './masked.ts';
 import { functionText } from './node-text.ts';
 import { prepare, type Side } from './prepare.ts';
 import { explainRuns } from './runs.ts';
@@ -89,7 +91,7 @@ function proof(old: Model, now: Model): Omit<CheckResult, 'seconds'> {
       ...interfaceFindings(ctx, before, after, inputs, supposed, outputs, open.length === 0),
       ...first.findings,
       ...runs.findings,
-      ...(open.length === 0 ? definedness(before, after, oldValues, newValues) : []),
+      ...(open.length === 0 ? [...definedness(before, after, oldValues, newValues), ...maskFindings(before, after, oldValues, newValues)] : []),
       ...(open.length === 0 ? [] : blame(after, newValues, open, (name) => oldValues.get(outputs.pairs.find((pair) => pair.now === name)?.old ?? ''))),
     ];
     return {
@@ -124,10 +126,6 @@ function functionFindings({ flat: before }: Side, { flat: after }: Side): Findin
   const old = bodies(before);
   return [...bodies(after)].flatMap(([name, body]) => (old.has(name) && old.get(name) !== body ? [refuted(`function ${name}`, 'its body changed')] : []));
 }
-
-/** A graph whose sizes do not fit each other does not run; where the old one is not understood either, nothing is said. */
-const fitFindings = (before: Side, after: Side): Finding[] =>
-  before.facts.conflicts.length > 0 ? [] : after.facts.conflicts.map((where) => refuted(where, 'sizes do not fit each other'));
 
 /** Input sizes that must be equal for the new graph to run must be so for the old one too. */
 function sizeFindings(before: Side, after: Side): Finding[] {

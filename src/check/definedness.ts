@@ -4,16 +4,17 @@
  * its operand in the same way.
  */
 
-import { equal, keyOf } from '../analysis/size.ts';
+import { attributesOf } from '../analysis/relation.ts';
+import { equal } from '../analysis/size.ts';
 import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
 import { storedConstant } from './elements.ts';
 import { type Finding, unproved } from './findings.ts';
-import { attributesText } from './node-text.ts';
-import type { Side } from './prepare.ts';
+import { hasSameAttributes } from './like-attributes.ts';
+import { live, type Side } from './prepare.ts';
 import { isNegative } from './scale.ts';
 import { ANY, NEGATIVE, NULL, POSITIVE, type Signs, signsIn, within } from './signs.ts';
 import { scaledKey } from './term.ts';
-import { isConstant, scaledOf, type Value } from './value.ts';
+import { isConstant, isOld, scaledOf, type Value } from './value.ts';
 import { viewSizes } from './view.ts';
 import type { Values } from './walk.ts';
 
@@ -43,6 +44,12 @@ const DEMANDS: Readonly<Record<string, Demand>> = {
   Atanh: { operand: 0, ...AROUND_NULL },
   Acosh: { operand: 0, signs: 0, text: 'at least 1' },
   BitCast: { operand: 0, signs: 0, text: 'a finite number of another type' },
+};
+
+/** Attributes under which an operator is defined for all numbers: no divisor of zero, no root of what may be negative. */
+const SOUND: Readonly<Record<string, (number: (name: string, otherwise: number) => number) => boolean>> = {
+  Celu: (number) => number('alpha', 1) !== 0,
+  LRN: (number) => number('bias', 1) > 0 && number('alpha', 1e-4) >= 0,
 };
 
 const demandOf = (node: FlatNode, values: Values): Demand | null =>
@@ -81,30 +88,23 @@ export function definedness(before: Side, after: Side, oldValues: Values, values
     return !within(signs(operand), demand.signs) && !asked(values.get(operand), demand);
   });
   const isLikeOld = likeOld(before, after, oldValues, values);
-  return open.flatMap(({ node, demand: { operand, text } }) =>
+  const strange = live(after).filter(
+    (node) =>
+      SOUND[node.op]?.(attributesOf(node).int) === false &&
+      !isOld(values.get(node.outputs[0] ?? '')) &&
+      !before.flat.nodes.some((like) => like.op === node.op && hasSameAttributes(before, after, node, like)),
+  );
+  const byAttributes = strange.map((node) => unproved(nodeLabel(node), `${node.op}: nothing shows that its attributes make numbers in what is new`));
+  const byOperands = open.flatMap(({ node, demand: { operand, text } }) =>
     isLikeOld(node, operand) ? [] : [unproved(nodeLabel(node), `${node.op}: nothing shows that operand ${operand} is ${text} in what is new`)],
   );
+  return [...byAttributes, ...byOperands];
 }
 
 /** The number that all elements of a constant are. */
 const numberOf = (value: Value | undefined): number | null => (isConstant(value) ? (value.ref.base.constant?.uniform ?? null) : null);
 
-/** A value that has old elements only: it is a number where the old one is. */
-const isOld = (value: Value | undefined): boolean =>
-  value?.kind === 'related' && value.ref.base.old && value.dims.every((dim) => dim.every(({ map }) => map === null || map.at.every((old) => old >= 0)));
-
 const isInput = ({ flat }: Side, name: string): boolean => flat.inputs.some((own) => own.name === name);
-
-/** Nodes that an output depends on. */
-function live({ flat }: Side): readonly FlatNode[] {
-  const needed = new Set(flat.outputs.map(({ name }) => name));
-  const found = flat.nodes.toReversed().filter((node) => {
-    if (!node.outputs.some((name) => needed.has(name))) return false;
-    for (const name of node.inputs) needed.add(name);
-    return true;
-  });
-  return found.toReversed();
-}
 
 /** How far back nodes are compared. */
 const DEPTH = 8;
@@ -112,9 +112,6 @@ const DEPTH = 8;
 const COMMUTES = new Set(['Add', 'Mul', 'Max', 'Min']);
 /** Operators that only place elements elsewhere, which growth adds. */
 const MOVES = new Set(['Identity', 'Cast', 'Reshape', 'Flatten', 'Transpose', 'Squeeze', 'Unsqueeze', 'Expand', 'Slice', 'Gather']);
-
-/** Attributes that hold sizes, which grow. */
-const SIZES = ['split', 'pads', 'shape'];
 
 /** Operators whose results are sums over elements. */
 const SUMS = new Set(['MatMul', 'Einsum', 'ReduceSum', 'ReduceMean']);
@@ -181,20 +178,12 @@ function likeOld(before: Side, after: Side, oldValues: Values, values: Values): 
     return found ?? (!isWhole && match.variable === null && isVariable(name, other) ? { pairs, variable: name } : null);
   }
 
-  const hasSameAttributes = (node: FlatNode, like: FlatNode): boolean => {
-    const relation = before.facts.relations.get(like);
-    const grown = new Set([...SIZES, ...(relation?.kind === 'labels' ? (relation.attributes?.keys() ?? []) : [])]);
-    const axes = ({ facts }: Side, { op, inputs }: FlatNode): string =>
-      /^Reduce|^Cum/.test(op) ? (facts.elements(inputs[1] ?? '')?.map(({ value }) => keyOf(value ?? Number.NaN)) ?? []).join() : '';
-    return attributesText(node, grown) === attributesText(like, grown) && axes(after, node) === axes(before, like);
-  };
-
   /** The same for the nodes that make two values; what no node makes is the same input. */
   function likeMaker(name: string, other: string, reach: Reach, match: Match): Match | null {
     const [node, like] = [now.makers.get(name), old.makers.get(other)];
     if (node === undefined || like === undefined) return isSame(name, other) || (reach.depth < DEPTH && isNewInput(name, other)) ? match : null;
     if (node.op !== like.op || node.inputs.length !== like.inputs.length || node.outputs.indexOf(name) !== like.outputs.indexOf(other)) return null;
-    if (!hasSameAttributes(node, like)) return null;
+    if (!hasSameAttributes(before, after, node, like)) return null;
     const orders = COMMUTES.has(node.op) ? [like.inputs, like.inputs.toReversed()] : [like.inputs];
     const next: Reach = { depth: reach.depth - 1, summed: reach.summed || SUMS.has(node.op) };
     for (const order of orders) {

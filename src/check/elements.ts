@@ -22,8 +22,8 @@ export interface Constant {
   readonly shifted: { readonly from: Constant; readonly by: number } | null;
   /** How a large constant is computed from others. */
   readonly computed: { readonly recipe: string; readonly operands: readonly Constant[] } | null;
-  /** True when all elements are finite numbers. */
-  isFinite(): boolean;
+  /** The largest magnitude of an element; Infinity where one is no finite number. */
+  largest(): number;
   /** The number that all elements are; null when they differ. */
   readonly uniform: number | null;
 }
@@ -56,13 +56,14 @@ export function storedConstant(tensor: Tensor): Constant | null {
 }
 
 /** A constant of more elements than are held. */
-function largeConstant(own: Omit<Constant, 'shifted' | 'isFinite' | 'uniform'>): Constant {
+function largeConstant(own: Omit<Constant, 'shifted' | 'largest' | 'uniform'>): Constant {
   const count = elementCount(own.dims);
   let uniform: number | null | undefined;
+  let largest: number | undefined;
   return {
     ...own,
     shifted: null,
-    isFinite: () => every(own.read, count, Number.isFinite),
+    largest: () => (largest ??= largestIn(own.read, count)),
     get uniform() {
       // looked for once and only when it is asked for
       if (uniform === undefined) uniform = uniformIn(own.read, count);
@@ -111,7 +112,7 @@ export function numbersConstant(dims: readonly number[], dtype: number, numbers:
     stored: null,
     shifted,
     computed: null,
-    isFinite: () => numbers.every(Number.isFinite),
+    largest: () => largestIn(read, numbers.length),
     uniform: uniformIn(read, numbers.length),
   };
 }
@@ -120,6 +121,16 @@ export function numbersConstant(dims: readonly number[], dtype: number, numbers:
 function every(read: Constant['read'], count: number, holds: (x: number) => boolean): boolean {
   for (let at = 0; at < count; at += BLOCK) if (!read(at, BLOCK).every(holds)) return false;
   return true;
+}
+
+function largestIn(read: Constant['read'], count: number): number {
+  let largest = 0;
+  for (let at = 0; at < count && largest < Infinity; at += BLOCK)
+    for (const x of read(at, BLOCK)) {
+      // no comparison holds for what is no number
+      if (!(Math.abs(x) <= largest)) largest = Number.isFinite(x) ? Math.abs(x) : Infinity;
+    }
+  return largest;
 }
 
 /** The number that all elements are; null when they differ, and where there is none. The first block settles most matrices. */

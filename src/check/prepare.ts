@@ -1,7 +1,7 @@
 /** One side of a proof: the graph with fused operators spelled out, and its sizes for all inputs. */
 import { type Facts, inferFacts } from '../analysis/shapes.ts';
 import { unpackConstants } from '../analysis/unpacked.ts';
-import { type FlatGraph, flatten } from '../onnx/graph.ts';
+import { type FlatGraph, type FlatNode, flatten } from '../onnx/graph.ts';
 import type { Model } from '../onnx/ir.ts';
 import { decideBranches } from './decided-branches.ts';
 import { desugar } from './desugar.ts';
@@ -27,4 +27,15 @@ export function prepare(model: Model): Side {
   const flat = decideBranches(unpackConstants(flatten(model)));
   const before: Side = { flat, facts: factsOf(flat) };
   return [desugar, joinMeans].reduce(rewritten, before);
+}
+
+/** Nodes that an output depends on. */
+export function live({ flat }: Side): readonly FlatNode[] {
+  const needed = new Set(flat.outputs.map(({ name }) => name));
+  const found = flat.nodes.toReversed().filter((node) => {
+    if (!node.outputs.some((name) => needed.has(name))) return false;
+    for (const name of node.inputs) needed.add(name);
+    return true;
+  });
+  return found.toReversed();
 }

@@ -48,3 +48,7 @@ export const scaledOf = (value: Related): Scaled => scaled(value.ref, value.scal
 /** A constant as the new file holds it. */
 export const isConstant = (value: Value | undefined): value is Related =>
   value?.kind === 'related' && value.ref.base.constant !== null && value.scale === ONE && isExact(value);
+
+/** A value that has old elements only: it is a number where the old one is. */
+export const isOld = (value: Value | undefined): boolean =>
+  value?.kind === 'related' && value.ref.base.old && value.dims.every((dim) => dim.every(({ map }) => map === null || map.at.every((old) => old >= 0)));

@@ -8,6 +8,7 @@ import { uncut } from './cut-parts.ts';
 import { numbersConstant, storedConstant } from './elements.ts';
 import { refuted } from './findings.ts';
 import { fold, numbersOf } from './fold.ts';
+import { isConstantThat, isFilled, isNotFinite, leavesOpen } from './infinities.ts';
 import { attributesText, tensorText } from './node-text.ts';
 import { isFloatType } from './numbers.ts';
 import type { Side } from './prepare.ts';
@@ -52,11 +53,9 @@ export function walk(ctx: Context, given: Side, inputs: Values, isNew: boolean):
       (name) => behind.get(name) ?? null,
       (name) => open.has(name),
     );
-    const isOpen =
-      fillsInfinite(node) || (!CLOSES.has(node.op) && (node.inputs.some((name) => open.has(name)) || (MASKS.has(node.op) && operands.some(isNotFinite))));
     const isBroken = (node.op !== 'Shape' && node.inputs.some((name) => broken.has(name))) || found.some((own) => own.kind === 'free' && own.isOpen);
     if (isBroken) for (const name of node.outputs) broken.add(name);
-    if (isOpen) for (const output of node.outputs) open.add(output);
+    if (leavesOpen(node, operands, (name) => open.has(name))) for (const output of node.outputs) open.add(output);
     // in the old graph nothing is new: a value is a term or not understood
     const known = isNew ? found : found.map((own) => (own.kind === 'related' && !isExact(own) ? free() : own));
     const results = isBroken ? known.map((own) => (own.kind === 'free' ? own : free(null, true))) : known;
@@ -126,9 +125,10 @@ function evaluate(
   const isZero = found.some((own) => own.kind === 'zero' || (own.kind === 'related' && own.ref.base.op === '0'));
   const isBroken =
     isNew &&
-    ((!MOVES.has(node.op) && (operands.some((own) => isInfinite(ctx, own) || (isZero && isNotFinite(own))) || (isZero && node.inputs.some(isOpen)))) ||
+    ((!MOVES.has(node.op) &&
+      (operands.some((own) => isInfinite(ctx, own) || (isZero && isConstantThat(isNotFinite, own))) || (isZero && node.inputs.some(isOpen)))) ||
       dividesByZero(node, operands) ||
-      (fillsInfinite(node) && !found.every((own) => own.kind === 'related' && own.ref.base.old)));
+      (isFilled(node, isNotFinite) && !found.every((own) => own.kind === 'related' && own.ref.base.old)));
   const results = isBroken ? found.map(() => free(refuted(nodeLabel(node), `${node.op}: what it computes with is not finite`), true)) : found;
   return node.outputs.map((_, o) => {
     const value = results[o] ?? free();
@@ -180,20 +180,6 @@ const MOVES = new Set(['Reshape', 'Flatten', 'Transpose', 'Squeeze', 'Unsqueeze'
 /** Operators behind which the elements of a cut dimension are still those that were cut. */
 const PASSES = new Set(['Reshape', 'Transpose', 'Squeeze', 'Unsqueeze', 'Gather', 'Slice', 'Split']);
 
-/** A constant with infinite elements: zero times such a number is no zero. */
-const isNotFinite = (value: Value | null): boolean => value !== null && isConstant(value) && value.ref.base.constant?.isFinite() === false;
-
-/** Operators in which masks of minus infinity meet other values; weights of products are compared element by element. */
-const MASKS = new Set(['Add', 'Sub', 'Mul', 'Div', 'Where', 'Max', 'Min', 'Concat', 'Expand', 'Slice', 'Gather', 'Cast', 'Pad']);
-/** Operators that make finite numbers of minus infinity. */
-const CLOSES = new Set([
-  ...['Softmax', 'Exp', 'Sigmoid', 'Tanh', 'Relu', 'Shape', 'Equal', 'Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual', 'IsNaN', 'IsInf', 'Not'],
-  ...['Attention', 'com.microsoft.Attention', 'com.microsoft.MultiHeadAttention', 'com.microsoft.GroupQueryAttention'],
-]);
-
-/** A value that is filled with a number that is not finite. */
-const fillsInfinite = ({ node }: FlatNode): boolean => node.attributes.some((own) => own.kind === 'tensor' && storedConstant(own.value)?.isFinite() === false);
-
 /** A new quotient by zero. */
 const dividesByZero = (node: FlatNode, operands: readonly (Value | null)[]): boolean => {
   const divisor = node.op === 'Div' ? operands[1] : node.op === 'Reciprocal' ? operands[0] : undefined;
@@ -204,7 +190,7 @@ const dividesByZero = (node: FlatNode, operands: readonly (Value | null)[]): boo
 
 /** A new one, whose infinite elements are not shown to be old ones. */
 const isInfinite = (ctx: Context, value: Value | null): boolean =>
-  value?.kind === 'related' && !value.ref.base.old && !ctx.finite.has(value.ref.base) && isNotFinite(value);
+  value?.kind === 'related' && !value.ref.base.old && !ctx.finite.has(value.ref.base) && isConstantThat(isNotFinite, value);
 
 /** A small piece of a constant is a constant of its own: it may be the same everywhere, or zero. */
 function cutConstant(ctx: Context, value: Value): Value {

@@ -278,6 +278,17 @@ test.each(RANGES)('%s asks for what is %s', (op, text, zero) => {
   expectOpen(saidOf('Identity(v) -> o', `Relu(v) -> r;Neg(r) -> m;Relu(m) -> e;${call('e', 'c')}`), zero ? [] : [message(op, text)]);
   expectOpen(saidOf(`Sin(v) -> e;${call('e', 'o')}`, `Sin(x) -> f;${call('f', 'c')}`), []);
 });
+test.each([
+  ['Celu', '', 'alpha=-0.5', 'alpha=0.0'],
+  ['LRN', 'size=1', 'size=1 bias=0.5', 'size=1 bias=-1.0'],
+  ['LRN', 'size=1', 'size=1 alpha=0.0', 'size=1 alpha=-0.5'],
+])('%s asks for attributes that make numbers, or those of an old one', (op, known, sound, other) => {
+  const call = (from: string, attributes: string, to: string): string => `${op}(${from}) ${attributes} -> ${to}`.replace('  ', ' ');
+  const asked = `${op}: nothing shows that its attributes make numbers in what is new`;
+  for (const attributes of [known, sound]) expectOpen(saidOf('Identity(v) -> o', call('x', attributes, 'c')), []);
+  expectOpen(saidOf(call('v', other, 'o'), call('x', other, 'c')), []);
+  expectOpen(saidOf(call('v', known, 'o'), call('x', other, 'c')), [asked]);
+});
 test('a logarithm of a sum asks for what is positive', () => {
   expectOpen(saidOf('Identity(v) -> o', 'ReduceLogSum(x, [1]) -> c'), [message('ReduceLogSum', 'positive')]);
   expectOpen(saidOf('Identity(v) -> o', 'Exp(x) -> e;ReduceLogSum(e, [1]) -> c'), []);

@@ -37,6 +37,24 @@ function infiniteAttribute(grown: Model, _old: Model, pick: Pick): Model | null 
   return withNode(grown, place.node, { ...place.node, attributes: place.node.attributes.map((own) => (own === place.own ? now : own)) });
 }
 
+/** A node of what is new computes something else; `change` gives null for nodes that it is not for. */
+const inNew =
+  (change: (node: Node) => Node | null): Fault['plant'] =>
+  (grown, old, pick) => {
+    const known = new Set(old.graph.nodes.flatMap((node) => node.outputs));
+    const places = live(grown).flatMap((node) => {
+      const now = known.has(node.outputs[0] ?? '') ? null : change(node);
+      return now === null ? [] : [{ node, now }];
+    });
+    const place = choose(places, pick);
+    return place === undefined ? null : withNode(grown, place.node, place.now);
+  };
+
+const TURNED: Readonly<Record<string, string>> = {
+  ...{ Less: 'GreaterOrEqual', LessOrEqual: 'Greater', Greater: 'LessOrEqual', GreaterOrEqual: 'Less' },
+  ...{ And: 'Or', Or: 'And', Not: 'Identity' },
+};
+
 /** A reduction is over another dimension. */
 function otherAxis(grown: Model, _old: Model, pick: Pick): Model | null {
   const places = live(grown).flatMap((node) => {
@@ -241,6 +259,27 @@ export const GRAPH_FAULTS: readonly Fault[] = [
   { name: 'an attribute of a node changed', plant: otherAttribute },
   { name: 'an attribute of a node is minus infinity', plant: infiniteAttribute },
   { name: 'a reduction over another dimension', plant: otherAxis },
+  {
+    name: 'choices of a Where exchanged in what is new',
+    plant: inNew((node) => {
+      const [condition = '', a = '', b = ''] = node.inputs;
+      return node.opType === 'Where' ? { ...node, inputs: [condition, b, a] } : null;
+    }),
+  },
+  {
+    name: 'a comparison turned round in what is new',
+    plant: inNew((node) => {
+      const opType = TURNED[node.opType];
+      return opType === undefined ? null : { ...node, opType };
+    }),
+  },
+  {
+    name: 'one operand twice in what is new',
+    plant: inNew((node) => {
+      const [a = '', b = ''] = node.inputs;
+      return /^(Add|Sub|Mul|Div)$/.test(node.opType) && a !== b ? { ...node, inputs: [b, b] } : null;
+    }),
+  },
   { name: 'a number in a Constant node', plant: inConstantNode },
   { name: 'another operator', plant: (grown, _, pick) => otherNode(grown, pick) },
   { name: 'another operator inside a branch', plant: inBranch },
