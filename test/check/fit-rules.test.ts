@@ -50,3 +50,19 @@ test.each<readonly [branch: string, ...said: string[]]>([
   for (const line of found) expect(lines).toContain(line);
   expect(allSaid()).toMatchSnapshot();
 });
+
+test.each([
+  'LogSoftmax(x) axis=5 -> c',
+  'Hardmax(x) axis=5 -> c',
+  'Gather(x, [0]) axis=5 -> c',
+  'Split(x) axis=5 num_outputs=2 -> c c1',
+  'ArgMax(x) axis=5 -> k;Cast(k) to=1 -> c',
+  'ArgMin(x) axis=5 -> k;Cast(k) to=1 -> c',
+  'TopK(x, [1]) axis=5 -> c c1',
+  'Unsqueeze([0], [0,1]) -> k;GatherElements(x, k) axis=5 -> c',
+  'Unsqueeze([0], [0,1]) -> k;ScatterElements(x, k, x) axis=5 -> c',
+])('%s', (branch) => {
+  const [, op = ''] = /(\w+)\(x/.exec(branch) ?? [];
+  expect(saidAt('Neg(x) -> o', branch)).toContain(`${op}: of 3 dimensions there is no dimension 5`);
+  expect(allSaid()).toMatchSnapshot();
+});

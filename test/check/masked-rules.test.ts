@@ -21,7 +21,18 @@ const stored: Readonly<Record<string, Stored>> = {
   },
   ...{ half: [[], [-6e4], DataType.FLOAT16], small: [[], [-1e3], DataType.FLOAT16] },
 };
-const INPUTS: NonNullable<Typed['inputs']> = { x: ['n', 2], v: ['n', 2], m: ['n', 2], a: ['n', 1], z: ['b', 'n', 2] };
+const INPUTS: NonNullable<Typed['inputs']> = {
+  x: ['n', 2],
+  v: ['n', 2],
+  m: ['n', 2],
+  a: ['n', 1],
+  z: ['b', 'n', 2],
+  zt: ['b', 'n', 2],
+  il: ['b'],
+  im: ['b'],
+  it: [],
+  ic: ['n', 2],
+};
 
 function graph(lines: string): Typed {
   const all = lines.split(';');
@@ -38,7 +49,7 @@ function saidAt(old: string, branch: string): readonly string[] {
   );
   return saidOf(typed(before), typed(after))
     .filter((line) => !line.startsWith('dead '))
-    .map((line) => line.replace(/^unproved node n\d+ \((\w+)\): \1/, 'unproved'));
+    .map((line) => line.replace(/^unproved node n\d+ \(([\w.]+)\): \1/, 'unproved'));
 }
 const PROVED = ['proved'];
 const OPEN = ['not proved', 'unproved: nothing shows that minus infinity stands only where the old graph masks, in what is new'];
@@ -178,4 +189,135 @@ describe('zeros in the place of what is no number', () => {
     [`${is};Equal(f, none) -> t;Where(t, none, r) -> c`]: false,
     [`${is};Equal(d, least) -> t;Where(t, none, r) -> c`]: true,
   });
+});
+
+/** Operators on masked scores: what stands in the old graph between mask and softmax, and operands that it has besides. */
+describe('operators that masked scores go through', () => {
+  const LINES = [
+    'Identity(IN) -> OUT',
+    'Cast(IN) to=11 -> OUT',
+    'Dropout(IN) -> OUT',
+    'Transpose(IN) perm=[1,0] -> OUT',
+    'Unsqueeze(IN, [0]) -> OUT',
+    'Unsqueeze(IN, [0]) -> MID;Squeeze(MID, [0]) -> OUT',
+    'Reshape(IN, [-1,2]) -> OUT',
+    'Unsqueeze(IN, [0]) -> MID;Expand(MID, [3,1,1]) -> OUT',
+    'Flatten(IN) axis=1 -> OUT',
+    'Tile(IN, [1,2]) -> OUT',
+    'Trilu(IN) -> OUT',
+    'Split(IN) axis=1 num_outputs=2 -> OUT MID',
+    "Slice(IN, [0], [1], [0], '') -> OUT",
+    'Gather(IN, [1,0]) axis=1 -> OUT',
+    "Pad(IN, [0,0,0,1], '') -> OUT",
+    'Pad(IN, [0,0,0,1], far) -> OUT',
+    'Max(IN, far) -> OUT',
+    'Min(IN, two) -> OUT',
+    'Sum(IN, two) -> OUT',
+    'Sub(IN, two) -> OUT',
+    'Div(IN, two) -> OUT',
+    'ReduceMax(IN, [0]) -> OUT',
+    'ReduceMin(IN, [0]) -> OUT',
+    'Neg(IN) -> MID;Neg(MID) -> OUT',
+    'Greater(v, two) -> MID;Where(MID, IN, two) -> OUT',
+  ];
+  const between = (line: string, from: string, to: string, middle: string): string =>
+    line.replaceAll('IN', from).replaceAll('OUT', to).replaceAll('MID', middle);
+  test.each(LINES)('%s', (line) => {
+    const saidOfChoices = (choices: string): readonly string[] =>
+      saidAt(
+        `Where(b, v, least) -> d;${between(line, 'd', 'e', 'd1')};Softmax(e) axis=-1 -> o`,
+        `Where(b, ${choices}) -> f;${between(line, 'f', 'g', 'f1')};Softmax(g) axis=-1 -> c`,
+      );
+    expect(saidOfChoices('x, least')).toEqual(PROVED);
+    expect(saidOfChoices('x, two')).toEqual(PROVED);
+    expect(saidOfChoices('least, x')).toEqual(OPEN);
+    expect(allSaid()).toMatchSnapshot();
+  });
+  test('results of one operator have places', () => {
+    const [old, branch] = ['Where(b, v, least) -> d;Split(d) axis=1 num_outputs=2 -> e e1', 'Where(b, x, least) -> f;Split(f) axis=1 num_outputs=2 -> g g1'];
+    expect(saidAt(`${old};Softmax(e) axis=0 -> o`, `${branch};Softmax(g) axis=0 -> c`)).toEqual(PROVED);
+    expect(saidAt(`${old};Softmax(e) axis=0 -> o`, `${branch};Softmax(g1) axis=0 -> c`)).toEqual(OPEN);
+    expect(allSaid()).toMatchSnapshot();
+  });
+});
+
+describe('masks that a constant begins', () =>
+  test.each([
+    'Shape(m) -> SZ;Expand(least, SZ) -> MK;Where(b, none, MK) -> ML',
+    'Shape(m) -> SZ;Expand(least, SZ) -> MK;Trilu(MK) -> ML',
+    'Cast(b) to=1 -> BF;Max(least, BF) -> MK;Min(MK, least) -> ML',
+    'Cast(b) to=1 -> BF;Add(BF, two) -> MK;Mul(MK, least) -> ML',
+    'Cast(b) to=1 -> BF;Add(BF, two) -> MK;Div(least, MK) -> ML',
+    'Concat(m, row) axis=0 -> MK;Slice(MK, [0], [-1], [0]) -> ML',
+    'Pad(m, [0,0,0,1], least) -> MK;Slice(MK, [1], [3], [1]) -> ML',
+    'Gather(row, ic) axis=1 -> MK;ReduceMin(MK, [0]) keepdims=0 -> ML',
+    'Sum(m, row) -> ML',
+  ])('%s', (line) => {
+    const mask = (k: string): string => line.replaceAll(/\b(SZ|MK|ML|BF)\b/g, (name) => `${name.toLowerCase()}${k}`);
+    const old = `${mask('0')};Add(v, ml0) -> d;Softmax(d) axis=1 -> o`;
+    expect(saidAt(old, `${mask('1')};Add(x, ml1) -> f;Softmax(f) axis=1 -> c`)).toEqual(PROVED);
+    expect(saidAt(old, `${mask('1')};Sub(x, ml1) -> f;Softmax(f) axis=1 -> c`)).toEqual(OPEN);
+    expect(allSaid()).toMatchSnapshot();
+  }));
+
+describe('what is asked of masked scores, or closes them, is a number', () => {
+  test.each(['Equal', 'Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual', 'IsNaN', 'IsInf'])('%s', (op) => {
+    const asked = /^Is/.test(op) ? `${op}(f)` : `${op}(f, two)`;
+    expect(saidAt('Where(b, v, least) -> d;Softmax(d) axis=1 -> o', `Where(b, least, x) -> f;${asked} -> q;Cast(q) to=1 -> c`)).toEqual(PROVED);
+  });
+  test('Shape', () =>
+    expect(saidAt('Where(b, v, least) -> d;Softmax(d) axis=1 -> o', 'Where(b, least, x) -> f;Shape(f) -> q;Cast(q) to=1 -> c')).toEqual(PROVED));
+  test.each(['Exp', 'Sigmoid', 'Tanh', 'Relu', 'Softmax'])('%s', (op) => {
+    const close = (from: string, to: string): string => `${op}(${from}) -> ${to}`;
+    const old = `Where(b, v, least) -> d;${close('d', 'o')}`;
+    expect(saidAt(old, `Where(b, x, least) -> f;${close('f', 'g')};ReduceMax(g) -> c`)).toEqual(PROVED);
+    expect(saidAt(old, `Where(b, least, x) -> f;${close('f', 'g')};ReduceMax(g) -> c`)).toEqual(OPEN);
+    expect(allSaid()).toMatchSnapshot();
+  });
+});
+
+describe('operands in another order', () =>
+  test.each<readonly [old: string, branch: string, isShown: boolean]>([
+    ['Where(b, v, least) -> d;Max(d, a) -> e', 'Where(b, x, least) -> f;Max(a, f) -> g', true],
+    ['Where(b, v, least) -> d;Mul(d, two) -> e', 'Where(b, x, least) -> f;Mul(two, f) -> g', true],
+    ['Where(b, v, least) -> d;Sub(d, a) -> e', 'Where(b, x, least) -> f;Sub(a, f) -> g', false],
+    ['Where(b, v, least) -> d;Equal(d, least) -> k;Where(k, d, least) -> e', 'Where(b, x, least) -> f;Equal(least, f) -> l;Where(l, f, least) -> g', true],
+    ['Greater(m, two) -> q;Or(b, q) -> k;Where(k, v, least) -> e', 'Or(q, b) -> l;Where(l, x, least) -> g', true],
+    ['Greater(m, two) -> q;And(b, q) -> k;Where(k, v, least) -> e', 'Or(q, b) -> l;Where(l, x, least) -> g', false],
+    [
+      'Where(b, v, least) -> d;Equal(d, least) -> q;Or(b, q) -> k;Where(k, v, least) -> e',
+      'Where(b, x, least) -> f;Equal(f, least) -> r;Or(r, b) -> l;Where(l, x, least) -> g',
+      true,
+    ],
+  ])('%s, and then %s', (old, branch, isShown) => {
+    expect(saidAt(`${old};Softmax(e) axis=1 -> o`, `${branch};Softmax(g) axis=1 -> c`)).toEqual(isShown ? PROVED : OPEN);
+    expect(allSaid()).toMatchSnapshot();
+  }));
+
+describe('zeros that are chosen behind other operators', () => {
+  const [was, is] = ['Where(b, v, least) -> d;Softmax(d) axis=1 -> p', 'Where(b, x, least) -> f;Softmax(f) axis=1 -> r'];
+  cases(`${was};Transpose(p) perm=[1,0] -> q;Where(b, v, p) -> o1;Where(b, none, none) -> o2;Transpose(o2) perm=[1,0] -> o3;Where(b, o1, none) -> o`, {
+    [`${is};Where(b, x, r) -> c`]: true,
+    [`${is};Where(b, r, x) -> c`]: false,
+  });
+  cases(`${was};Identity(p) -> p1;IsNaN(p1) -> q;Where(q, none, v) -> o`, {
+    [`${is};Identity(r) -> r1;IsNaN(r1) -> t;Where(t, none, x) -> c`]: true,
+    [`${is};Neg(r) -> c`]: false,
+    [`${is};Identity(r) -> r1;Neg(r1) -> c`]: false,
+  });
+  cases(`${was};Identity(p) -> p1;Neg(p1) -> o`, {
+    [`${is};Neg(r) -> c`]: true,
+    [`${is};Where(b, none, r) -> c`]: true,
+  });
+});
+
+describe('which keys a whole attention block sees', () => {
+  const block = (q: string, lengths: string, to: string): string =>
+    `com.microsoft.GroupQueryAttention(${q}, ${q}, ${q}, '', '', ${lengths}, it) num_heads=1 kv_num_heads=1 -> ${to}`;
+  cases(block('z', 'il', 'o'), {
+    [block('zt', 'il', 'c')]: true,
+    [block('zt', 'im', 'c')]: false,
+    [`Add(il, it) -> ik;${block('zt', 'ik', 'c')}`]: false,
+  });
+  cases('Neg(z) -> o', { [block('zt', 'im', 'c')]: true });
 });
