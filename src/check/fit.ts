@@ -4,12 +4,22 @@ import { type FlatNode, nodeLabel } from '../onnx/graph.ts';
 import { type Finding, refuted, unproved } from './findings.ts';
 import type { Side } from './prepare.ts';
 
-/** What is known to keep the new graph from running, for some inputs or for all. Where the old graph is not understood either, nothing is said. */
+/** What is known to keep the new graph from running, for some inputs or for all. */
 export const fitFindings = (before: Side, after: Side): readonly Finding[] => [
-  ...(before.facts.conflicts.length > 0 ? [] : after.facts.conflicts.map((where) => refuted(where, 'sizes do not fit each other'))),
+  ...sizeFindings(before, after),
   ...after.flat.nodes.flatMap((node) => axisFindings(after, node)),
   ...countFindings(before, after),
 ];
+
+/** Sizes that do not fit each other. Of operators that are not understood in the old graph either nothing is said, and little is sure of the others then. */
+function sizeFindings(before: Side, after: Side): readonly Finding[] {
+  const known = new Set(before.facts.conflicts.map(operatorIn));
+  const kind = known.size > 0 ? unproved : refuted;
+  return after.facts.conflicts.flatMap((where) => (known.has(operatorIn(where)) ? [] : [kind(where, 'sizes do not fit each other')]));
+}
+
+/** The operator of the node that a conflict is at; of other places the text. */
+const operatorIn = (conflict: string): string => /\(([\w.]+)\): /.exec(conflict)?.[1] ?? conflict;
 
 /** Operators whose `axis` is a dimension of their first operand. */
 const ALONG = new Set(['Softmax', 'LogSoftmax', 'Hardmax', 'Concat', 'Gather', 'Split', 'ArgMax', 'ArgMin', 'TopK', 'GatherElements', 'ScatterElements']);
